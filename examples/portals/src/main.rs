@@ -1,0 +1,2 @@
+//! Portals.
+fn main() {}
