@@ -1,1 +1,2 @@
 //! The core of Lockgate.
+pub mod json;

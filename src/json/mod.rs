@@ -1,0 +1,27 @@
+//! Streaming JSON: bytes in, the same bytes out, less the members that a caller may not see.
+//!
+//! | input | type to use |
+//! | --- | --- |
+//! | one JSON text in chunks, members to drop or blank | [`Editor`] with a [`Judge`] |
+//! | a member's name as it stands in the text | [`RawKey`] |
+//!
+//! The grammar is RFC 8259 to the letter and the text must be UTF-8, also inside removed values: a client never
+//! reads a name that the editor did not see. Numbers are checked and never parsed; order, spacing and escapes of all
+//! that is kept stay as they are.
+
+mod editor;
+mod error;
+mod key;
+mod levels;
+mod lexeme;
+mod scan;
+mod utf8;
+
+#[cfg(test)]
+mod tests;
+
+pub use editor::{Edit, Editor, Judge, Limits, Verdict};
+pub use error::{Error, Fault};
+pub use key::RawKey;
+#[doc(hidden)]
+pub use scan::fuzz_scan;

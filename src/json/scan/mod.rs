@@ -1,0 +1,131 @@
+//! Finding the next byte that matters: sixteen at a time with `simd128`, eight at a time elsewhere, one at a time at
+//! a chunk's end. All three give the same answers.
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
+#[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
+mod words;
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use simd128 as fast;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+use words as fast;
+
+/// Where the plain part of a string ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TextRun {
+    /// The first quotation mark, backslash or control character, or the end of the bytes.
+    pub(super) end: usize,
+    /// Whether a byte before `end` is not ASCII.
+    pub(super) high: bool,
+}
+
+/// Reads a string's plain part from `at` on.
+#[inline]
+pub(super) fn text_run(bytes: &[u8], at: usize) -> TextRun {
+    let (found, at, high) = fast::text_run(bytes, at);
+    match found {
+        Some(end) => TextRun { end, high },
+        None => text_run_slowly(bytes, at, high),
+    }
+}
+
+/// The first byte from `at` on that is no white space (RFC 8259, section 2), or the end of the bytes.
+#[inline]
+pub(super) fn space_end(bytes: &[u8], at: usize) -> usize {
+    // Most gaps are empty or one byte.
+    match bytes.get(at) {
+        Some(&byte) if is_space(byte) => {}
+        Some(_) | None => return at,
+    }
+    match fast::space_end(bytes, at + 1) {
+        Ok(end) => end,
+        Err(at) => space_end_slowly(bytes, at),
+    }
+}
+
+#[inline]
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+#[inline]
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn text_run_slowly(bytes: &[u8], mut at: usize, mut high: bool) -> TextRun {
+    while let Some(&byte) = bytes.get(at) {
+        if is_special(byte) {
+            break;
+        }
+        high |= byte >= 0x80;
+        at += 1;
+    }
+    TextRun { end: at, high }
+}
+
+fn space_end_slowly(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(|&byte| is_space(byte)) {
+        at += 1;
+    }
+    at
+}
+
+/// Checks that the fast searches answer as the plain loops do, from every place in `bytes`.
+///
+/// # Panics
+/// When they do not: an oracle for tests and fuzzing.
+#[doc(hidden)]
+pub fn fuzz_scan(bytes: &[u8]) {
+    for at in 0..=bytes.len() {
+        assert_eq!(
+            text_run(bytes, at),
+            text_run_slowly(bytes, at, false),
+            "text from {at}"
+        );
+        assert_eq!(
+            space_end(bytes, at),
+            space_end_slowly(bytes, at),
+            "space from {at}"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fuzz_scan, space_end_slowly, text_run_slowly, words};
+
+    #[test]
+    fn fast_searches_agree_with_plain_loops_for_each_byte_at_each_place() {
+        for byte in 0..=u8::MAX {
+            for place in [0, 1, 7, 8, 15, 16, 17, 31, 40] {
+                for fill in [b'a', b' ', 0xc3, 0x1f, 0x20, 0x21, 0x7f, 0x80, 0xff] {
+                    let mut bytes = [fill; 41];
+                    bytes[place] = byte;
+                    fuzz_scan(&bytes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_scalar_build_agrees_too() {
+        let mut bytes = Vec::new();
+        for n in 0_u32..4000 {
+            let [byte, ..] = (n.wrapping_mul(2_654_435_761) >> 13).to_le_bytes();
+            bytes.push(if n % 5 == 0 { byte } else { b' ' + byte % 3 });
+        }
+        for at in 0..bytes.len() {
+            let (found, stop, high) = words::text_run(&bytes, at);
+            let want = text_run_slowly(&bytes, at, false);
+            match found {
+                Some(end) => assert_eq!((end, high), (want.end, want.high), "text from {at}"),
+                None => assert_eq!(text_run_slowly(&bytes, stop, high), want, "text from {at}"),
+            }
+            let end =
+                words::space_end(&bytes, at).unwrap_or_else(|stop| space_end_slowly(&bytes, stop));
+            assert_eq!(end, space_end_slowly(&bytes, at), "space from {at}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Eight bytes at a time in an integer register.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// Marks (in each byte's high bit) the bytes equal to `byte`. Exact up to and including the first one.
+fn equal(word: u64, byte: u8) -> u64 {
+    let zero = word ^ (ONES * u64::from(byte));
+    zero.wrapping_sub(ONES) & !zero & HIGHS
+}
+
+/// Marks the bytes below 0x20. Exact up to and including the first one.
+fn control(word: u64) -> u64 {
+    word.wrapping_sub(ONES * 0x20) & !word & HIGHS
+}
+
+fn load(bytes: &[u8], at: usize) -> Option<u64> {
+    let eight = bytes.get(at..)?.first_chunk::<8>()?;
+    Some(u64::from_le_bytes(*eight))
+}
+
+/// The end of a string's plain part, or how far the search came; and whether it saw a byte that is not ASCII.
+pub(super) fn text_run(bytes: &[u8], mut at: usize) -> (Option<usize>, usize, bool) {
+    let mut high = false;
+    while let Some(word) = load(bytes, at) {
+        let marks = equal(word, b'"') | equal(word, b'\\') | control(word);
+        if marks != 0 {
+            let first = marks.trailing_zeros() / 8;
+            let before = (1_u64 << (first * 8)) - 1;
+            high |= word & HIGHS & before != 0;
+            return (Some(at + first as usize), at, high);
+        }
+        high |= word & HIGHS != 0;
+        at += 8;
+    }
+    (None, at, high)
+}
+
+/// The first byte that is no white space, or how far the search came.
+pub(super) fn space_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
+    while let Some(word) = load(bytes, at) {
+        for byte in word.to_le_bytes() {
+            if !super::is_space(byte) {
+                return Ok(at);
+            }
+            at += 1;
+        }
+    }
+    Err(at)
+}
