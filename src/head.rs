@@ -1,0 +1,143 @@
+//! Header sections and trailers: fetched once, edited in memory, written back as differences.
+
+/// The fields of a head or of trailers, in order, as the host gave them. Names compare without ASCII case.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    fields: Vec<(String, Vec<u8>)>,
+    changed: Vec<String>,
+    end: bool,
+}
+
+/// A field that may stand at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Single<'a> {
+    /// It is not there.
+    Absent,
+    /// It is there once.
+    One(&'a [u8]),
+    /// It is there more than once: for a decision, ambiguous.
+    Many,
+}
+
+/// What the host is to do with one field name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// The field's name.
+    pub name: &'a str,
+    /// Its values from now on; none means it goes.
+    pub values: Vec<&'a [u8]>,
+}
+
+impl Head {
+    /// A head; `end` when no body and no trailers follow.
+    #[must_use]
+    pub fn new(fields: Vec<(String, Vec<u8>)>, end: bool) -> Self {
+        Self { fields, changed: Vec::new(), end }
+    }
+
+    /// Whether the message ends here: no body, no trailers.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        self.end
+    }
+
+    /// All fields in order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    /// The values of all fields of this name, in order.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.fields().filter(move |(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The value of a field that may stand at most once.
+    #[must_use]
+    pub fn single(&self, name: &str) -> Single<'_> {
+        let mut values = self.fields().filter(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        match (values.next(), values.next()) {
+            (None, _) => Single::Absent,
+            (Some(value), None) => Single::One(value),
+            (Some(_), Some(_)) => Single::Many,
+        }
+    }
+
+    /// Whether a field of this name is there.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.single(name) != Single::Absent
+    }
+
+    /// Removes every field of this name; whether there was one.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let before = self.fields.len();
+        self.fields.retain(|(given, _)| !given.eq_ignore_ascii_case(name));
+        let removed = self.fields.len() != before;
+        if removed {
+            self.note(name);
+        }
+        removed
+    }
+
+    /// Replaces all fields of this name by one. Control bytes in the value become `?`: the host checks nothing, and a
+    /// line feed would start a new field. Nothing happens when the field already is as asked.
+    pub fn set(&mut self, name: &str, value: &[u8]) {
+        let value: Vec<u8> =
+            value.iter().map(|&byte| if byte.is_ascii_control() && byte != b'\t' { b'?' } else { byte }).collect();
+        if self.single(name) == Single::One(&value) {
+            return;
+        }
+        self.fields.retain(|(given, _)| !given.eq_ignore_ascii_case(name));
+        self.fields.push((name.to_owned(), value));
+        self.note(name);
+    }
+
+    /// What differs from what the host gave.
+    pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        self.changed.iter().map(|name| Change { name, values: self.values(name).collect() })
+    }
+
+    fn note(&mut self, name: &str) {
+        if !self.changed.iter().any(|noted| noted.eq_ignore_ascii_case(name)) {
+            self.changed.push(name.to_ascii_lowercase());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, Head, Single};
+
+    fn head(fields: &[(&str, &str)]) -> Head {
+        Head::new(fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(), false)
+    }
+
+    #[test]
+    fn a_repeated_field_is_ambiguous() {
+        let head = head(&[("a", "1"), ("b", "2"), ("A", "3")]);
+        assert_eq!(head.single("a"), Single::Many);
+        assert_eq!(head.single("B"), Single::One(b"2"));
+        assert_eq!(head.single("c"), Single::Absent);
+        assert_eq!(head.values("a").collect::<Vec<_>>(), [b"1", b"3"]);
+    }
+
+    #[test]
+    fn only_differences_are_written_back() {
+        let mut head = head(&[("a", "1"), ("b", "2"), ("a", "3")]);
+        head.set("b", b"2");
+        assert!(!head.remove("c"));
+        assert_eq!(head.changes().count(), 0);
+        assert!(head.remove("A"));
+        head.set("b", b"4");
+        head.set("b", b"5");
+        let changes: Vec<_> = head.changes().collect();
+        assert_eq!(changes, [Change { name: "a", values: vec![] }, Change { name: "b", values: vec![b"5"] }]);
+    }
+
+    #[test]
+    fn no_value_can_start_a_new_line() {
+        let mut head = head(&[]);
+        head.set("a", b"x\r\nset-cookie: y\0\x7f\tz\xff");
+        assert_eq!(head.single("a"), Single::One(b"x??set-cookie: y??\tz\xff"));
+    }
+}
