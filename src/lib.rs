@@ -1,5 +1,24 @@
-//! The core of Lockgate.
+//! Lockgate's core: API-security rules as pure functions of bytes and time.
+//!
+//! No host, socket, clock, random number or global is in here. A filter is a [`exchange::Policy`] (a checked
+//! configuration) that opens [`exchange::Exchange`]s (one request and its answer); heads, chunks and a
+//! [`host::Host`] are handed in, decisions come out:
+//!
+//! ```text
+//!            bytes in                 bytes out
+//! host ── Head, Chunk ──▶ Exchange ──▶ Step, Body ── host
+//!                            │
+//!                         Policy (rules, caches; one a VM)
+//! ```
+//!
+//! `filters/host` drives them inside Envoy; [`replay`] drives them natively over plain data.
+
+pub mod audit;
 pub mod config;
+pub mod exchange;
 pub mod head;
+pub mod host;
+pub mod identity;
 pub mod json;
 pub mod path;
+pub mod reply;

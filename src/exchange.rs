@@ -1,0 +1,131 @@
+//! The steps of one request and its answer, and the policy that opens them.
+
+use crate::config::ConfigError;
+use crate::head::Head;
+use crate::host::Host;
+use crate::reply::Reply;
+
+/// A checked configuration with its caches: one for each VM and plugin.
+pub trait Policy: Sized {
+    /// One request and its answer.
+    type Exchange: Exchange;
+
+    /// The filter's name in metrics, audit lines and logs, such as `revenue_strip`.
+    const NAME: &'static str;
+
+    /// Reads the plugin's configuration.
+    ///
+    /// # Errors
+    /// The first fault, with its place.
+    fn from_json(text: &[u8]) -> Result<Self, ConfigError>;
+
+    /// The names of all counters; [`Host::count`] takes places in this list.
+    fn counters(&self) -> Vec<String>;
+
+    /// Starts an exchange.
+    fn open(&self) -> Self::Exchange;
+}
+
+/// The steps of one exchange in the order in which a host calls them. Each defaults to "continue, unchanged".
+pub trait Exchange {
+    /// The request's head. [`Step::Hold`] keeps it until a body step decides.
+    fn request_head(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
+        Step::Continue
+    }
+
+    /// A piece of the request's body.
+    fn request_body(
+        &mut self,
+        _chunk: Chunk<'_>,
+        _out: &mut Vec<u8>,
+        _host: &mut dyn Host,
+    ) -> Body {
+        Body::Unchanged
+    }
+
+    /// The request's trailers, which end its body. Body bytes still held go on as the result says.
+    fn request_trailers(
+        &mut self,
+        _trailers: &mut Head,
+        _out: &mut Vec<u8>,
+        _host: &mut dyn Host,
+    ) -> Body {
+        Body::Unchanged
+    }
+
+    /// The answer's head, also of an answer that the proxy itself made.
+    fn response_head(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
+        Step::Continue
+    }
+
+    /// A piece of the answer's body.
+    fn response_body(
+        &mut self,
+        _chunk: Chunk<'_>,
+        _out: &mut Vec<u8>,
+        _host: &mut dyn Host,
+    ) -> Body {
+        Body::Unchanged
+    }
+
+    /// The answer's trailers, which end its body. Body bytes still held go on as the result says.
+    fn response_trailers(
+        &mut self,
+        _trailers: &mut Head,
+        _out: &mut Vec<u8>,
+        _host: &mut dyn Host,
+    ) -> Body {
+        Body::Unchanged
+    }
+
+    /// The exchange is over, in whatever way. Counters and audit lines are written here.
+    fn done(&mut self, _host: &mut dyn Host) {}
+}
+
+/// What becomes of a head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Step {
+    /// It goes on, with the changes made to it.
+    Continue,
+    /// It waits, with the changes made to it, until a body step says otherwise. A host that cannot wait sends it on
+    /// and says so in [`Chunk::head`].
+    Hold,
+    /// The client gets this answer, and nothing goes on.
+    Reply(Reply),
+}
+
+/// A piece of a body.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// The bytes; each byte of the body comes once. May be empty.
+    pub bytes: &'a [u8],
+    /// Whether the message ends with it. A message with trailers never says so here.
+    pub end: bool,
+    /// Whether the head is still here.
+    pub head: HeadState,
+}
+
+/// Where a message's head is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadState {
+    /// Held: nothing of the message has gone on.
+    Held,
+    /// On its way.
+    Sent,
+}
+
+/// What becomes of a piece of a body, together with what [`Body::Hold`] has kept before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Body {
+    /// It goes on as it is; nothing was appended to `out`.
+    Unchanged,
+    /// `out` goes on in its place.
+    Replaced,
+    /// It waits with the head. Only while the head is [`HeadState::Held`].
+    Hold,
+    /// Nothing more goes on. The client gets this answer when nothing of another one has reached it; otherwise the
+    /// transfer is broken off, so that nobody takes it for complete.
+    Refuse(Reply),
+}

@@ -1,0 +1,126 @@
+//! Answers that the gate itself gives (RFC 9457).
+
+use serde_json::json;
+
+use crate::head::{Head, Single};
+
+/// Longest correlation id that is repeated in an answer or audit line, in bytes.
+pub const MAX_CORRELATION_ID_BYTES: usize = 128;
+
+/// An answer made by the gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Header fields; the host adds `content-length`.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; may be empty.
+    pub body: Vec<u8>,
+    /// Why, for audit lines and metrics only.
+    pub reason: &'static str,
+}
+
+impl Reply {
+    /// A problem: status, fixed text, the correlation id. The reason stays inside.
+    #[must_use]
+    pub fn problem(
+        status: u16,
+        reason: &'static str,
+        detail: Option<&str>,
+        correlation_id: Option<&str>,
+    ) -> Self {
+        let mut body = json!({"type": "about:blank", "title": title(status), "status": status});
+        if let (Some(members), Some(detail)) = (body.as_object_mut(), detail) {
+            members.insert("detail".to_owned(), detail.into());
+        }
+        if let (Some(members), Some(id)) = (body.as_object_mut(), correlation_id) {
+            members.insert("instance".to_owned(), id.into());
+        }
+        Self {
+            status,
+            headers: vec![
+                ("content-type", "application/problem+json".to_owned()),
+                ("cache-control", "no-store".to_owned()),
+            ],
+            body: body.to_string().into_bytes(),
+            reason,
+        }
+    }
+
+    /// An answer without a body.
+    #[must_use]
+    pub fn empty(status: u16, reason: &'static str) -> Self {
+        Self {
+            status,
+            headers: vec![("cache-control", "no-store".to_owned())],
+            body: Vec::new(),
+            reason,
+        }
+    }
+}
+
+/// The correlation id: `x-request-id`, when it is one short text of visible ASCII.
+#[must_use]
+pub fn correlation_id(request: &Head) -> Option<String> {
+    match request.single("x-request-id") {
+        Single::One(id)
+            if id.len() <= MAX_CORRELATION_ID_BYTES && id.iter().all(u8::is_ascii_graphic) =>
+        {
+            String::from_utf8(id.to_vec()).ok()
+        }
+        Single::One(_) | Single::Absent | Single::Many => None,
+    }
+}
+
+/// The status phrases of RFC 9110 that the gate uses.
+fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        429 => "Too Many Requests",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        _ => "Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Head, Reply, correlation_id};
+
+    #[test]
+    fn a_problem_says_no_more_than_it_should() {
+        let reply = Reply::problem(502, "json_syntax", None, Some("id-1"));
+        assert_eq!(
+            String::from_utf8(reply.body).unwrap(),
+            r#"{"instance":"id-1","status":502,"title":"Bad Gateway","type":"about:blank"}"#
+        );
+        let reply = Reply::problem(403, "protected", Some("no \"x\""), None);
+        assert_eq!(
+            String::from_utf8(reply.body).unwrap(),
+            r#"{"detail":"no \"x\"","status":403,"title":"Forbidden","type":"about:blank"}"#
+        );
+    }
+
+    #[test]
+    fn only_a_plain_correlation_id_is_repeated() {
+        for (id, want) in [
+            ("a-1", Some("a-1")),
+            ("", Some("")),
+            ("a b", None),
+            ("a\nb", None),
+            ("é", None),
+        ] {
+            let head = Head::new(
+                vec![("x-request-id".to_owned(), id.as_bytes().to_vec())],
+                true,
+            );
+            assert_eq!(correlation_id(&head).as_deref(), want, "{id:?}");
+        }
+        let long = Head::new(vec![("x-request-id".to_owned(), vec![b'a'; 129])], true);
+        assert_eq!(correlation_id(&long), None);
+    }
+}
