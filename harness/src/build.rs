@@ -17,29 +17,15 @@ use crate::{Error, Progress, Workspace, tools};
 ///
 /// # Errors
 /// The target is missing and cannot be added, or Cargo failed.
-pub fn filter(
-    workspace: &Workspace,
-    package: &str,
-    progress: Progress<'_>,
-) -> Result<PathBuf, Error> {
+pub fn filter(workspace: &Workspace, package: &str, progress: Progress<'_>) -> Result<PathBuf, Error> {
     once(&format!("wasm {package}"), || {
         ensure_wasm_target(workspace, progress)?;
         let mut cargo = cargo(workspace);
-        cargo.args([
-            "build",
-            "--release",
-            "--target",
-            WASM_TARGET,
-            "--locked",
-            "--package",
-            package,
-        ]);
+        cargo.args(["build", "--release", "--target", WASM_TARGET, "--locked", "--package", package]);
         for variable in NOT_INHERITED {
             cargo.env_remove(variable);
         }
-        artifact(cargo, package, "wasm module", progress, |path| {
-            path.extension().is_some_and(|kind| kind == "wasm")
-        })
+        artifact(cargo, package, "wasm module", progress, |path| path.extension().is_some_and(|kind| kind == "wasm"))
     })
 }
 
@@ -63,9 +49,7 @@ pub fn binary(
                 cargo.arg("--release");
             }
         }
-        artifact(cargo, package, program, progress, |path| {
-            path.file_name().is_some_and(|name| name == program)
-        })
+        artifact(cargo, package, program, progress, |path| path.file_name().is_some_and(|name| name == program))
     })
 }
 
@@ -84,43 +68,21 @@ pub enum Profile {
 /// It is missing, and there is no rustup or it failed.
 pub fn ensure_wasm_target(workspace: &Workspace, progress: Progress<'_>) -> Result<(), Error> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let sysroot = tools::run(
-        Command::new(rustc)
-            .args(["--print", "sysroot"])
-            .current_dir(workspace.root()),
-        "rustc",
-    )?;
+    let sysroot = tools::run(Command::new(rustc).args(["--print", "sysroot"]).current_dir(workspace.root()), "rustc")?;
     let sysroot = String::from_utf8_lossy(&sysroot.stdout);
-    if Path::new(sysroot.trim())
-        .join("lib/rustlib")
-        .join(WASM_TARGET)
-        .join("lib")
-        .is_dir()
-    {
+    if Path::new(sysroot.trim()).join("lib/rustlib").join(WASM_TARGET).join("lib").is_dir() {
         return Ok(());
     }
     let rustup = tools::on_path("rustup").ok_or(Error::NoWasmTarget)?;
     progress("adding Rust's Wasm target (rustup target add wasm32-wasip1)");
-    let output = tools::run(
-        Command::new(rustup)
-            .args(["target", "add", WASM_TARGET])
-            .current_dir(workspace.root()),
-        "rustup",
-    )?;
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(Error::TargetAddFailed {
-            tail: tools::last_lines(&output),
-        })
-    }
+    let output =
+        tools::run(Command::new(rustup).args(["target", "add", WASM_TARGET]).current_dir(workspace.root()), "rustup")?;
+    if output.status.success() { Ok(()) } else { Err(Error::TargetAddFailed { tail: tools::last_lines(&output) }) }
 }
 
 fn cargo(workspace: &Workspace) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(workspace.root())
-        .env("CARGO_TARGET_DIR", workspace.target());
+    cargo.current_dir(workspace.root()).env("CARGO_TARGET_DIR", workspace.target());
     cargo
 }
 
@@ -132,9 +94,7 @@ fn artifact(
     progress: Progress<'_>,
     wanted: impl Fn(&Path) -> bool,
 ) -> Result<PathBuf, Error> {
-    cargo
-        .arg("--message-format=json-render-diagnostics")
-        .stdin(Stdio::null());
+    cargo.arg("--message-format=json-render-diagnostics").stdin(Stdio::null());
     let mut child = cargo
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -147,56 +107,30 @@ fn artifact(
         })
     });
     let mut said = String::new();
-    for line in child
-        .stderr
-        .take()
-        .map(BufReader::new)
-        .into_iter()
-        .flat_map(BufRead::lines)
-        .map_while(Result::ok)
-    {
+    for line in child.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(Result::ok) {
         progress(line.trim());
         said.push_str(&line);
         said.push('\n');
     }
     let status = child.wait().map_err(Error::io("wait for cargo"))?;
     if !status.success() {
-        return Err(Error::BuildFailed {
-            package: package.to_owned(),
-            tail: tools::tail(&said, TAIL_LINES),
-        });
+        return Err(Error::BuildFailed { package: package.to_owned(), tail: tools::tail(&said, TAIL_LINES) });
     }
-    let messages = messages
-        .and_then(|thread| thread.join().ok())
-        .and_then(Result::ok)
-        .unwrap_or_default();
+    let messages = messages.and_then(|thread| thread.join().ok()).and_then(Result::ok).unwrap_or_default();
     files_of(&String::from_utf8_lossy(&messages), package)
         .into_iter()
         .find(|path| wanted(path))
-        .ok_or_else(|| Error::NoArtifact {
-            package: package.to_owned(),
-            wanted: wanted_name.to_owned(),
-        })
+        .ok_or_else(|| Error::NoArtifact { package: package.to_owned(), wanted: wanted_name.to_owned() })
 }
 
 /// The files that Cargo's messages name for `package`.
 fn files_of(messages: &str, package: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for message in messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-    {
+    for message in messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
         let field = |name: &str| message.get(name);
         let is_artifact = field("reason").is_some_and(|reason| reason == "compiler-artifact");
-        if is_artifact
-            && field("package_id")
-                .and_then(|id| id.as_str())
-                .is_some_and(|id| names(id, package))
-        {
-            let named = field("filenames")
-                .and_then(|files| files.as_array())
-                .into_iter()
-                .flatten();
+        if is_artifact && field("package_id").and_then(|id| id.as_str()).is_some_and(|id| names(id, package)) {
+            let named = field("filenames").and_then(|files| files.as_array()).into_iter().flatten();
             files.extend(named.filter_map(|file| file.as_str()).map(PathBuf::from));
         }
     }
@@ -253,14 +187,8 @@ mod tests {
             "\nnot json\n",
             r#"{"reason":"build-finished","success":true}"#,
         );
-        assert_eq!(
-            files_of(messages, "revenue-strip"),
-            [PathBuf::from("/t/revenue_strip.wasm")]
-        );
-        assert_eq!(
-            files_of(messages, "lockgate"),
-            [PathBuf::from("/t/liblockgate.rlib")]
-        );
+        assert_eq!(files_of(messages, "revenue-strip"), [PathBuf::from("/t/revenue_strip.wasm")]);
+        assert_eq!(files_of(messages, "lockgate"), [PathBuf::from("/t/liblockgate.rlib")]);
         assert_eq!(files_of(messages, "strip"), Vec::<PathBuf>::new());
     }
 
@@ -281,9 +209,6 @@ mod tests {
     fn an_unknown_package_is_cargos_message() {
         let workspace = Workspace::locate().unwrap();
         let error = binary(&workspace, "no-such-package", "x", Profile::Dev, &|_| {}).unwrap_err();
-        assert!(
-            matches!(&error, Error::BuildFailed { tail, .. } if tail.contains("no-such-package")),
-            "{error}"
-        );
+        assert!(matches!(&error, Error::BuildFailed { tail, .. } if tail.contains("no-such-package")), "{error}");
     }
 }

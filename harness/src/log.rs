@@ -23,16 +23,8 @@ struct Lines {
 
 impl Log {
     pub(crate) fn new(streams: usize) -> Self {
-        let lines = Lines {
-            kept: VecDeque::new(),
-            kept_bytes: 0,
-            dropped: 0,
-            open: streams,
-        };
-        Self {
-            lines: Mutex::new(lines),
-            changed: Condvar::new(),
-        }
+        let lines = Lines { kept: VecDeque::new(), kept_bytes: 0, dropped: 0, open: streams };
+        Self { lines: Mutex::new(lines), changed: Condvar::new() }
     }
 
     pub(crate) fn push(&self, line: String) {
@@ -61,10 +53,7 @@ impl Log {
     /// Waits until every stream has ended, at most `within`.
     pub(crate) fn wait_closed(&self, within: Duration) {
         let lines = self.lock();
-        drop(
-            self.changed
-                .wait_timeout_while(lines, within, |lines| lines.open > 0),
-        );
+        drop(self.changed.wait_timeout_while(lines, within, |lines| lines.open > 0));
     }
 
     pub(crate) fn text(&self) -> String {
@@ -80,22 +69,12 @@ impl Log {
     pub(crate) fn tail(&self, count: usize) -> String {
         let lines = self.lock();
         let skip = lines.kept.len().saturating_sub(count);
-        lines
-            .kept
-            .iter()
-            .skip(skip)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join("\n")
+        lines.kept.iter().skip(skip).cloned().collect::<Vec<_>>().join("\n")
     }
 
     /// The first line that `wanted` accepts, those already there included; `None` after `deadline` or when nothing more
     /// can come.
-    pub(crate) fn wait_for(
-        &self,
-        deadline: Instant,
-        mut wanted: impl FnMut(&str) -> bool,
-    ) -> Option<String> {
+    pub(crate) fn wait_for(&self, deadline: Instant, mut wanted: impl FnMut(&str) -> bool) -> Option<String> {
         let mut lines = self.lock();
         let mut seen = 0; // counted from the first line ever
         loop {
@@ -108,11 +87,7 @@ impl Log {
             if lines.open == 0 || left.is_zero() {
                 return None;
             }
-            lines = self
-                .changed
-                .wait_timeout(lines, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            lines = self.changed.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -133,23 +108,13 @@ mod tests {
         let log = Log::new(1);
         log.push("first".to_owned());
         let far = Instant::now() + Duration::from_secs(30);
-        assert_eq!(
-            log.wait_for(far, |line| line == "first").as_deref(),
-            Some("first")
-        );
+        assert_eq!(log.wait_for(far, |line| line == "first").as_deref(), Some("first"));
         std::thread::scope(|scope| {
             scope.spawn(|| log.push("second".to_owned()));
-            assert_eq!(
-                log.wait_for(far, |line| line == "second").as_deref(),
-                Some("second")
-            );
+            assert_eq!(log.wait_for(far, |line| line == "second").as_deref(), Some("second"));
         });
         log.close();
-        assert_eq!(
-            log.wait_for(far, |line| line == "third"),
-            None,
-            "nothing more can come"
-        );
+        assert_eq!(log.wait_for(far, |line| line == "third"), None, "nothing more can come");
         assert_eq!(log.text(), "first\nsecond\n");
         assert_eq!(log.tail(1), "second");
     }

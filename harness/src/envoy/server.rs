@@ -67,29 +67,12 @@ impl Envoy {
     ///
     /// # Errors
     /// [`Error::EnvoyRefused`] with the reason from its log when it ends before that, [`Error::TimedOut`] when it does neither.
-    pub fn start(
-        binary: &EnvoyBinary,
-        config: &EnvoyConfig,
-        options: EnvoyOptions,
-    ) -> Result<Self, Error> {
+    pub fn start(binary: &EnvoyBinary, config: &EnvoyConfig, options: EnvoyOptions) -> Result<Self, Error> {
         let folder = Folder::create()?;
-        let EnvoyOptions {
-            concurrency,
-            log_level,
-            component_log_level,
-            admin_port,
-            ready_within,
-            process,
-        } = options;
+        let EnvoyOptions { concurrency, log_level, component_log_level, admin_port, ready_within, process } = options;
         let admin_file = folder.0.join("admin");
         let mut process = process
-            .args([
-                "--disable-hot-restart",
-                "--log-level",
-                &log_level,
-                "--concurrency",
-                &concurrency.to_string(),
-            ])
+            .args(["--disable-hot-restart", "--log-level", &log_level, "--concurrency", &concurrency.to_string()])
             .arg("--config-path")
             .arg(folder.file_of(config)?)
             .arg("--admin-address-path")
@@ -101,18 +84,10 @@ impl Envoy {
             process = process.arg("--config-yaml").arg(admin_yaml(port));
         }
         let process = Process::spawn("envoy", &binary.path, process)?;
-        let ready =
-            || process.wait_until("readiness", ready_within, || admin_when_live(&admin_file));
+        let ready = || process.wait_until("readiness", ready_within, || admin_when_live(&admin_file));
         match ready() {
-            Ok(admin) => Ok(Self {
-                process,
-                admin,
-                _folder: folder,
-            }),
-            Err(Error::Exited { status, .. }) => Err(Error::EnvoyRefused {
-                status,
-                why: reasons(&process.log()),
-            }),
+            Ok(admin) => Ok(Self { process, admin, _folder: folder }),
+            Err(Error::Exited { status, .. }) => Err(Error::EnvoyRefused { status, why: reasons(&process.log()) }),
             Err(other) => Err(other),
         }
     }
@@ -125,14 +100,7 @@ impl Envoy {
         let folder = Folder::create()?;
         let output = tools::run(
             Command::new(&binary.path)
-                .args([
-                    "--mode",
-                    "validate",
-                    "--disable-hot-restart",
-                    "--log-level",
-                    "info",
-                    "--config-path",
-                ])
+                .args(["--mode", "validate", "--disable-hot-restart", "--log-level", "info", "--config-path"])
                 .arg(folder.file_of(config)?),
             "envoy",
         )?;
@@ -140,10 +108,7 @@ impl Envoy {
             return Ok(());
         }
         let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-        Err(Error::EnvoyRefused {
-            status: output.status,
-            why: reasons(&String::from_utf8_lossy(&said)),
-        })
+        Err(Error::EnvoyRefused { status: output.status, why: reasons(&String::from_utf8_lossy(&said)) })
     }
 
     /// The process: its id, log, exit status, CPU time and memory.
@@ -212,11 +177,7 @@ impl Envoy {
     ///
     /// # Errors
     /// It ended without such a line, or there was none after `within`.
-    pub fn wait_for_line(
-        &self,
-        within: Duration,
-        wanted: impl FnMut(&str) -> bool,
-    ) -> Result<String, Error> {
+    pub fn wait_for_line(&self, within: Duration, wanted: impl FnMut(&str) -> bool) -> Result<String, Error> {
         self.process.wait_for_line(within, wanted)
     }
 
@@ -270,14 +231,7 @@ fn admin_when_live(file: &Path) -> Option<SocketAddr> {
 }
 
 fn expect_ok((status, body): (u16, String), url: String) -> Result<String, Error> {
-    if status == 200 {
-        Ok(body)
-    } else {
-        Err(Error::Http {
-            url,
-            why: format!("status {status}: {}", body.trim()),
-        })
-    }
+    if status == 200 { Ok(body) } else { Err(Error::Http { url, why: format!("status {status}: {}", body.trim()) }) }
 }
 
 /// `name::127.0.0.1:10000` a line; a listener with several addresses has several lines.
@@ -302,19 +256,13 @@ fn reasons(log: &str) -> String {
     let mut inside = false; // a message can have several lines, only the first with a level
     for line in log.lines() {
         if line.starts_with('[') {
-            inside = ["[critical]", "[error]", "[warning][wasm]"]
-                .iter()
-                .any(|level| line.contains(level));
+            inside = ["[critical]", "[error]", "[warning][wasm]"].iter().any(|level| line.contains(level));
         }
         if inside && !line.trim().is_empty() && !reasons.contains(&line) {
             reasons.push(line);
         }
     }
-    if reasons.is_empty() {
-        tools::tail(log, 20)
-    } else {
-        reasons.join("\n")
-    }
+    if reasons.is_empty() { tools::tail(log, 20) } else { reasons.join("\n") }
 }
 
 const ASK_FOR: Duration = Duration::from_secs(5);
@@ -331,14 +279,10 @@ mod tests {
 
     #[test]
     fn statistics_are_the_numbers() {
-        let text =
-            "a.b: 5\nwasmcustom.x: 0\nh: P0(nan,1) P25(nan,1)\nt: \"text: 7\"\nodd name: 3: 4\n";
+        let text = "a.b: 5\nwasmcustom.x: 0\nh: P0(nan,1) P25(nan,1)\nt: \"text: 7\"\nodd name: 3: 4\n";
         let stats = stats_in(text);
         assert_eq!(stats.len(), 3);
-        assert_eq!(
-            (stats["a.b"], stats["wasmcustom.x"], stats["odd name: 3"]),
-            (5, 0, 4)
-        );
+        assert_eq!((stats["a.b"], stats["wasmcustom.x"], stats["odd name: 3"]), (5, 0, 4));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Processes of our own: started, read, asked, measured and stopped.
 
+mod measure;
+#[cfg(test)]
+mod tests;
+
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
@@ -61,16 +65,14 @@ impl ProcessOptions {
     /// Adds arguments.
     #[must_use]
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
     /// Sets an environment variable, in addition to those of this process.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env
-            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -101,10 +103,7 @@ impl fmt::Debug for ProcessOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcessOptions")
             .field("args", &self.args)
-            .field(
-                "env",
-                &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-            )
+            .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("folder", &self.folder)
             .field("log_file", &self.log_file)
             .finish_non_exhaustive()
@@ -118,51 +117,27 @@ impl Process {
     ///
     /// # Errors
     /// The program cannot be started, or everything is being stopped.
-    pub fn spawn(
-        name: &str,
-        program: impl AsRef<OsStr>,
-        options: ProcessOptions,
-    ) -> Result<Self, Error> {
-        let ProcessOptions {
-            args,
-            env,
-            folder,
-            log_file,
-            on_line,
-        } = options;
+    pub fn spawn(name: &str, program: impl AsRef<OsStr>, options: ProcessOptions) -> Result<Self, Error> {
+        let ProcessOptions { args, env, folder, log_file, on_line } = options;
         let log_file = log_file
             .map(|path| fs::File::create(&path).map_err(Error::io_at("write", &path)))
             .transpose()?
             .map(|file| Arc::new(Mutex::new(file)));
         let mut command = Command::new(program.as_ref());
         command.args(args).envs(env).process_group(0);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(folder) = folder {
             command.current_dir(folder);
         }
-        let mut child = command.spawn().map_err(Error::io(format!(
-            "start {name} ({})",
-            program.as_ref().to_string_lossy()
-        )))?;
+        let mut child =
+            command.spawn().map_err(Error::io(format!("start {name} ({})", program.as_ref().to_string_lossy())))?;
 
         let log = Arc::new(Log::new(2));
-        let reader = |stream| Reader {
-            stream,
-            log: log.clone(),
-            log_file: log_file.clone(),
-            on_line: on_line.clone(),
-        };
+        let reader = |stream| Reader { stream, log: log.clone(), log_file: log_file.clone(), on_line: on_line.clone() };
         read(reader(Stream::Out), child.stdout.take());
         read(reader(Stream::Err), child.stderr.take());
-        let running = Arc::new(Running {
-            name: name.to_owned(),
-            pid: child.id(),
-            state: Mutex::new(State::Alive(child)),
-            log,
-        });
+        let running =
+            Arc::new(Running { name: name.to_owned(), pid: child.id(), state: Mutex::new(State::Alive(child)), log });
         signals::register(&running);
         if signals::stopping() {
             running.stop();
@@ -200,25 +175,17 @@ impl Process {
     /// # Errors
     /// It still runs after `within`.
     pub fn wait_exit(&self, within: Duration) -> Result<ExitStatus, Error> {
-        self.running
-            .wait_exit(within)
-            .ok_or_else(|| self.timed_out("end", within))
+        self.running.wait_exit(within).ok_or_else(|| self.timed_out("end", within))
     }
 
     /// The first line that `wanted` accepts, those already written included.
     ///
     /// # Errors
     /// It ended without such a line, or there was none after `within`.
-    pub fn wait_for_line(
-        &self,
-        within: Duration,
-        wanted: impl FnMut(&str) -> bool,
-    ) -> Result<String, Error> {
+    pub fn wait_for_line(&self, within: Duration, wanted: impl FnMut(&str) -> bool) -> Result<String, Error> {
         match self.running.log.wait_for(Instant::now() + within, wanted) {
             Some(line) => Ok(line),
-            None => Err(self
-                .early_end()
-                .unwrap_or_else(|| self.timed_out("such a line", within))),
+            None => Err(self.early_end().unwrap_or_else(|| self.timed_out("such a line", within))),
         }
     }
 
@@ -228,9 +195,7 @@ impl Process {
     /// It ended, or gave no such answer after `within`. Both errors hold its last lines.
     pub fn wait_ready(&self, url: &str, within: Duration) -> Result<(), Error> {
         self.wait_until(url, within, || {
-            http::get(url, ASK_FOR)
-                .is_ok_and(|(status, _)| (200..300).contains(&status))
-                .then_some(())
+            http::get(url, ASK_FOR).is_ok_and(|(status, _)| (200..300).contains(&status)).then_some(())
         })
     }
 
@@ -270,7 +235,7 @@ impl Process {
     /// # Errors
     /// It has ended, or this machine has no `/proc`.
     pub fn cpu_time(&self) -> Result<Duration, Error> {
-        cpu::of(self.pid())
+        measure::cpu_time(self.pid())
     }
 
     /// Memory in use now: the resident set.
@@ -278,7 +243,7 @@ impl Process {
     /// # Errors
     /// It has ended, or this machine has no `/proc`.
     pub fn rss_bytes(&self) -> Result<u64, Error> {
-        self.memory("VmRSS:")
+        measure::memory_bytes(self.pid(), "VmRSS:")
     }
 
     /// The most memory that was ever in use: the peak of the resident set.
@@ -286,26 +251,14 @@ impl Process {
     /// # Errors
     /// It has ended, or this machine has no `/proc`.
     pub fn peak_rss_bytes(&self) -> Result<u64, Error> {
-        self.memory("VmHWM:")
-    }
-
-    fn memory(&self, field: &str) -> Result<u64, Error> {
-        let path = PathBuf::from(format!("/proc/{}/status", self.pid()));
-        let text = fs::read_to_string(&path).map_err(Error::io_at("read", &path))?;
-        kib_of(&text, field).ok_or_else(|| {
-            Error::io_at("read memory from", &path)(std::io::ErrorKind::InvalidData.into())
-        })
+        measure::memory_bytes(self.pid(), "VmHWM:")
     }
 
     fn early_end(&self) -> Option<Error> {
         let status = self.exit_status()?;
         self.running.log.wait_closed(LAST_LINES_WITHIN);
         let tail = self.running.log.tail(TAIL_LINES);
-        Some(Error::Exited {
-            name: self.running.name.clone(),
-            status,
-            tail,
-        })
+        Some(Error::Exited { name: self.running.name.clone(), status, tail })
     }
 
     fn timed_out(&self, what: &str, after: Duration) -> Error {
@@ -412,18 +365,12 @@ fn read(reader: Reader, from: Option<impl Read + Send + 'static>) {
     thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut bytes = Vec::new();
-        while from
-            .read_until(b'\n', &mut bytes)
-            .is_ok_and(|count| count > 0)
-        {
+        while from.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
             let line = String::from_utf8_lossy(bytes.trim_ascii_end()).into_owned();
             bytes.clear();
             if let Some(file) = &reader.log_file {
                 // A full disk must not stop the process: the line is still in memory.
-                drop(writeln!(
-                    file.lock().unwrap_or_else(PoisonError::into_inner),
-                    "{line}"
-                ));
+                drop(writeln!(file.lock().unwrap_or_else(PoisonError::into_inner), "{line}"));
             }
             if let Some(on_line) = &reader.on_line {
                 on_line(reader.stream, &line);
@@ -432,64 +379,6 @@ fn read(reader: Reader, from: Option<impl Read + Send + 'static>) {
         }
         reader.log.close();
     });
-}
-
-fn kib_of(status: &str, field: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
-}
-
-mod cpu {
-    use std::fs;
-    use std::path::PathBuf;
-    use std::time::Duration;
-
-    use crate::Error;
-
-    pub(super) fn of(pid: u32) -> Result<Duration, Error> {
-        if let Some(time) = of_threads(pid) {
-            return Ok(time);
-        }
-        let path = PathBuf::from(format!("/proc/{pid}/stat"));
-        let stat = fs::read_to_string(&path).map_err(Error::io_at("read", &path))?;
-        ticks_of(&stat)
-            .map(|ticks| Duration::from_millis(ticks.saturating_mul(MS_PER_TICK)))
-            .ok_or_else(|| {
-                Error::io_at("read CPU time from", &path)(std::io::ErrorKind::InvalidData.into())
-            })
-    }
-
-    /// The sum over `task/*/schedstat`: its first field is time on a CPU in nanoseconds.
-    fn of_threads(pid: u32) -> Option<Duration> {
-        let mut total = Duration::ZERO;
-        for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
-            // A thread can end between the listing and the reading.
-            let Ok(text) = thread
-                .ok()?
-                .path()
-                .join("schedstat")
-                .canonicalize()
-                .and_then(fs::read_to_string)
-            else {
-                continue;
-            };
-            total += Duration::from_nanos(text.split_ascii_whitespace().next()?.parse().ok()?);
-        }
-        (!total.is_zero()).then_some(total)
-    }
-
-    /// User and system time (fields 14 and 15) of `/proc/<pid>/stat`; the name in field 2 may hold spaces and brackets.
-    pub(super) fn ticks_of(stat: &str) -> Option<u64> {
-        let (_, after_name) = stat.rsplit_once(") ")?;
-        let mut fields = after_name.split_ascii_whitespace().skip(11);
-        let user: u64 = fields.next()?.parse().ok()?;
-        let system: u64 = fields.next()?.parse().ok()?;
-        user.checked_add(system)
-    }
-
-    /// `sysconf(_SC_CLK_TCK)` is 100 on every Linux that Envoy runs on.
-    const MS_PER_TICK: u64 = 10;
 }
 
 /// SIGTERM first, SIGKILL after this.
@@ -501,143 +390,3 @@ const BETWEEN_QUESTIONS: Duration = Duration::from_millis(10);
 const ASK_FOR: Duration = Duration::from_secs(1);
 /// How many lines an error quotes.
 const TAIL_LINES: usize = 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FAR: Duration = Duration::from_secs(30);
-
-    fn shell(script: &str) -> Process {
-        Process::spawn("shell", "sh", ProcessOptions::new().args(["-c", script])).unwrap()
-    }
-
-    #[test]
-    fn lines_of_both_streams_are_kept_and_awaited() {
-        let process = shell("echo out; echo err >&2; exec sleep 60");
-        assert_eq!(
-            process
-                .wait_for_line(FAR, |line| line.starts_with("ou"))
-                .unwrap(),
-            "out"
-        );
-        assert_eq!(
-            process
-                .wait_for_line(FAR, |line| line.starts_with("er"))
-                .unwrap(),
-            "err"
-        );
-        assert!(process.exit_status().is_none());
-        process.stop();
-        assert!(process.exit_status().is_some());
-        process.stop();
-    }
-
-    #[test]
-    fn an_early_end_is_reported_with_the_last_lines() {
-        let process = shell("echo the reason >&2; exit 3");
-        let error = process.wait_ready("http://127.0.0.1:9/", FAR).unwrap_err();
-        assert!(
-            matches!(&error, Error::Exited { status, tail, .. } if status.code() == Some(3) && tail == "the reason"),
-            "{error:?}"
-        );
-        let error = process
-            .wait_for_line(FAR, |line| line == "never")
-            .unwrap_err();
-        assert!(matches!(error, Error::Exited { .. }));
-        assert_eq!(process.wait_exit(FAR).unwrap().code(), Some(3));
-    }
-
-    #[test]
-    fn a_missing_program_is_named() {
-        let error =
-            Process::spawn("portal", "/no/such/program", ProcessOptions::new()).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("cannot start portal (/no/such/program): "),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn dropping_stops_also_on_panic() {
-        let process = shell("exec sleep 60");
-        let running = process.running.clone();
-        let panicked = thread::spawn(move || {
-            let _held = process;
-            panic!("as wanted");
-        });
-        assert!(panicked.join().is_err());
-        assert!(running.exit_status().is_some());
-    }
-
-    #[test]
-    fn a_process_that_ignores_sigterm_is_killed() {
-        let process = shell("trap '' TERM; echo ready; while :; do sleep 1; done");
-        process.wait_for_line(FAR, |line| line == "ready").unwrap();
-        process
-            .running
-            .with_child(|child| terminate(child.id()))
-            .unwrap();
-        assert!(process.exit_status().is_none());
-        process.stop();
-        assert_eq!(
-            std::os::unix::process::ExitStatusExt::signal(&process.exit_status().unwrap()),
-            Some(9)
-        );
-    }
-
-    #[test]
-    fn environment_folder_file_and_callback_are_honoured() {
-        let file =
-            std::env::temp_dir().join(format!("lockgate-harness-{}.log", std::process::id()));
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let ear = heard.clone();
-        let options = ProcessOptions::new()
-            .args(["-c", "echo $LOCKGATE_WORD; pwd >&2"])
-            .env("LOCKGATE_WORD", "word")
-            .folder("/")
-            .log_file(&file)
-            .on_line(move |stream, line| ear.lock().unwrap().push((stream, line.to_owned())));
-        assert!(!format!("{options:?}").contains("\"word\""));
-        let process = Process::spawn("shell", "sh", options).unwrap();
-        process.wait_exit(FAR).unwrap();
-        process.stop();
-        process.running.log.wait_closed(FAR);
-        let mut heard = heard.lock().unwrap().clone();
-        heard.sort_by_key(|(stream, _)| *stream == Stream::Err);
-        assert_eq!(
-            heard,
-            [
-                (Stream::Out, "word".to_owned()),
-                (Stream::Err, "/".to_owned())
-            ]
-        );
-        let written = fs::read_to_string(&file).unwrap();
-        assert!(written.contains("word\n") && written.contains("/\n"));
-        fs::remove_file(file).unwrap();
-    }
-
-    #[test]
-    fn cpu_time_and_memory_are_measured() {
-        let process =
-            shell("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo done; exec sleep 60");
-        process.wait_for_line(FAR, |line| line == "done").unwrap();
-        assert!(process.cpu_time().unwrap() > Duration::ZERO);
-        let rss = process.rss_bytes().unwrap();
-        assert!(rss > 0 && process.peak_rss_bytes().unwrap() >= rss);
-    }
-
-    #[test]
-    fn figures_of_proc_are_read() {
-        assert_eq!(
-            kib_of("Name:\tx\nVmHWM:\t    1234 kB\n", "VmHWM:"),
-            Some(1234 * 1024)
-        );
-        assert_eq!(kib_of("Name:\tx\n", "VmHWM:"), None);
-        let stat = "7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 30 12 0 0 20 0 1 0 5 6 7";
-        assert_eq!(cpu::ticks_of(stat), Some(42));
-        assert_eq!(cpu::ticks_of("7 (a"), None);
-    }
-}
