@@ -51,10 +51,7 @@ impl Audit {
         put("reason", self.reason.map(Into::into));
         put("shadow", self.shadow.then_some(true.into()));
         put("fields", (self.fields != 0).then_some(self.fields.into()));
-        put(
-            "subject",
-            self.subject.map(|hash| format!("{hash:016x}").into()),
-        );
+        put("subject", self.subject.map(|hash| format!("{hash:016x}").into()));
         put("system", self.system.as_deref().map(Into::into));
         put("path", self.path.as_deref().map(Into::into));
         put("version", Some(format!("{:016x}", self.version).into()));

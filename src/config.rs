@@ -14,10 +14,7 @@ pub struct ConfigError {
 impl ConfigError {
     /// A fault at a field such as `rules[2].name`.
     pub fn new(path: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self {
-            path: path.into(),
-            message: message.to_string(),
-        }
+        Self { path: path.into(), message: message.to_string() }
     }
 
     /// The path of the faulty field; `(configuration)` for the whole text.
@@ -26,14 +23,17 @@ impl ConfigError {
         &self.path
     }
 
+    /// Gives the fault its place, where only the caller knows it.
+    #[must_use]
+    pub fn at(self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self }
+    }
+
     /// Puts `outer` before the path, for a fault in a block of a larger configuration.
     #[must_use]
     pub fn within(self, outer: &str) -> Self {
-        let path = if self.path.starts_with('[') {
-            format!("{outer}{}", self.path)
-        } else {
-            format!("{outer}.{}", self.path)
-        };
+        let path =
+            if self.path.starts_with('[') { format!("{outer}{}", self.path) } else { format!("{outer}.{}", self.path) };
         Self { path, ..self }
     }
 }
@@ -60,10 +60,7 @@ pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
     match text.trim_ascii_start().first() {
         None => {
-            return Err(ConfigError::new(
-                WHOLE,
-                "is missing; put JSON text into the plugin's `configuration`",
-            ));
+            return Err(ConfigError::new(WHOLE, "is missing; put JSON text into the plugin's `configuration`"));
         }
         Some(b'{') => {}
         Some(_) => {
@@ -75,10 +72,7 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
         }
     }
     if text.len() > MAX_CONFIG_BYTES {
-        return Err(ConfigError::new(
-            WHOLE,
-            format_args!("is longer than {MAX_CONFIG_BYTES} bytes"),
-        ));
+        return Err(ConfigError::new(WHOLE, format_args!("is longer than {MAX_CONFIG_BYTES} bytes")));
     }
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -88,9 +82,7 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
         };
         ConfigError::new(path, error.inner())
     })?;
-    json.end().map_err(|error| {
-        ConfigError::new(WHOLE, format_args!("has bytes after its end: {error}"))
-    })?;
+    json.end().map_err(|error| ConfigError::new(WHOLE, format_args!("has bytes after its end: {error}")))?;
     Ok(value)
 }
 
@@ -117,32 +109,12 @@ mod tests {
         let cases: [(&str, &[u8], &str); 8] = [
             ("missing", b"", "(configuration): is missing"),
             ("blank", b" \n", "(configuration): is missing"),
-            (
-                "protobuf",
-                b"\n\x05rules",
-                "(configuration): is not JSON text",
-            ),
+            ("protobuf", b"\n\x05rules", "(configuration): is not JSON text"),
             ("an array", b"[]", "(configuration): is not JSON text"),
-            (
-                "unknown field",
-                br#"{"rules":[],"rulez":1}"#,
-                "rulez: unknown field `rulez`, expected `rules`",
-            ),
-            (
-                "wrong type",
-                br#"{"rules":[{"limit":300}]}"#,
-                "rules[0].limit: invalid value: integer `300`",
-            ),
-            (
-                "missing field",
-                br#"{"rules":[{}]}"#,
-                "rules[0]: missing field `limit`",
-            ),
-            (
-                "bytes after",
-                br#"{"rules":[]} x"#,
-                "(configuration): has bytes after its end",
-            ),
+            ("unknown field", br#"{"rules":[],"rulez":1}"#, "rulez: unknown field `rulez`, expected `rules`"),
+            ("wrong type", br#"{"rules":[{"limit":300}]}"#, "rules[0].limit: invalid value: integer `300`"),
+            ("missing field", br#"{"rules":[{}]}"#, "rules[0]: missing field `limit`"),
+            ("bytes after", br#"{"rules":[]} x"#, "(configuration): has bytes after its end"),
         ];
         for (name, text, want) in cases {
             let message = read::<Wire>(text).expect_err(name).to_string();
@@ -153,15 +125,7 @@ mod tests {
 
     #[test]
     fn a_block_puts_its_place_before_the_path() {
-        assert_eq!(
-            ConfigError::new("rules[1]", "x")
-                .within("chain[0]")
-                .to_string(),
-            "chain[0].rules[1]: x"
-        );
-        assert_eq!(
-            ConfigError::new("[1]", "x").within("rules").to_string(),
-            "rules[1]: x"
-        );
+        assert_eq!(ConfigError::new("rules[1]", "x").within("chain[0]").to_string(), "chain[0].rules[1]: x");
+        assert_eq!(ConfigError::new("[1]", "x").within("rules").to_string(), "rules[1]: x");
     }
 }

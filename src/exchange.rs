@@ -34,22 +34,12 @@ pub trait Exchange {
     }
 
     /// A piece of the request's body.
-    fn request_body(
-        &mut self,
-        _chunk: Chunk<'_>,
-        _out: &mut Vec<u8>,
-        _host: &mut dyn Host,
-    ) -> Body {
+    fn request_body(&mut self, _chunk: Chunk<'_>, _out: &mut Vec<u8>, _host: &mut dyn Host) -> Body {
         Body::Unchanged
     }
 
     /// The request's trailers, which end its body. Body bytes still held go on as the result says.
-    fn request_trailers(
-        &mut self,
-        _trailers: &mut Head,
-        _out: &mut Vec<u8>,
-        _host: &mut dyn Host,
-    ) -> Body {
+    fn request_trailers(&mut self, _trailers: &mut Head, _out: &mut Vec<u8>, _host: &mut dyn Host) -> Body {
         Body::Unchanged
     }
 
@@ -59,22 +49,12 @@ pub trait Exchange {
     }
 
     /// A piece of the answer's body.
-    fn response_body(
-        &mut self,
-        _chunk: Chunk<'_>,
-        _out: &mut Vec<u8>,
-        _host: &mut dyn Host,
-    ) -> Body {
+    fn response_body(&mut self, _chunk: Chunk<'_>, _out: &mut Vec<u8>, _host: &mut dyn Host) -> Body {
         Body::Unchanged
     }
 
     /// The answer's trailers, which end its body. Body bytes still held go on as the result says.
-    fn response_trailers(
-        &mut self,
-        _trailers: &mut Head,
-        _out: &mut Vec<u8>,
-        _host: &mut dyn Host,
-    ) -> Body {
+    fn response_trailers(&mut self, _trailers: &mut Head, _out: &mut Vec<u8>, _host: &mut dyn Host) -> Body {
         Body::Unchanged
     }
 

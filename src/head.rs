@@ -32,11 +32,7 @@ impl Head {
     /// A head; `end` when no body and no trailers follow.
     #[must_use]
     pub fn new(fields: Vec<(String, Vec<u8>)>, end: bool) -> Self {
-        Self {
-            fields,
-            changed: Vec::new(),
-            end,
-        }
+        Self { fields, changed: Vec::new(), end }
     }
 
     /// Whether the message ends here: no body, no trailers.
@@ -47,25 +43,18 @@ impl Head {
 
     /// All fields in order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
     /// The values of all fields of this name, in order.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.fields()
-            .filter(move |(given, _)| given.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        self.fields().filter(move |(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// The value of a field that may stand at most once.
     #[must_use]
     pub fn single(&self, name: &str) -> Single<'_> {
-        let mut values = self
-            .fields()
-            .filter(|(given, _)| given.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value);
+        let mut values = self.fields().filter(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value);
         match (values.next(), values.next()) {
             (None, _) => Single::Absent,
             (Some(value), None) => Single::One(value),
@@ -82,8 +71,7 @@ impl Head {
     /// Removes every field of this name; whether there was one.
     pub fn remove(&mut self, name: &str) -> bool {
         let before = self.fields.len();
-        self.fields
-            .retain(|(given, _)| !given.eq_ignore_ascii_case(name));
+        self.fields.retain(|(given, _)| !given.eq_ignore_ascii_case(name));
         let removed = self.fields.len() != before;
         if removed {
             self.note(name);
@@ -94,39 +82,23 @@ impl Head {
     /// Replaces all fields of this name by one. Control bytes in the value become `?`: the host checks nothing, and a
     /// line feed would start a new field. Nothing happens when the field already is as asked.
     pub fn set(&mut self, name: &str, value: &[u8]) {
-        let value: Vec<u8> = value
-            .iter()
-            .map(|&byte| {
-                if byte.is_ascii_control() && byte != b'\t' {
-                    b'?'
-                } else {
-                    byte
-                }
-            })
-            .collect();
+        let value: Vec<u8> =
+            value.iter().map(|&byte| if byte.is_ascii_control() && byte != b'\t' { b'?' } else { byte }).collect();
         if self.single(name) == Single::One(&value) {
             return;
         }
-        self.fields
-            .retain(|(given, _)| !given.eq_ignore_ascii_case(name));
+        self.fields.retain(|(given, _)| !given.eq_ignore_ascii_case(name));
         self.fields.push((name.to_owned(), value));
         self.note(name);
     }
 
     /// What differs from what the host gave.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
-        self.changed.iter().map(|name| Change {
-            name,
-            values: self.values(name).collect(),
-        })
+        self.changed.iter().map(|name| Change { name, values: self.values(name).collect() })
     }
 
     fn note(&mut self, name: &str) {
-        if !self
-            .changed
-            .iter()
-            .any(|noted| noted.eq_ignore_ascii_case(name))
-        {
+        if !self.changed.iter().any(|noted| noted.eq_ignore_ascii_case(name)) {
             self.changed.push(name.to_ascii_lowercase());
         }
     }
@@ -137,13 +109,7 @@ mod tests {
     use super::{Change, Head, Single};
 
     fn head(fields: &[(&str, &str)]) -> Head {
-        Head::new(
-            fields
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
-                .collect(),
-            false,
-        )
+        Head::new(fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(), false)
     }
 
     #[test]
@@ -165,19 +131,7 @@ mod tests {
         head.set("b", b"4");
         head.set("b", b"5");
         let changes: Vec<_> = head.changes().collect();
-        assert_eq!(
-            changes,
-            [
-                Change {
-                    name: "a",
-                    values: vec![]
-                },
-                Change {
-                    name: "b",
-                    values: vec![b"5"]
-                }
-            ]
-        );
+        assert_eq!(changes, [Change { name: "a", values: vec![] }, Change { name: "b", values: vec![b"5"] }]);
     }
 
     #[test]

@@ -37,9 +37,7 @@ pub struct Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity")
-            .field("roles", &self.roles)
-            .finish_non_exhaustive()
+        f.debug_struct("Identity").field("roles", &self.roles).finish_non_exhaustive()
     }
 }
 
@@ -51,21 +49,14 @@ impl Identity {
             return Self::default();
         }
         let identity: Self = serde_json::from_slice(record).unwrap_or_default();
-        Self {
-            wildcards: true,
-            ..identity
-        }
-        .bounded()
+        Self { wildcards: true, ..identity }.bounded()
     }
 
     /// Whether the caller has one of the roles or one of the permissions.
     #[must_use]
     pub fn holds(&self, rights: &Rights) -> bool {
         rights.roles.iter().any(|role| self.roles.contains(role))
-            || rights
-                .permissions
-                .iter()
-                .any(|permission| self.may(permission))
+            || rights.permissions.iter().any(|permission| self.may(permission))
     }
 
     fn may(&self, permission: &str) -> bool {
@@ -81,11 +72,7 @@ impl Identity {
     }
 
     fn bounded(self) -> Self {
-        if self.roles.len() > MAX_RIGHTS || self.permissions.len() > MAX_RIGHTS {
-            Self::default()
-        } else {
-            self
-        }
+        if self.roles.len() > MAX_RIGHTS || self.permissions.len() > MAX_RIGHTS { Self::default() } else { self }
     }
 }
 
@@ -106,20 +93,12 @@ pub(crate) struct RightsWire {
 
 impl RightsWire {
     pub(crate) fn check(self, path: &str) -> Result<Rights, ConfigError> {
-        let rights = Rights {
-            roles: self.roles.unwrap_or_default(),
-            permissions: self.permissions.unwrap_or_default(),
-        };
+        let rights =
+            Rights { roles: self.roles.unwrap_or_default(), permissions: self.permissions.unwrap_or_default() };
         if rights.roles.is_empty() && rights.permissions.is_empty() {
-            return Err(ConfigError::new(
-                path,
-                "names neither roles nor permissions; leave it out to exempt nobody",
-            ));
+            return Err(ConfigError::new(path, "names neither roles nor permissions; leave it out to exempt nobody"));
         }
-        for (field, list) in [
-            ("roles", &rights.roles),
-            ("permissions", &rights.permissions),
-        ] {
+        for (field, list) in [("roles", &rights.roles), ("permissions", &rights.permissions)] {
             for (n, right) in list.iter().enumerate() {
                 if right.is_empty() || right.contains('*') {
                     return Err(ConfigError::new(
@@ -198,11 +177,8 @@ pub(crate) struct TrustedHeaderWire {
 impl SourceWire {
     pub(crate) fn check(self, path: &str) -> Result<Source, ConfigError> {
         let claim = |field: &str, text: Option<String>| {
-            text.map(|text| {
-                claim_path(&text)
-                    .map_err(|error| error.within(&format!("{path}.jwt_authn.{field}")))
-            })
-            .transpose()
+            text.map(|text| claim_path(&text).map_err(|error| error.at(format!("{path}.jwt_authn.{field}"))))
+                .transpose()
         };
         Ok(match self {
             Self::FilterState(name) if name.is_empty() => {
@@ -217,15 +193,11 @@ impl SourceWire {
                     ));
                 }
                 if wire.roles.is_none() && wire.permissions.is_none() {
-                    return Err(ConfigError::new(
-                        format!("{path}.jwt_authn"),
-                        "names neither roles nor permissions",
-                    ));
+                    return Err(ConfigError::new(format!("{path}.jwt_authn"), "names neither roles nor permissions"));
                 }
                 Source::JwtAuthn {
                     payload: wire.payload,
-                    subject: claim("subject", wire.subject)?
-                        .unwrap_or_else(|| vec!["sub".to_owned()]),
+                    subject: claim("subject", wire.subject)?.unwrap_or_else(|| vec!["sub".to_owned()]),
                     roles: claim("roles", wire.roles)?,
                     permissions: claim("permissions", wire.permissions)?,
                 }
@@ -245,10 +217,7 @@ impl SourceWire {
                     tenant: header("tenant", wire.tenant)?,
                 };
                 if source.headers().is_empty() {
-                    return Err(ConfigError::new(
-                        format!("{path}.trusted_header"),
-                        "names no header",
-                    ));
+                    return Err(ConfigError::new(format!("{path}.trusted_header"), "names no header"));
                 }
                 source
             }
@@ -261,16 +230,9 @@ impl Source {
     #[must_use]
     pub fn headers(&self) -> Vec<&str> {
         match self {
-            Self::TrustedHeader {
-                subject,
-                roles,
-                permissions,
-                tenant,
-            } => [subject, roles, permissions, tenant]
-                .into_iter()
-                .flatten()
-                .map(String::as_str)
-                .collect(),
+            Self::TrustedHeader { subject, roles, permissions, tenant } => {
+                [subject, roles, permissions, tenant].into_iter().flatten().map(String::as_str).collect()
+            }
             Self::FilterState(_) | Self::JwtAuthn { .. } => Vec::new(),
         }
     }
@@ -278,26 +240,14 @@ impl Source {
     /// The caller of this request.
     pub fn identify(&self, request: &Head, host: &mut dyn Host) -> Identity {
         match self {
-            Self::FilterState(name) => host
-                .attribute(&[name])
-                .map(|record| Identity::from_record(&record))
-                .unwrap_or_default(),
-            Self::JwtAuthn {
-                payload,
-                subject,
-                roles,
-                permissions,
-            } => {
+            Self::FilterState(name) => {
+                host.attribute(&[name]).map(|record| Identity::from_record(&record)).unwrap_or_default()
+            }
+            Self::JwtAuthn { payload, subject, roles, permissions } => {
                 let mut claim = |path: &[String]| {
-                    let mut full = vec![
-                        "metadata",
-                        "filter_metadata",
-                        "envoy.filters.http.jwt_authn",
-                        payload,
-                    ];
+                    let mut full = vec!["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", payload];
                     full.extend(path.iter().map(String::as_str));
-                    host.attribute(&full)
-                        .filter(|value| value.len() <= MAX_IDENTITY_BYTES)
+                    host.attribute(&full).filter(|value| value.len() <= MAX_IDENTITY_BYTES)
                 };
                 let mut list = |path: &Option<Vec<String>>, separated| {
                     let Some(value) = path.as_ref().and_then(|path| claim(path)) else {
@@ -305,28 +255,15 @@ impl Source {
                     };
                     claim_list(&value, separated)
                 };
-                let (Some(roles), Some(permissions)) =
-                    (list(roles, false), list(permissions, true))
-                else {
+                let (Some(roles), Some(permissions)) = (list(roles, false), list(permissions, true)) else {
                     return Identity::default();
                 };
                 let subject = claim(subject).and_then(|value| String::from_utf8(value).ok());
-                Identity {
-                    subject,
-                    roles,
-                    permissions,
-                    ..Identity::default()
-                }
-                .bounded()
+                Identity { subject, roles, permissions, ..Identity::default() }.bounded()
             }
-            Self::TrustedHeader {
-                subject,
-                roles,
-                permissions,
-                tenant,
-            } => identify_by_headers(request, [subject, roles, permissions, tenant])
-                .unwrap_or_default()
-                .bounded(),
+            Self::TrustedHeader { subject, roles, permissions, tenant } => {
+                identify_by_headers(request, [subject, roles, permissions, tenant]).unwrap_or_default().bounded()
+            }
         }
     }
 }
@@ -338,19 +275,14 @@ fn identify_by_headers(request: &Head, names: [&Option<String>; 4]) -> Option<Id
         let Some(name) = name else { continue };
         *value = match request.single(name) {
             Single::Absent => None,
-            Single::One(bytes) if bytes.len() <= MAX_IDENTITY_BYTES => {
-                Some(std::str::from_utf8(bytes).ok()?)
-            }
+            Single::One(bytes) if bytes.len() <= MAX_IDENTITY_BYTES => Some(std::str::from_utf8(bytes).ok()?),
             Single::One(_) | Single::Many => return None,
         };
     }
     let [subject, roles, permissions, tenant] = values;
     let list = |value: Option<&str>| {
         let entries = value.unwrap_or_default().split(',').map(str::trim);
-        entries
-            .filter(|entry| !entry.is_empty())
-            .map(str::to_owned)
-            .collect()
+        entries.filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
     };
     Some(Identity {
         subject: subject.map(str::to_owned),
@@ -373,28 +305,17 @@ fn claim_list(value: &[u8], separated: bool) -> Option<Vec<String>> {
             })
             .collect();
     }
-    let text = std::str::from_utf8(value)
-        .ok()
-        .filter(|text| !text.contains(char::is_control))?;
+    let text = std::str::from_utf8(value).ok().filter(|text| !text.contains(char::is_control))?;
     if separated {
-        return Some(
-            text.split(' ')
-                .filter(|entry| !entry.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        );
+        return Some(text.split(' ').filter(|entry| !entry.is_empty()).map(str::to_owned).collect());
     }
-    Some(if text.is_empty() {
-        Vec::new()
-    } else {
-        vec![text.to_owned()]
-    })
+    Some(if text.is_empty() { Vec::new() } else { vec![text.to_owned()] })
 }
 
 /// The entries of a proxy-wasm pairs map: a count, the sizes of each name and value, then both with a NUL each, all
 /// numbers as four little-endian bytes. `None` unless the bytes are exactly that.
 fn pairs(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
-    fn number<'a>(bytes: &mut &'a [u8]) -> Option<usize> {
+    fn number(bytes: &mut &[u8]) -> Option<usize> {
         let (four, rest) = bytes.split_first_chunk::<4>()?;
         *bytes = rest;
         usize::try_from(u32::from_le_bytes(*four)).ok()
@@ -421,27 +342,18 @@ fn pairs(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
 /// A claim's place: a dotted path, or a JSON Pointer (RFC 6901) when it starts with `/`. The error's path is empty.
 fn claim_path(text: &str) -> Result<Vec<String>, ConfigError> {
     let steps: Vec<String> = match text.strip_prefix('/') {
-        Some(pointer) => pointer
-            .split('/')
-            .map(|step| step.replace("~1", "/").replace("~0", "~"))
-            .collect(),
+        Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),
         None => text.split('.').map(str::to_owned).collect(),
     };
     if steps.iter().any(String::is_empty) {
-        return Err(ConfigError::new(
-            "",
-            format_args!("`{text}` is no claim: an empty step"),
-        ));
+        return Err(ConfigError::new("", format_args!("`{text}` is no claim: an empty step")));
     }
     Ok(steps)
 }
 
 /// RFC 9110, section 5.6.2: a token.
 pub(crate) fn is_header_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 #[cfg(test)]
@@ -450,25 +362,15 @@ mod tests {
 
     fn rights(roles: &[&str], permissions: &[&str]) -> Rights {
         let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        Rights {
-            roles: list(roles),
-            permissions: list(permissions),
-        }
+        Rights { roles: list(roles), permissions: list(permissions) }
     }
 
     #[test]
     fn an_unreadable_record_is_nobody() {
-        let good =
-            br#"{"subject":"u","roles":["A"],"permissions":["p"],"tenant":"t","system":"s"}"#;
+        let good = br#"{"subject":"u","roles":["A"],"permissions":["p"],"tenant":"t","system":"s"}"#;
         assert!(Identity::from_record(good).holds(&rights(&["A"], &[])));
-        let long = format!(
-            r#"{{"roles":["A"],"subject":"{}"}}"#,
-            "x".repeat(super::MAX_IDENTITY_BYTES)
-        );
-        let many = format!(
-            r#"{{"roles":["A"{}]}}"#,
-            r#","B""#.repeat(super::MAX_RIGHTS)
-        );
+        let long = format!(r#"{{"roles":["A"],"subject":"{}"}}"#, "x".repeat(super::MAX_IDENTITY_BYTES));
+        let many = format!(r#"{{"roles":["A"{}]}}"#, r#","B""#.repeat(super::MAX_RIGHTS));
         let cases: [(&str, &[u8]); 8] = [
             ("empty", b""),
             ("not JSON", b"A"),
@@ -480,10 +382,7 @@ mod tests {
             ("too many", many.as_bytes()),
         ];
         for (name, record) in cases {
-            assert!(
-                !Identity::from_record(record).holds(&rights(&["A"], &["A"])),
-                "{name}"
-            );
+            assert!(!Identity::from_record(record).holds(&rights(&["A"], &["A"])), "{name}");
         }
     }
 
@@ -501,20 +400,10 @@ mod tests {
         for (granted, wanted, want) in cases {
             let record = format!(r#"{{"permissions":{granted}}}"#);
             let identity = Identity::from_record(record.as_bytes());
-            assert_eq!(
-                identity.holds(&rights(&[], &[wanted])),
-                want,
-                "{granted} {wanted}"
-            );
+            assert_eq!(identity.holds(&rights(&[], &[wanted])), want, "{granted} {wanted}");
             if granted.contains('*') {
-                let token = Identity {
-                    permissions: identity.permissions.clone(),
-                    ..Identity::default()
-                };
-                assert!(
-                    !token.holds(&rights(&[], &[wanted])),
-                    "{granted} {wanted} in a token"
-                );
+                let token = Identity { permissions: identity.permissions.clone(), ..Identity::default() };
+                assert!(!token.holds(&rights(&[], &[wanted])), "{granted} {wanted} in a token");
             }
         }
     }
@@ -534,40 +423,23 @@ mod tests {
         ];
         for (name, value, want) in cases {
             let got = claim_list(value, false);
-            let want = want.map(|texts| {
-                texts
-                    .iter()
-                    .map(|text| (*text).to_owned())
-                    .collect::<Vec<_>>()
-            });
+            let want = want.map(|texts| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
             assert_eq!(got, want, "{name}");
         }
-        assert_eq!(
-            claim_list(b"a  b", true),
-            Some(vec!["a".to_owned(), "b".to_owned()])
-        );
+        assert_eq!(claim_list(b"a  b", true), Some(vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]
     fn claims_are_dotted_paths_or_pointers() {
-        assert_eq!(
-            claim_path("systems.maintenance.role").unwrap(),
-            ["systems", "maintenance", "role"]
-        );
-        assert_eq!(
-            claim_path("/https:~1~1x.example~1roles").unwrap(),
-            ["https://x.example/roles"]
-        );
+        assert_eq!(claim_path("systems.maintenance.role").unwrap(), ["systems", "maintenance", "role"]);
+        assert_eq!(claim_path("/https:~1~1x.example~1roles").unwrap(), ["https://x.example/roles"]);
         assert!(claim_path("a..b").is_err());
         assert!(claim_path("").is_err());
     }
 
     #[test]
     fn debug_shows_no_subject() {
-        let identity = Identity {
-            subject: Some("alice".to_owned()),
-            ..Identity::default()
-        };
+        let identity = Identity { subject: Some("alice".to_owned()), ..Identity::default() };
         assert_eq!(format!("{identity:?}"), "Identity { roles: [], .. }");
     }
 }

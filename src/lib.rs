@@ -20,5 +20,7 @@ pub mod head;
 pub mod host;
 pub mod identity;
 pub mod json;
+pub mod matching;
 pub mod path;
 pub mod reply;
+pub mod revenue_strip;

@@ -10,10 +10,7 @@ pub const MAX_PATTERN_BYTES: usize = 1024;
 /// The path of a request target: what stands before `?`.
 #[must_use]
 pub fn of_target(target: &[u8]) -> &[u8] {
-    target
-        .split(|&byte| byte == b'?')
-        .next()
-        .unwrap_or_default()
+    target.split(|&byte| byte == b'?').next().unwrap_or_default()
 }
 
 /// Why a request target has two readings, so that filter and portal could differ about it.
@@ -64,10 +61,7 @@ pub fn check_normal(target: &[u8]) -> Result<(), Unnormal> {
     if target.first() != Some(&b'/') {
         return Err(Unnormal::NotAbsolute);
     }
-    if target
-        .iter()
-        .any(|&byte| byte.is_ascii_control() || byte == b'#')
-    {
+    if target.iter().any(|&byte| byte.is_ascii_control() || byte == b'#') {
         return Err(Unnormal::ForbiddenByte);
     }
     let path = of_target(target);
@@ -86,10 +80,7 @@ pub fn check_normal(target: &[u8]) -> Result<(), Unnormal> {
             _ => {}
         }
     }
-    if path
-        .split(|&byte| byte == b'/')
-        .any(|segment| matches!(segment, b"." | b".."))
-    {
+    if path.split(|&byte| byte == b'/').any(|segment| matches!(segment, b"." | b"..")) {
         return Err(Unnormal::DotSegment);
     }
     Ok(())
@@ -107,10 +98,7 @@ pub fn normalize(target: &[u8]) -> Result<Vec<u8>, Unnormal> {
     if target.iter().any(u8::is_ascii_control) {
         return Err(Unnormal::ForbiddenByte);
     }
-    let target = target
-        .split(|&byte| byte == b'#')
-        .next()
-        .unwrap_or_default();
+    let target = target.split(|&byte| byte == b'#').next().unwrap_or_default();
     let raw_path = of_target(target);
     let query = target.get(raw_path.len()..).unwrap_or_default();
 
@@ -140,10 +128,7 @@ pub fn normalize(target: &[u8]) -> Result<Vec<u8>, Unnormal> {
     let mut segments: Vec<&[u8]> = Vec::new();
     let mut ends_open = false;
     for segment in plain.split(|&byte| byte == b'/') {
-        let segment = segment
-            .split(|&byte| byte == b';')
-            .next()
-            .unwrap_or_default();
+        let segment = segment.split(|&byte| byte == b';').next().unwrap_or_default();
         ends_open = true;
         match segment {
             b"" | b"." => {}
@@ -214,14 +199,9 @@ impl PathPattern {
     /// Not starting with `/`, not a normal path, `*` inside a segment, a query, or more than [`MAX_PATTERN_BYTES`]. The
     /// error's path is empty: the caller knows the field.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let refuse = |message: &dyn fmt::Display| {
-            Err(ConfigError::new("", format_args!("`{text}` {message}")))
-        };
+        let refuse = |message: &dyn fmt::Display| Err(ConfigError::new("", format_args!("`{text}` {message}")));
         if text.len() > MAX_PATTERN_BYTES {
-            return Err(ConfigError::new(
-                "",
-                format_args!("is longer than {MAX_PATTERN_BYTES} bytes"),
-            ));
+            return Err(ConfigError::new("", format_args!("is longer than {MAX_PATTERN_BYTES} bytes")));
         }
         if text.contains('?') {
             return refuse(&"has a query; patterns are for paths");
@@ -240,10 +220,7 @@ impl PathPattern {
                 _ => Part::One(undo_percent(segment.as_bytes())),
             });
         }
-        Ok(Self {
-            text: text.to_owned(),
-            parts,
-        })
+        Ok(Self { text: text.to_owned(), parts })
     }
 
     /// The pattern as written.
@@ -270,9 +247,7 @@ impl PathPattern {
             return true;
         }
         match self.parts.split_last() {
-            Some((Part::One(last), parts)) if last.is_empty() => {
-                fits(parts, Some(path), strictness)
-            }
+            Some((Part::One(last), parts)) if last.is_empty() => fits(parts, Some(path), strictness),
             Some(_) | None => false,
         }
     }
@@ -378,8 +353,8 @@ mod tests {
     #[test]
     fn only_one_reading_is_normal() {
         use Unnormal::{
-            Backslash, BadPercent, DotSegment, EmptySegment, EncodedSeparator, EncodedUnreserved,
-            ForbiddenByte, NotAbsolute, Parameter,
+            Backslash, BadPercent, DotSegment, EmptySegment, EncodedSeparator, EncodedUnreserved, ForbiddenByte,
+            NotAbsolute, Parameter,
         };
         let cases: [(&str, Result<(), Unnormal>); 31] = [
             ("/", Ok(())),
@@ -423,10 +398,7 @@ mod tests {
     fn the_normal_form_is_normal_and_stays() {
         let cases = [
             ("/api/parts", Some("/api/parts")),
-            (
-                "/api/x/../parts/./a//b/?q=//..",
-                Some("/api/parts/a/b/?q=//.."),
-            ),
+            ("/api/x/../parts/./a//b/?q=//..", Some("/api/parts/a/b/?q=//..")),
             ("/%61pi/%70arts%20x", Some("/api/parts%20x")),
             ("/a/%2e%2e/b", Some("/b")),
             ("/a/..;x=1/b;y", Some("/b")),
@@ -486,16 +458,8 @@ mod tests {
         ];
         for (pattern, path, lenient, exact) in cases {
             let parsed = PathPattern::parse(pattern).unwrap();
-            assert_eq!(
-                parsed.matches(path.as_bytes(), Strictness::Lenient),
-                lenient,
-                "{pattern} {path} lenient"
-            );
-            assert_eq!(
-                parsed.matches(path.as_bytes(), Strictness::Exact),
-                exact,
-                "{pattern} {path} exact"
-            );
+            assert_eq!(parsed.matches(path.as_bytes(), Strictness::Lenient), lenient, "{pattern} {path} lenient");
+            assert_eq!(parsed.matches(path.as_bytes(), Strictness::Exact), exact, "{pattern} {path} exact");
         }
     }
 

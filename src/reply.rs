@@ -23,12 +23,7 @@ pub struct Reply {
 impl Reply {
     /// A problem: status, fixed text, the correlation id. The reason stays inside.
     #[must_use]
-    pub fn problem(
-        status: u16,
-        reason: &'static str,
-        detail: Option<&str>,
-        correlation_id: Option<&str>,
-    ) -> Self {
+    pub fn problem(status: u16, reason: &'static str, detail: Option<&str>, correlation_id: Option<&str>) -> Self {
         let mut body = json!({"type": "about:blank", "title": title(status), "status": status});
         if let (Some(members), Some(detail)) = (body.as_object_mut(), detail) {
             members.insert("detail".to_owned(), detail.into());
@@ -50,12 +45,7 @@ impl Reply {
     /// An answer without a body.
     #[must_use]
     pub fn empty(status: u16, reason: &'static str) -> Self {
-        Self {
-            status,
-            headers: vec![("cache-control", "no-store".to_owned())],
-            body: Vec::new(),
-            reason,
-        }
+        Self { status, headers: vec![("cache-control", "no-store".to_owned())], body: Vec::new(), reason }
     }
 }
 
@@ -63,9 +53,7 @@ impl Reply {
 #[must_use]
 pub fn correlation_id(request: &Head) -> Option<String> {
     match request.single("x-request-id") {
-        Single::One(id)
-            if id.len() <= MAX_CORRELATION_ID_BYTES && id.iter().all(u8::is_ascii_graphic) =>
-        {
+        Single::One(id) if id.len() <= MAX_CORRELATION_ID_BYTES && id.iter().all(u8::is_ascii_graphic) => {
             String::from_utf8(id.to_vec()).ok()
         }
         Single::One(_) | Single::Absent | Single::Many => None,
@@ -107,17 +95,8 @@ mod tests {
 
     #[test]
     fn only_a_plain_correlation_id_is_repeated() {
-        for (id, want) in [
-            ("a-1", Some("a-1")),
-            ("", Some("")),
-            ("a b", None),
-            ("a\nb", None),
-            ("é", None),
-        ] {
-            let head = Head::new(
-                vec![("x-request-id".to_owned(), id.as_bytes().to_vec())],
-                true,
-            );
+        for (id, want) in [("a-1", Some("a-1")), ("", Some("")), ("a b", None), ("a\nb", None), ("é", None)] {
+            let head = Head::new(vec![("x-request-id".to_owned(), id.as_bytes().to_vec())], true);
             assert_eq!(correlation_id(&head).as_deref(), want, "{id:?}");
         }
         let long = Head::new(vec![("x-request-id".to_owned(), vec![b'a'; 129])], true);

@@ -39,10 +39,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 100,000 levels (25 KB) and 64 KiB.
     fn default() -> Self {
-        Self {
-            max_depth: 100_000,
-            max_key_bytes: 64 * 1024,
-        }
+        Self { max_depth: 100_000, max_key_bytes: 64 * 1024 }
     }
 }
 
@@ -154,12 +151,7 @@ impl Editor {
     /// # Errors
     /// The text is not what RFC 8259 and the limits allow. Final for this body: what was appended to `out` by this
     /// call must not be sent, and every later call fails.
-    pub fn push(
-        &mut self,
-        chunk: &[u8],
-        judge: &mut impl Judge,
-        out: &mut Vec<u8>,
-    ) -> Result<Edit, Error> {
+    pub fn push(&mut self, chunk: &[u8], judge: &mut impl Judge, out: &mut Vec<u8>) -> Result<Edit, Error> {
         let mut at = self.at;
         let mut i = 0;
         // The kept bytes from here on are not yet written.
@@ -237,10 +229,7 @@ impl Editor {
                                 self.held_key = self.held.len() + key_start;
                             }
                             copy(chunk, 0, i, &mut self.held);
-                            let bytes = self
-                                .held
-                                .get(self.held_key..self.held.len() - 1)
-                                .unwrap_or_default();
+                            let bytes = self.held.get(self.held_key..self.held.len() - 1).unwrap_or_default();
                             judge.judge(RawKey { bytes, escaped })
                         };
                         if verdict == Verdict::Remove {
@@ -406,10 +395,7 @@ impl Editor {
             let withheld = chunk.len().saturating_sub(hold);
             if self.held.len() + withheld > self.limits.max_key_bytes {
                 self.at = At::Failed;
-                return Err(Error {
-                    at: self.read,
-                    fault: Fault::KeyTooLong,
-                });
+                return Err(Error { at: self.read, fault: Fault::KeyTooLong });
             }
             copy(chunk, hold, chunk.len(), &mut self.held);
             if withheld == 0 && !changed {
@@ -427,11 +413,11 @@ impl Editor {
         Ok(Edit::Replaced)
     }
 
-    /// Ends the body. Nothing is ever left to write: a complete text has been written in full.
+    /// Whether the body may end here. Nothing is ever left to write: a complete text has been written in full.
     ///
     /// # Errors
     /// [`Fault::Truncated`] when the text is not complete; a body of nothing but white space is.
-    pub fn finish(self) -> Result<(), Error> {
+    pub fn finish(&self) -> Result<(), Error> {
         let fault = match self.at {
             At::Bom(0 | 3) | At::Top | At::End => return Ok(()),
             At::Number(number) if number.is_complete() && self.levels.depth() == 0 => return Ok(()),
@@ -450,10 +436,7 @@ impl Editor {
             | At::Name(..)
             | At::After => Fault::Truncated,
         };
-        Err(Error {
-            at: self.read,
-            fault,
-        })
+        Err(Error { at: self.read, fault })
     }
 
     /// What may come after a value that ended before `i`; when it was being dropped, what follows is kept again.
@@ -505,11 +488,7 @@ impl Editor {
                 Text::Hex(missing) => match chunk.get(i) {
                     None => return Ok(None),
                     Some(byte) if byte.is_ascii_hexdigit() => {
-                        self.text = if missing > 1 {
-                            Text::Hex(missing - 1)
-                        } else {
-                            Text::Plain
-                        };
+                        self.text = if missing > 1 { Text::Hex(missing - 1) } else { Text::Plain };
                     }
                     Some(_) => return self.fail(i, Fault::BadEscape),
                 },
@@ -526,20 +505,14 @@ impl Editor {
             return Ok(());
         };
         self.at = At::Failed;
-        Err(Error {
-            at: (self.read + start as u64).saturating_add_signed(bad.start),
-            fault: Fault::NotUtf8,
-        })
+        Err(Error { at: (self.read + start as u64).saturating_add_signed(bad.start), fault: Fault::NotUtf8 })
     }
 
     #[cold]
     fn fail<T>(&mut self, i: usize, fault: Fault) -> Result<T, Error> {
         self.at = At::Failed;
         self.held = Vec::new();
-        Err(Error {
-            at: self.read.saturating_add(i as u64),
-            fault,
-        })
+        Err(Error { at: self.read.saturating_add(i as u64), fault })
     }
 }
 

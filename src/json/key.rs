@@ -73,10 +73,7 @@ fn unescape_unicode(escape: &[u8]) -> (char, usize) {
     match (first, second) {
         (0xd800..=0xdbff, Some(low @ 0xdc00..=0xdfff)) => {
             let code = 0x1_0000 + ((first - 0xd800) << 10) + (low - 0xdc00);
-            (
-                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
-                12,
-            )
+            (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
         }
         (_, _) => (char::REPLACEMENT_CHARACTER, 6),
     }
@@ -85,9 +82,7 @@ fn unescape_unicode(escape: &[u8]) -> (char, usize) {
 /// The number of `\uXXXX` at the start of `escape`.
 fn hex4(escape: &[u8]) -> Option<u32> {
     let digits = escape.strip_prefix(b"\\u")?.get(..4)?;
-    digits.iter().try_fold(0, |code, &digit| {
-        Some(code << 4 | char::from(digit).to_digit(16)?)
-    })
+    digits.iter().try_fold(0, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
 }
 
 #[cfg(test)]
@@ -99,50 +94,27 @@ mod tests {
         let cases = [
             ("plain", "unit_cost", "unit_cost"),
             ("one escape", r"\u0075nit_cost", "unit_cost"),
-            (
-                "every short escape",
-                r#"\"\\\/\b\f\n\r\t"#,
-                "\"\\/\u{8}\u{c}\n\r\t",
-            ),
+            ("every short escape", r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t"),
             ("surrogate pair", r"\ud83d\ude00x", "😀x"),
             ("upper-case hex", r"\u00E9", "é"),
             ("lone high surrogate", r"markup\ud800", "markup\u{fffd}"),
             ("lone low surrogate", r"\udc00markup", "\u{fffd}markup"),
-            (
-                "high surrogate before an escape",
-                r"\ud800\u0041",
-                "\u{fffd}A",
-            ),
+            ("high surrogate before an escape", r"\ud800\u0041", "\u{fffd}A"),
             ("two high surrogates", r"\ud800\ud83d\ude00", "\u{fffd}😀"),
             ("NUL is a character", r"a\u0000b", "a\0b"),
             ("not ASCII and escaped", r"é\u0041", "éA"),
         ];
         for (name, raw, want) in cases {
-            let key = RawKey {
-                bytes: raw.as_bytes(),
-                escaped: raw.contains('\\'),
-            };
+            let key = RawKey { bytes: raw.as_bytes(), escaped: raw.contains('\\') };
             assert_eq!(key.text(&mut String::new()), want, "{name}");
         }
     }
 
     #[test]
     fn decoding_agrees_with_serde_json() {
-        for raw in [
-            r"a\u00fc\ud834\udd1eb",
-            r#"\"\u005c\/"#,
-            r"\u0000\u001f",
-            "ü\\n",
-        ] {
+        for raw in [r"a\u00fc\ud834\udd1eb", r#"\"\u005c\/"#, r"\u0000\u001f", "ü\\n"] {
             let want: String = serde_json::from_str(&format!("\"{raw}\"")).expect("a JSON string");
-            assert_eq!(
-                RawKey {
-                    bytes: raw.as_bytes(),
-                    escaped: true
-                }
-                .text(&mut String::new()),
-                want
-            );
+            assert_eq!(RawKey { bytes: raw.as_bytes(), escaped: true }.text(&mut String::new()), want);
         }
     }
 }

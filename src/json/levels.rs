@@ -40,9 +40,7 @@ impl Levels {
         } else if self.word & OBJECT == 0 {
             Level::Array
         } else {
-            Level::Object {
-                kept: self.word & KEPT != 0,
-            }
+            Level::Object { kept: self.word & KEPT != 0 }
         }
     }
 

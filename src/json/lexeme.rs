@@ -28,10 +28,7 @@ impl Number {
     /// Whether the number may end here.
     #[inline]
     pub(super) fn is_complete(self) -> bool {
-        matches!(
-            self,
-            Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits
-        )
+        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
     }
 
     /// The state after `byte`; `None` when `byte` does not belong to the number.
@@ -40,9 +37,7 @@ impl Number {
         match (self, byte) {
             (Self::Integer, b'0'..=b'9') => Some(Self::Integer),
             (Self::Point | Self::Fraction, b'0'..=b'9') => Some(Self::Fraction),
-            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => {
-                Some(Self::ExponentDigits)
-            }
+            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => Some(Self::ExponentDigits),
             (Self::Minus, b'0') => Some(Self::Zero),
             (Self::Minus, b'1'..=b'9') => Some(Self::Integer),
             (Self::Zero | Self::Integer, b'.') => Some(Self::Point),

@@ -28,11 +28,7 @@ fn edit_with(body: &[u8], width: usize, limits: Limits) -> Result<Vec<u8>, Error
         let before = out.len();
         match editor.push(chunk, &mut judge, &mut out)? {
             Edit::Unchanged => {
-                assert_eq!(
-                    out.len(),
-                    before,
-                    "unchanged, and yet something was written"
-                );
+                assert_eq!(out.len(), before, "unchanged, and yet something was written");
                 out.extend_from_slice(chunk);
             }
             Edit::Replaced => {}
@@ -45,120 +41,43 @@ fn edit_with(body: &[u8], width: usize, limits: Limits) -> Result<Vec<u8>, Error
 fn assert_every_width(name: &str, body: &[u8], want: &Result<Vec<u8>, Error>) {
     for width in 1..=body.len().clamp(1, 200) {
         let got = edit_with(body, width, Limits::default());
-        assert_eq!(
-            &got,
-            want,
-            "{name}, width {width}: {}",
-            String::from_utf8_lossy(got.as_deref().unwrap_or(b""))
-        );
+        assert_eq!(&got, want, "{name}, width {width}: {}", String::from_utf8_lossy(got.as_deref().unwrap_or(b"")));
     }
 }
 
 #[test]
 fn members_go_with_one_comma() {
     let cases = [
-        (
-            "nothing to do",
-            r#"{"a":1,"b":[true,false,null,"s"]}"#,
-            r#"{"a":1,"b":[true,false,null,"s"]}"#,
-        ),
+        ("nothing to do", r#"{"a":1,"b":[true,false,null,"s"]}"#, r#"{"a":1,"b":[true,false,null,"s"]}"#),
         ("the only member", r#"{"s":1}"#, "{}"),
         ("the only member, spaced", r#"{ "s" : 1 }"#, "{ }"),
         ("first", r#"{"s":1,"b":2}"#, r#"{"b":2}"#),
         ("last", r#"{"a":1,"s":2}"#, r#"{"a":1}"#),
-        (
-            "middle",
-            r#"{"a":1 , "s":2 , "b":3}"#,
-            r#"{"a":1  , "b":3}"#,
-        ),
+        ("middle", r#"{"a":1 , "s":2 , "b":3}"#, r#"{"a":1  , "b":3}"#),
         ("first two", r#"{"s":1,"s2":2,"b":3}"#, r#"{"b":3}"#),
-        (
-            "first and third",
-            r#"{"s":1,"b":2,"s":3,"c":4}"#,
-            r#"{"b":2,"c":4}"#,
-        ),
+        ("first and third", r#"{"s":1,"b":2,"s":3,"c":4}"#, r#"{"b":2,"c":4}"#),
         ("all", r#"{"s":1,"s":2,"s":3}"#, "{}"),
         ("space before the comma", r#"{"s":1 ,"b":2}"#, r#"{ "b":2}"#),
-        (
-            "an array keeps its elements",
-            r#"[{"s":1},{"s":2}]"#,
-            "[{},{}]",
-        ),
-        (
-            "nested in a kept one",
-            r#"{"a":{"s":1,"b":{"s":[]}}}"#,
-            r#"{"a":{"b":{}}}"#,
-        ),
-        (
-            "a removed tree",
-            r#"{"s":{"a":[1,{"b":"]}\""}],"s":2},"b":1}"#,
-            r#"{"b":1}"#,
-        ),
-        (
-            "a removed tree last",
-            r#"{"b":1,"s":[[[{"x":[]}]]]}"#,
-            r#"{"b":1}"#,
-        ),
-        (
-            "pretty",
-            "{\n  \"a\": 1,\n  \"s\": 2,\n  \"b\": 3\n}",
-            "{\n  \"a\": 1,\n  \"b\": 3\n}",
-        ),
-        (
-            "pretty, first",
-            "{\n  \"s\": 1,\n  \"b\": 2\n}",
-            "{\n  \"b\": 2\n}",
-        ),
-        (
-            "empty names and containers",
-            r#"{"":{},"a":[],"s":{}}"#,
-            r#"{"":{},"a":[]}"#,
-        ),
-        (
-            "duplicates, each for itself",
-            r#"{"a":1,"s":1,"a":2,"s":2}"#,
-            r#"{"a":1,"a":2}"#,
-        ),
-        (
-            "values are no names",
-            r#"["s",{"a":"s"},"s"]"#,
-            r#"["s",{"a":"s"},"s"]"#,
-        ),
-        (
-            "an escaped name",
-            r#"{"\u0073ecret":1,"b":2}"#,
-            r#"{"b":2}"#,
-        ),
-        (
-            "a name that ends in a lone surrogate",
-            r#"{"s\ud800":1,"b":2}"#,
-            r#"{"b":2}"#,
-        ),
-        (
-            "a quote in a name",
-            r#"{"s\"":1,"a\"\\":2}"#,
-            r#"{"a\"\\":2}"#,
-        ),
+        ("an array keeps its elements", r#"[{"s":1},{"s":2}]"#, "[{},{}]"),
+        ("nested in a kept one", r#"{"a":{"s":1,"b":{"s":[]}}}"#, r#"{"a":{"b":{}}}"#),
+        ("a removed tree", r#"{"s":{"a":[1,{"b":"]}\""}],"s":2},"b":1}"#, r#"{"b":1}"#),
+        ("a removed tree last", r#"{"b":1,"s":[[[{"x":[]}]]]}"#, r#"{"b":1}"#),
+        ("pretty", "{\n  \"a\": 1,\n  \"s\": 2,\n  \"b\": 3\n}", "{\n  \"a\": 1,\n  \"b\": 3\n}"),
+        ("pretty, first", "{\n  \"s\": 1,\n  \"b\": 2\n}", "{\n  \"b\": 2\n}"),
+        ("empty names and containers", r#"{"":{},"a":[],"s":{}}"#, r#"{"":{},"a":[]}"#),
+        ("duplicates, each for itself", r#"{"a":1,"s":1,"a":2,"s":2}"#, r#"{"a":1,"a":2}"#),
+        ("values are no names", r#"["s",{"a":"s"},"s"]"#, r#"["s",{"a":"s"},"s"]"#),
+        ("an escaped name", r#"{"\u0073ecret":1,"b":2}"#, r#"{"b":2}"#),
+        ("a name that ends in a lone surrogate", r#"{"s\ud800":1,"b":2}"#, r#"{"b":2}"#),
+        ("a quote in a name", r#"{"s\"":1,"a\"\\":2}"#, r#"{"a\"\\":2}"#),
         ("replaced", r#"{"r":{"s":[1]},"b":2}"#, r#"{"r":"X","b":2}"#),
-        (
-            "replaced, spaced",
-            r#"{ "a":1, "r" : -1.5e+3 , "r":[] }"#,
-            r#"{ "a":1, "r" : "X" , "r":"X" }"#,
-        ),
-        (
-            "removed, replaced, kept",
-            r#"{"s":0,"r":0,"s":0,"c":0}"#,
-            r#"{"r":"X","c":0}"#,
-        ),
+        ("replaced, spaced", r#"{ "a":1, "r" : -1.5e+3 , "r":[] }"#, r#"{ "a":1, "r" : "X" , "r":"X" }"#),
+        ("removed, replaced, kept", r#"{"s":0,"r":0,"s":0,"c":0}"#, r#"{"r":"X","c":0}"#),
     ];
     for (name, body, want) in cases {
         assert_every_width(name, body.as_bytes(), &Ok(want.as_bytes().to_vec()));
         let once = edit_with(body.as_bytes(), usize::MAX, Limits::default()).unwrap();
-        assert_eq!(
-            edit_with(&once, 3, Limits::default()).unwrap(),
-            once,
-            "{name}: twice"
-        );
+        assert_eq!(edit_with(&once, 3, Limits::default()).unwrap(), once, "{name}: twice");
     }
 }
 
@@ -171,32 +90,17 @@ fn what_is_kept_stays_byte_for_byte() {
         ("scalar number", b"-0.10e-07"),
         ("zero", b"0"),
         ("scalar name", b" true "),
-        (
-            "big numbers",
-            b"[1e400,-0,0.1000,123456789012345678901234567890,1E+2]",
-        ),
+        ("big numbers", b"[1e400,-0,0.1000,123456789012345678901234567890,1E+2]"),
         ("order mark", b"\xef\xbb\xbf{\"a\":1}"),
         ("only an order mark", b"\xef\xbb\xbf"),
         ("lone surrogates in values", br#"["\ud800","\udc00\ud800"]"#),
         ("every escape", br#"["\"\\\/\b\f\n\r\t\u00fF"]"#),
         ("DEL and NUL escape", b"[\"\x7f\\u0000\"]"),
-        (
-            "not ASCII",
-            "{\"ключ\":\"漢字😀\",\"é\":\"a\u{10ffff}\"}".as_bytes(),
-        ),
-        (
-            "long plain text",
-            b"{\"a\":\"0123456789abcdef0123456789abcdef\",\"b\":\"x\"}",
-        ),
+        ("not ASCII", "{\"ключ\":\"漢字😀\",\"é\":\"a\u{10ffff}\"}".as_bytes()),
+        ("long plain text", b"{\"a\":\"0123456789abcdef0123456789abcdef\",\"b\":\"x\"}"),
         ("nested arrays", b"[[[[],[1]],2],{}]"),
-        (
-            "white space everywhere",
-            b" { \"a\" : [ 1 , { } , [ ] ] , \"b\" : null } \n",
-        ),
-        (
-            "long white space",
-            b"{                                  \"a\"                          :  1}",
-        ),
+        ("white space everywhere", b" { \"a\" : [ 1 , { } , [ ] ] , \"b\" : null } \n"),
+        ("long white space", b"{                                  \"a\"                          :  1}"),
         ("line separators are text", "[\"\u{2028}\"]".as_bytes()),
     ];
     for (name, body) in cases {
@@ -228,18 +132,8 @@ fn nothing_but_rfc_8259_passes() {
         ("trailing comma, array", b"[1,]", 3, Unexpected),
         ("leading comma", b"[,1]", 1, Unexpected),
         ("double comma", b"{\"a\":1,,\"b\":2}", 7, Unexpected),
-        (
-            "double comma after a removed one",
-            b"{\"s\":1,,\"b\":2}",
-            7,
-            Unexpected,
-        ),
-        (
-            "trailing comma after a removed one",
-            b"{\"s\":1,}",
-            7,
-            Unexpected,
-        ),
+        ("double comma after a removed one", b"{\"s\":1,,\"b\":2}", 7, Unexpected),
+        ("trailing comma after a removed one", b"{\"s\":1,}", 7, Unexpected),
         ("only a comma", b"{,}", 1, Unexpected),
         ("no colon", b"{\"a\" 1}", 5, Unexpected),
         ("two colons", b"{\"a\"::1}", 5, Unexpected),
@@ -271,31 +165,16 @@ fn nothing_but_rfc_8259_passes() {
         ("point last", b"[1.]", 3, Unexpected),
         ("two points", b"1.1.1", 3, Unexpected),
         ("empty exponent", b"[1e]", 3, Unexpected),
-        (
-            "a bad number in a removed value",
-            b"{\"s\":01}",
-            6,
-            Unexpected,
-        ),
+        ("a bad number in a removed value", b"{\"s\":01}", 6, Unexpected),
         ("no-break space", b"\xc2\xa0{}", 0, Unexpected),
         ("form feed", b"\x0c{}", 0, Unexpected),
         ("NUL before the text", b"\0{}", 0, Unexpected),
         ("UTF-16", b"{\0}\0", 1, Unexpected),
         ("UTF-16 order mark", b"\xff\xfe{\0", 0, Unexpected),
-        (
-            "second order mark",
-            b"\xef\xbb\xbf\xef\xbb\xbf1",
-            3,
-            Unexpected,
-        ),
+        ("second order mark", b"\xef\xbb\xbf\xef\xbb\xbf1", 3, Unexpected),
         ("anti-hijacking prefix", b")]}',\n{}", 0, Unexpected),
         ("JSONP", b"cb({})", 0, Unexpected),
-        (
-            "raw line feed in a string",
-            b"[\"a\n\"]",
-            3,
-            ControlCharacter,
-        ),
+        ("raw line feed in a string", b"[\"a\n\"]", 3, ControlCharacter),
         ("raw NUL in a name", b"{\"s\0\":1}", 3, ControlCharacter),
         ("bad escape", br#"["\x41"]"#, 3, BadEscape),
         ("bad hex digit", br#"["\u00g0"]"#, 6, BadEscape),
@@ -319,68 +198,31 @@ fn more_bytes_that_are_not_utf8() {
         (b"[\"\xc3\\u0041\"]", 2),
     ];
     for (body, at) in cases {
-        assert_every_width(
-            "not UTF-8",
-            body,
-            &Err(Error {
-                at,
-                fault: Fault::NotUtf8,
-            }),
-        );
+        assert_every_width("not UTF-8", body, &Err(Error { at, fault: Fault::NotUtf8 }));
     }
 }
 
 #[test]
 fn depth_is_bounded_and_needs_no_stack() {
-    let limits = Limits {
-        max_depth: 1000,
-        ..Limits::default()
-    };
+    let limits = Limits { max_depth: 1000, ..Limits::default() };
     for (depth, fits) in [(1000, true), (1001, false)] {
         let body = [vec![b'['; depth], vec![b']'; depth]].concat();
-        let want = if fits {
-            Ok(body.clone())
-        } else {
-            Err(Error {
-                at: 1000,
-                fault: Fault::TooDeep,
-            })
-        };
+        let want = if fits { Ok(body.clone()) } else { Err(Error { at: 1000, fault: Fault::TooDeep }) };
         for width in [1, 7, body.len()] {
-            assert_eq!(
-                edit_with(&body, width, limits),
-                want,
-                "depth {depth}, width {width}"
-            );
+            assert_eq!(edit_with(&body, width, limits), want, "depth {depth}, width {width}");
         }
     }
     let deep = 100_000;
-    let body = [
-        br#"{"a":"#.repeat(deep),
-        b"{\"s\":1}".to_vec(),
-        b"}".repeat(deep),
-    ]
-    .concat();
-    assert_eq!(
-        edit_with(&body, 4096, Limits::default()).map_err(|error| error.fault),
-        Err(Fault::TooDeep)
-    );
-    let body = [
-        br#"{"a":"#.repeat(deep - 1),
-        b"{\"s\":1}".to_vec(),
-        b"}".repeat(deep - 1),
-    ]
-    .concat();
+    let body = [br#"{"a":"#.repeat(deep), b"{\"s\":1}".to_vec(), b"}".repeat(deep)].concat();
+    assert_eq!(edit_with(&body, 4096, Limits::default()).map_err(|error| error.fault), Err(Fault::TooDeep));
+    let body = [br#"{"a":"#.repeat(deep - 1), b"{\"s\":1}".to_vec(), b"}".repeat(deep - 1)].concat();
     let out = edit_with(&body, 4096, Limits::default()).unwrap();
     assert_eq!(out.len(), body.len() - br#""s":1"#.len());
 }
 
 #[test]
 fn held_bytes_are_bounded() {
-    let limits = Limits {
-        max_key_bytes: 100,
-        ..Limits::default()
-    };
+    let limits = Limits { max_key_bytes: 100, ..Limits::default() };
     let shapes: [(&str, &str, &str, &str); 4] = [
         ("a long name", "{\"a\":1,\"", "k", "\":1}"),
         ("white space before a name", "{\"a\":1,", " ", "\"k\":1}"),
@@ -403,12 +245,7 @@ fn held_bytes_are_bounded() {
         }
     }
     // Names and white space in removed values are not held.
-    let body = format!(
-        "{{\"s\":{{{}\"{}\":1}}}}",
-        " ".repeat(5000),
-        "k".repeat(5000)
-    )
-    .into_bytes();
+    let body = format!("{{\"s\":{{{}\"{}\":1}}}}", " ".repeat(5000), "k".repeat(5000)).into_bytes();
     assert_eq!(edit_with(&body, 64, limits), Ok(b"{}".to_vec()));
 }
 
@@ -418,19 +255,10 @@ fn nothing_undecided_is_written() {
     let mut editor = Editor::new(Limits::default());
     let mut judge = ByFirstLetter(String::new());
     let mut out = Vec::new();
-    assert_eq!(
-        editor.push(br#"{"a":1,"se"#, &mut judge, &mut out),
-        Ok(Edit::Replaced)
-    );
+    assert_eq!(editor.push(br#"{"a":1,"se"#, &mut judge, &mut out), Ok(Edit::Replaced));
     assert_eq!(out, br#"{"a":1"#);
-    assert_eq!(
-        editor.push(br#"cret":"no"#, &mut judge, &mut out),
-        Ok(Edit::Replaced)
-    );
-    assert_eq!(
-        editor.push(b" matter\"", &mut judge, &mut out),
-        Ok(Edit::Replaced)
-    );
+    assert_eq!(editor.push(br#"cret":"no"#, &mut judge, &mut out), Ok(Edit::Replaced));
+    assert_eq!(editor.push(b" matter\"", &mut judge, &mut out), Ok(Edit::Replaced));
     assert_eq!(editor.push(b"}", &mut judge, &mut out), Ok(Edit::Unchanged));
     assert_eq!(out, br#"{"a":1"#);
     assert_eq!(editor.held_bytes(), 0);
@@ -445,9 +273,6 @@ fn an_error_is_final() {
     assert!(editor.push(b"{x", &mut judge, &mut out).is_err());
     let again = editor.push(b"{}", &mut judge, &mut out);
     assert_eq!(again.map_err(|error| error.fault), Err(Fault::Failed));
-    assert_eq!(
-        editor.finish().map_err(|error| error.fault),
-        Err(Fault::Failed)
-    );
+    assert_eq!(editor.finish().map_err(|error| error.fault), Err(Fault::Failed));
     assert_eq!(out, b"");
 }

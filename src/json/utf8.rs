@@ -37,20 +37,14 @@ impl Utf8 {
                 Ok(_) => self.len = 0,
                 Err(error) if error.error_len().is_none() && self.len < self.cut.len() => {}
                 Err(_) => {
-                    return Err(NotUtf8 {
-                        start: -offset(earlier),
-                    });
+                    return Err(NotUtf8 { start: -offset(earlier) });
                 }
             }
         }
         if let Err(error) = std::str::from_utf8(rest) {
-            let (good, bad) = rest
-                .split_at_checked(error.valid_up_to())
-                .unwrap_or_default();
+            let (good, bad) = rest.split_at_checked(error.valid_up_to()).unwrap_or_default();
             if error.error_len().is_some() {
-                return Err(NotUtf8 {
-                    start: offset(bytes.len() - rest.len() + good.len()),
-                });
+                return Err(NotUtf8 { start: offset(bytes.len() - rest.len() + good.len()) });
             }
             for (slot, &byte) in self.cut.iter_mut().zip(bad) {
                 *slot = byte;
@@ -58,9 +52,7 @@ impl Utf8 {
             self.len = bad.len();
         }
         if self.len != 0 && !more {
-            return Err(NotUtf8 {
-                start: offset(bytes.len()) - offset(self.len),
-            });
+            return Err(NotUtf8 { start: offset(bytes.len()) - offset(self.len) });
         }
         Ok(())
     }
@@ -98,11 +90,7 @@ mod tests {
                     result = result.and_then(|()| utf8.push(chunk, true).map_err(|_| ()));
                 }
                 let ours = result.is_ok() && utf8.is_complete();
-                assert_eq!(
-                    ours,
-                    std::str::from_utf8(bytes).is_ok(),
-                    "{bytes:x?}, width {width}"
-                );
+                assert_eq!(ours, std::str::from_utf8(bytes).is_ok(), "{bytes:x?}, width {width}");
             }
         }
     }

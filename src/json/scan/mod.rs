@@ -79,16 +79,8 @@ fn space_end_slowly(bytes: &[u8], mut at: usize) -> usize {
 #[doc(hidden)]
 pub fn fuzz_scan(bytes: &[u8]) {
     for at in 0..=bytes.len() {
-        assert_eq!(
-            text_run(bytes, at),
-            text_run_slowly(bytes, at, false),
-            "text from {at}"
-        );
-        assert_eq!(
-            space_end(bytes, at),
-            space_end_slowly(bytes, at),
-            "space from {at}"
-        );
+        assert_eq!(text_run(bytes, at), text_run_slowly(bytes, at, false), "text from {at}");
+        assert_eq!(space_end(bytes, at), space_end_slowly(bytes, at), "space from {at}");
     }
 }
 
@@ -123,8 +115,7 @@ mod tests {
                 Some(end) => assert_eq!((end, high), (want.end, want.high), "text from {at}"),
                 None => assert_eq!(text_run_slowly(&bytes, stop, high), want, "text from {at}"),
             }
-            let end =
-                words::space_end(&bytes, at).unwrap_or_else(|stop| space_end_slowly(&bytes, stop));
+            let end = words::space_end(&bytes, at).unwrap_or_else(|stop| space_end_slowly(&bytes, stop));
             assert_eq!(end, space_end_slowly(&bytes, at), "space from {at}");
         }
     }

@@ -1,0 +1,200 @@
+//! The root context: configuration, metrics, and heads that have waited long enough.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::time::Duration;
+
+use lockgate::exchange::Policy;
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{BufferType, ContextType};
+
+use crate::metrics::Metrics;
+use crate::stream::Stream;
+
+/// How long a head waits for the first byte of its body, in milliseconds; one tick more at most.
+const HEAD_WAIT_MS: u64 = 100;
+/// How often waiting heads are looked at, while there are any.
+const TICK: Duration = Duration::from_millis(50);
+/// A body byte this soon after its head was released had been waiting for the release, in milliseconds.
+const AT_ONCE_MS: u64 = 2;
+
+/// Makes exchanges of a policy.
+pub(crate) struct Root<P: Policy> {
+    plugin: Option<Rc<Plugin<P>>>,
+    policy: PhantomData<P>,
+}
+
+/// What the exchanges of one plugin share in a VM.
+pub(crate) struct Plugin<P: Policy> {
+    pub(crate) policy: P,
+    pub(crate) metrics: Metrics,
+    pub(crate) heads: Heads,
+}
+
+impl<P: Policy> Root<P> {
+    pub(crate) fn new() -> Self {
+        Self { plugin: None, policy: PhantomData }
+    }
+}
+
+impl<P: Policy + 'static> Context for Root<P> {}
+
+impl<P: Policy + 'static> RootContext for Root<P> {
+    fn on_configure(&mut self, size: usize) -> bool {
+        let text = match hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size) {
+            Ok(text) => text.unwrap_or_default(),
+            Err(status) => {
+                log::error!("{}: read configuration: {status:?}", P::NAME);
+                return false;
+            }
+        };
+        match P::from_json(&text) {
+            Ok(policy) => {
+                let metrics = Metrics::define(&policy.counters());
+                metrics.report_memory();
+                self.plugin = Some(Rc::new(Plugin { policy, metrics, heads: Heads::default() }));
+                true
+            }
+            Err(error) => {
+                log::error!("{}: configuration refused: {error}", P::NAME);
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.heads.release_overdue(now_ms());
+        }
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        // Without a policy there is no exchange: the host answers 503.
+        self.plugin.as_ref().map(|plugin| Box::new(Stream::new(id, Rc::clone(plugin))) as Box<dyn HttpContext>)
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// Which head of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    Request,
+    Response,
+}
+
+/// The heads that wait for their bodies.
+///
+/// Whether a paused head lets its body through to us is a setting of the plugin that no filter can read
+/// (`allow_on_headers_stop_iteration`). So no head waits longer than [`HEAD_WAIT_MS`], and the plugin learns: a body
+/// that comes while its head waits says yes; one that comes at once when its head is released says no, and then no
+/// further head waits.
+#[derive(Default)]
+pub(crate) struct Heads {
+    waiting: RefCell<BTreeMap<(u32, Side), u64>>,
+    /// The head released last, and when.
+    released: Cell<Option<((u32, Side), u64)>>,
+    bodies: Cell<Bodies>,
+}
+
+/// What is known of bodies whose heads wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Bodies {
+    #[default]
+    Unknown,
+    Come,
+    StayBehind,
+}
+
+impl Heads {
+    /// Whether this head is to wait; if so it is on the list.
+    pub(crate) fn wait(&self, id: u32, side: Side) -> bool {
+        if self.bodies.get() == Bodies::StayBehind {
+            return false;
+        }
+        let Ok(mut waiting) = self.waiting.try_borrow_mut() else { return false };
+        if waiting.is_empty()
+            && let Err(status) = hostcalls::set_tick_period(TICK)
+        {
+            log::warn!("set tick period: {status:?}");
+            return false;
+        }
+        waiting.insert((id, side), now_ms());
+        true
+    }
+
+    /// A byte or the end of the body has come; `held` while its head waits.
+    pub(crate) fn body_came(&self, id: u32, side: Side, held: bool) {
+        if held {
+            self.bodies.set(Bodies::Come);
+            self.forget(id, side);
+        } else if self.bodies.get() == Bodies::Unknown
+            && let Some((head, at)) = self.released.take()
+            && head == (id, side)
+            && now_ms().saturating_sub(at) <= AT_ONCE_MS
+        {
+            self.bodies.set(Bodies::StayBehind);
+        }
+    }
+
+    /// Whether this head still waits.
+    pub(crate) fn waits(&self, id: u32, side: Side) -> bool {
+        self.waiting.try_borrow().is_ok_and(|waiting| waiting.contains_key(&(id, side)))
+    }
+
+    /// Takes a head off the list.
+    pub(crate) fn forget(&self, id: u32, side: Side) {
+        let Ok(mut waiting) = self.waiting.try_borrow_mut() else { return };
+        if waiting.remove(&(id, side)).is_some() && waiting.is_empty() {
+            stop_ticking();
+        }
+    }
+
+    fn release_overdue(&self, now: u64) {
+        let overdue: Vec<(u32, Side)> = match self.waiting.try_borrow_mut() {
+            Err(_) => return,
+            Ok(mut waiting) => {
+                let overdue: Vec<_> = waiting
+                    .iter()
+                    // Also when the clock has gone back.
+                    .filter(|&(_, &since)| now.saturating_sub(since) >= HEAD_WAIT_MS || now < since)
+                    .map(|(&head, _)| head)
+                    .collect();
+                overdue.iter().for_each(|head| {
+                    waiting.remove(head);
+                });
+                if waiting.is_empty() {
+                    stop_ticking();
+                }
+                overdue
+            }
+        };
+        for (id, side) in overdue {
+            let resumed = hostcalls::set_effective_context(id).and_then(|()| match side {
+                Side::Request => hostcalls::resume_http_request(),
+                Side::Response => hostcalls::resume_http_response(),
+            });
+            match resumed {
+                Ok(()) => self.released.set(Some(((id, side), now))),
+                Err(status) => log::warn!("resume {side:?} of {id}: {status:?}"),
+            }
+        }
+    }
+}
+
+fn stop_ticking() {
+    if let Err(status) = hostcalls::set_tick_period(Duration::ZERO) {
+        log::warn!("stop ticking: {status:?}");
+    }
+}
+
+/// 0 without a clock: then heads are released at the next tick.
+fn now_ms() -> u64 {
+    let since = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0)
+}

@@ -1,0 +1,113 @@
+//! `match`: the paths and methods that a rule is about.
+
+use serde::Deserialize;
+
+use crate::config::ConfigError;
+use crate::identity::is_header_name;
+use crate::path::{PathPattern, Strictness};
+
+/// Most paths and most methods of one rule.
+pub const MAX_MATCH_ENTRIES: usize = 256;
+
+/// The wire form of [`Match`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MatchWire {
+    paths: Vec<String>,
+    methods: Option<Vec<String>>,
+}
+
+/// Paths and methods; no methods means all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    paths: Vec<PathPattern>,
+    methods: Option<Vec<String>>,
+}
+
+impl MatchWire {
+    pub(crate) fn check(self, path: &str) -> Result<Match, ConfigError> {
+        let lists = [("paths", Some(&self.paths)), ("methods", self.methods.as_ref())];
+        for (field, list) in lists {
+            let Some(list) = list else { continue };
+            if list.is_empty() {
+                return Err(ConfigError::new(format!("{path}.{field}"), "is empty: the rule could never match"));
+            }
+            if list.len() > MAX_MATCH_ENTRIES {
+                return Err(ConfigError::new(
+                    format!("{path}.{field}"),
+                    format_args!("has more than {MAX_MATCH_ENTRIES} entries"),
+                ));
+            }
+        }
+        let mut paths = Vec::with_capacity(self.paths.len());
+        for (n, text) in self.paths.iter().enumerate() {
+            paths.push(PathPattern::parse(text).map_err(|error| error.at(format!("{path}.paths[{n}]")))?);
+        }
+        for (n, method) in self.methods.iter().flatten().enumerate() {
+            if !is_header_name(method) || method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+                return Err(ConfigError::new(
+                    format!("{path}.methods[{n}]"),
+                    format_args!("`{method}` is no method; methods are upper case, such as GET"),
+                ));
+            }
+        }
+        Ok(Match { paths, methods: self.methods })
+    }
+}
+
+impl Match {
+    /// The first pattern that fits, for a rule that takes away: letters match in either case, a trailing slash does
+    /// not matter, and what is said of GET holds for HEAD, whose answer has the same head.
+    #[must_use]
+    pub fn takes_away(&self, method: &[u8], path: &[u8]) -> Option<&PathPattern> {
+        if let Some(methods) = &self.methods {
+            let same = |want: &String| want.as_bytes() == method || want == "GET" && method == b"HEAD";
+            if !methods.iter().any(same) {
+                return None;
+            }
+        }
+        self.paths.iter().find(|pattern| pattern.matches(path, Strictness::Lenient))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Match, MatchWire};
+
+    fn read(json: &str) -> Result<Match, String> {
+        let wire: MatchWire = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        wire.check("match").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_rule_about_get_holds_for_head() {
+        let get = read(r#"{"paths":["/a/**","/b"],"methods":["GET","POST"]}"#).unwrap();
+        for (method, path, want) in [
+            ("GET", "/A/x", Some("/a/**")),
+            ("HEAD", "/b/", Some("/b")),
+            ("POST", "/b", Some("/b")),
+            ("PUT", "/b", None),
+            ("get", "/b", None),
+            ("GET", "/c", None),
+        ] {
+            let fits = get.takes_away(method.as_bytes(), path.as_bytes());
+            assert_eq!(fits.map(crate::path::PathPattern::as_str), want, "{method} {path}");
+        }
+        let any = read(r#"{"paths":["/a"]}"#).unwrap();
+        assert!(any.takes_away(b"BREW", b"/a").is_some());
+    }
+
+    #[test]
+    fn what_could_never_match_is_refused() {
+        for (json, want) in [
+            (r#"{"paths":[]}"#, "match.paths: is empty"),
+            (r#"{"paths":["/a"],"methods":[]}"#, "match.methods: is empty"),
+            (r#"{"paths":["/a","b"]}"#, "match.paths[1]: `b` can never match"),
+            (r#"{"paths":["/a"],"methods":["get"]}"#, "match.methods[0]: `get` is no method"),
+            (r#"{"paths":["/a"],"verbs":[]}"#, "unknown field `verbs`"),
+        ] {
+            let message = read(json).unwrap_err();
+            assert!(message.starts_with(want), "{json}: {message}");
+        }
+    }
+}

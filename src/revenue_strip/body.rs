@@ -1,0 +1,220 @@
+//! One body on its way through the editor.
+
+use crate::exchange::{Chunk, HeadState};
+use crate::json::{Edit, Editor, Error, Judge, Limits, RawKey, Verdict};
+
+use super::config::{Action, Rule};
+use super::error::Reason;
+use super::matcher::{Matcher, RuleMask};
+use super::media::Media;
+
+/// The rules that act on a message, and what they have done so far.
+#[derive(Debug)]
+pub(super) struct Active {
+    /// Rules that act.
+    pub(super) enforce: RuleMask,
+    /// Rules that only watch.
+    pub(super) shadow: RuleMask,
+    /// For each rule: fields it took, or would have taken.
+    pub(super) fields: Vec<u64>,
+}
+
+impl Active {
+    pub(super) fn is_empty(&self) -> bool {
+        self.enforce | self.shadow == 0
+    }
+
+    /// Notes that the rules of `mask` meet a field; gives those of them that act.
+    #[inline]
+    pub(super) fn meet(&mut self, mask: RuleMask) -> RuleMask {
+        let mut met = mask & (self.enforce | self.shadow);
+        while met != 0 {
+            if let Some(fields) = self.fields.get_mut(met.trailing_zeros() as usize) {
+                *fields += 1;
+            }
+            met &= met - 1;
+        }
+        mask & self.enforce
+    }
+}
+
+/// Asks the rules about each member.
+struct RuleJudge<'a>(Rulebook<'a>);
+
+impl Judge for RuleJudge<'_> {
+    #[inline]
+    fn judge(&mut self, key: RawKey<'_>) -> Verdict {
+        let mask = self.0.matcher.member(key);
+        if mask == 0 {
+            return Verdict::Keep;
+        }
+        match decide(self.0.rules, self.0.active.meet(mask)) {
+            None => Verdict::Keep,
+            Some((_, Action::Remove)) => Verdict::Remove,
+            Some((n, Action::Redact { .. })) => Verdict::Replace(n),
+        }
+    }
+
+    fn replacement(&self, number: u32) -> &[u8] {
+        match self.0.rules.get(number as usize).map(|rule| &rule.action) {
+            Some(Action::Redact { json, .. }) => json.as_bytes(),
+            Some(Action::Remove) | None => b"null",
+        }
+    }
+}
+
+/// Which of the rules in `mask` decides: the first that removes, else the first that redacts.
+pub(super) fn decide(rules: &[Rule], mask: RuleMask) -> Option<(u32, &Action)> {
+    let mut rest = mask;
+    let mut first = None;
+    while rest != 0 {
+        let n = rest.trailing_zeros();
+        rest &= rest - 1;
+        let Some(rule) = rules.get(n as usize) else {
+            continue;
+        };
+        if matches!(rule.action, Action::Remove) {
+            return Some((n, &rule.action));
+        }
+        first = first.or(Some((n, &rule.action)));
+    }
+    first
+}
+
+/// A body being edited.
+#[derive(Debug)]
+pub(super) struct Stream {
+    editor: Editor,
+    /// Whether the first byte must still show an object or array.
+    sniff: bool,
+    /// What goes on of the chunks for which the answer was [`Progress::Hold`].
+    kept_back: Vec<u8>,
+    /// Whether that differs from what the host holds.
+    changed: bool,
+    /// Bytes of the body so far.
+    bytes: u64,
+}
+
+/// What becomes of a chunk, together with those held before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Unchanged,
+    Replaced,
+    Hold,
+}
+
+/// What the editor needs to judge members.
+pub(super) struct Rulebook<'a> {
+    pub(super) matcher: &'a mut Matcher,
+    pub(super) rules: &'a [Rule],
+    pub(super) active: &'a mut Active,
+}
+
+impl Stream {
+    pub(super) fn new(media: Media, limits: Limits) -> Self {
+        Self {
+            editor: Editor::new(limits),
+            sniff: media == Media::Sniff,
+            kept_back: Vec::new(),
+            changed: false,
+            bytes: 0,
+        }
+    }
+
+    /// Bytes held for later.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.kept_back.len() + self.editor.held_bytes()
+    }
+
+    /// Bytes of the body so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Edits a chunk. On [`Progress::Replaced`] `out` has all that has not gone on yet.
+    ///
+    /// # Errors
+    /// The body cannot be inspected. `out` must not be sent, nor may anything after it.
+    pub(super) fn push(
+        &mut self,
+        chunk: Chunk<'_>,
+        hold_bytes: usize,
+        book: Rulebook<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, Reason> {
+        let first_bytes = self.bytes == 0;
+        self.bytes = self.bytes.saturating_add(chunk.bytes.len() as u64);
+        let hold = chunk.head == HeadState::Held && !chunk.end && self.bytes <= hold_bytes as u64;
+        if !hold && self.kept_back.is_empty() && !self.changed {
+            return Ok(match self.edit(chunk, first_bytes, book, out)? {
+                Edit::Unchanged => Progress::Unchanged,
+                Edit::Replaced => Progress::Replaced,
+            });
+        }
+        let mut gathered = std::mem::take(&mut self.kept_back);
+        match self.edit(chunk, first_bytes, book, &mut gathered)? {
+            Edit::Unchanged => gathered.extend_from_slice(chunk.bytes),
+            Edit::Replaced => self.changed = true,
+        }
+        self.kept_back = gathered;
+        Ok(if hold { Progress::Hold } else { self.release(out) })
+    }
+
+    /// Reads a chunk for rules that only watch: nothing is changed or held back.
+    ///
+    /// # Errors
+    /// The body could not be inspected.
+    pub(super) fn watch(&mut self, chunk: Chunk<'_>, book: Rulebook<'_>) -> Result<(), Reason> {
+        let first_bytes = self.bytes == 0;
+        self.bytes = self.bytes.saturating_add(chunk.bytes.len() as u64);
+        self.edit(chunk, first_bytes, book, &mut Vec::new()).map(|_| ())
+    }
+
+    /// Ends a body that trailers end. On [`Progress::Replaced`] `out` has all that has not gone on yet.
+    ///
+    /// # Errors
+    /// The body is not complete.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<Progress, Reason> {
+        self.editor.finish().map_err(|error| Reason::Json(error.fault))?;
+        Ok(self.release(out))
+    }
+
+    /// Hands over what was held.
+    fn release(&mut self, out: &mut Vec<u8>) -> Progress {
+        let mut gathered = std::mem::take(&mut self.kept_back);
+        if !std::mem::take(&mut self.changed) {
+            return Progress::Unchanged;
+        }
+        out.append(&mut gathered);
+        Progress::Replaced
+    }
+
+    fn edit(
+        &mut self,
+        chunk: Chunk<'_>,
+        first_bytes: bool,
+        book: Rulebook<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Edit, Reason> {
+        if self.sniff {
+            // The editor sees to it that an order mark stands whole and only at the start.
+            let text = chunk.bytes.strip_prefix(BOM).filter(|_| first_bytes).unwrap_or(chunk.bytes);
+            if let Some(first) = text.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')) {
+                match first {
+                    b'{' | b'[' => self.sniff = false,
+                    // Part of an order mark that a chunk's end has cut.
+                    0xef | 0xbb | 0xbf if self.bytes <= BOM.len() as u64 => {}
+                    _ => return Err(Reason::NotJson),
+                }
+            }
+        }
+        let reason = |error: Error| Reason::Json(error.fault);
+        let edit = self.editor.push(chunk.bytes, &mut RuleJudge(book), out).map_err(reason)?;
+        if chunk.end {
+            self.editor.finish().map_err(reason)?;
+        }
+        Ok(edit)
+    }
+}
+
+const BOM: &[u8] = b"\xef\xbb\xbf";

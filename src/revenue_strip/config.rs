@@ -1,0 +1,404 @@
+//! The configuration: wire form in, checked form out.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::config::{self, ConfigError};
+use crate::identity::{Rights, RightsWire, Source, SourceWire, is_header_name};
+use crate::json;
+use crate::matching::{Match, MatchWire};
+
+use super::matcher::{MAX_RULES, Matcher, Names};
+use super::media::{DEFAULT_PASS_TYPES, PassType};
+
+/// Names that a rule without `names` and `patterns` takes, in the spellings in which portals write them.
+pub const DEFAULT_NAMES: [&str; 20] = [
+    "markup_percentage",
+    "markupPercentage",
+    "markup-percentage",
+    "MarkupPercentage",
+    "markup_amount",
+    "markupAmount",
+    "markup-amount",
+    "MarkupAmount",
+    "unit_cost",
+    "unitCost",
+    "unit-cost",
+    "UnitCost",
+    "total_cost",
+    "totalCost",
+    "total-cost",
+    "TotalCost",
+    "profit_margin",
+    "profitMargin",
+    "profit-margin",
+    "ProfitMargin",
+];
+/// Patterns that a rule without `names` and `patterns` takes.
+pub const DEFAULT_PATTERNS: [&str; 6] =
+    ["(?i)markup", "(?i)profit", "(?i)margin", "(?i)revenue", "(?i)pricing", "(?i)cost.*internal"];
+/// What a client reads who may not use a protected endpoint, unless the rule says otherwise.
+pub const DEFAULT_DETAIL: &str = "Access denied to revenue data";
+
+/// Longest name of a rule, in bytes.
+pub const MAX_RULE_NAME_BYTES: usize = 64;
+/// Most names, patterns or kept names of one rule.
+pub const MAX_LIST: usize = 1000;
+/// Longest redaction text and detail, in bytes.
+pub const MAX_TEXT_BYTES: usize = 4096;
+/// Most `protected` rules.
+pub const MAX_PROTECTED: usize = 256;
+/// Most `pass_types` and most `vary` entries.
+pub const MAX_SHORT_LIST: usize = 64;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    rules: Option<Vec<RuleWire>>,
+    protected: Option<Vec<ProtectedWire>>,
+    on_uninspectable: Option<OnUninspectable>,
+    pass_types: Option<Vec<String>>,
+    identity: Option<SourceWire>,
+    unnormalized: Option<Unnormalized>,
+    vary: Option<Vec<String>>,
+    limits: Option<LimitsWire>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleWire {
+    name: String,
+    #[serde(rename = "match")]
+    matches: MatchWire,
+    names: Option<Vec<String>>,
+    patterns: Option<Vec<String>>,
+    headers: Option<bool>,
+    keep: Option<Vec<String>>,
+    action: ActionWire,
+    unless: Option<RightsWire>,
+    direction: Option<DirectionWire>,
+    mode: Option<Mode>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProtectedWire {
+    name: String,
+    #[serde(rename = "match")]
+    matches: MatchWire,
+    unless: RightsWire,
+    detail: Option<String>,
+    mode: Option<Mode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ActionWire {
+    Remove,
+    Redact(Value),
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum DirectionWire {
+    Request,
+    Response,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsWire {
+    max_depth: Option<u32>,
+    max_key_bytes: Option<u32>,
+    hold_bytes: Option<u32>,
+    max_held_bytes: Option<u32>,
+}
+
+/// Whether a rule acts or only watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mode {
+    Enforce,
+    Shadow,
+}
+
+/// What the client gets for an answer that cannot be inspected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OnUninspectable {
+    /// A 502 problem.
+    Block,
+    /// The portal's status, no body.
+    Empty,
+}
+
+/// What becomes of a path with two readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Unnormalized {
+    /// 400.
+    Reject,
+    /// The normal form goes on.
+    Rewrite,
+}
+
+/// A strip rule.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) name: String,
+    pub(super) matches: Match,
+    pub(super) action: Action,
+    pub(super) unless: Option<Rights>,
+    pub(super) request: bool,
+    pub(super) mode: Mode,
+}
+
+#[derive(Debug)]
+pub(super) enum Action {
+    Remove,
+    /// The literal as JSON and as a header's value.
+    Redact {
+        json: String,
+        header: String,
+    },
+}
+
+/// A rule about who may use an endpoint.
+#[derive(Debug)]
+pub(super) struct Protected {
+    pub(super) name: String,
+    pub(super) matches: Match,
+    pub(super) unless: Rights,
+    pub(super) detail: String,
+    pub(super) mode: Mode,
+}
+
+/// The filter's ceilings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) json: json::Limits,
+    /// A body up to this size is looked at in whole before its head goes on.
+    pub(super) hold_bytes: usize,
+    /// What all exchanges of a VM together may hold.
+    pub(super) max_held_bytes: usize,
+}
+
+/// A checked configuration.
+#[derive(Debug)]
+pub(super) struct Config {
+    pub(super) rules: Vec<Rule>,
+    pub(super) protected: Vec<Protected>,
+    pub(super) on_uninspectable: OnUninspectable,
+    pub(super) pass_types: Vec<PassType>,
+    pub(super) identity: Source,
+    pub(super) unnormalized: Unnormalized,
+    pub(super) vary: Vec<String>,
+    pub(super) limits: Limits,
+}
+
+impl Config {
+    pub(super) fn from_json(text: &[u8]) -> Result<(Self, Matcher), ConfigError> {
+        let wire: Wire = config::read(text)?;
+        let rules = wire.rules.unwrap_or_default();
+        let protected = wire.protected.unwrap_or_default();
+        if rules.is_empty() && protected.is_empty() {
+            return Err(ConfigError::new("rules", "and protected are both empty: the filter would do nothing"));
+        }
+        at_most("rules", rules.len(), MAX_RULES)?;
+        at_most("protected", protected.len(), MAX_PROTECTED)?;
+        unique("rules", rules.iter().map(|rule| &rule.name))?;
+        unique("protected", protected.iter().map(|rule| &rule.name))?;
+
+        let mut names = Vec::with_capacity(rules.len());
+        let mut checked = Vec::with_capacity(rules.len());
+        for (n, rule) in rules.into_iter().enumerate() {
+            let (rule, its_names) = rule.check(&format!("rules[{n}]"))?;
+            checked.push(rule);
+            names.push(its_names);
+        }
+        let protected = protected
+            .into_iter()
+            .enumerate()
+            .map(|(n, rule)| rule.check(&format!("protected[{n}]")))
+            .collect::<Result<_, _>>()?;
+
+        let pass_types =
+            wire.pass_types.unwrap_or_else(|| DEFAULT_PASS_TYPES.iter().map(|&text| text.to_owned()).collect());
+        at_most("pass_types", pass_types.len(), MAX_SHORT_LIST)?;
+        let pass_types = pass_types
+            .iter()
+            .enumerate()
+            .map(|(n, text)| PassType::parse(text).map_err(|error| error.at(format!("pass_types[{n}]"))))
+            .collect::<Result<_, _>>()?;
+
+        let identity = wire.identity.map(|source| source.check("identity")).transpose()?.unwrap_or_default();
+        let config = Self {
+            rules: checked,
+            protected,
+            on_uninspectable: wire.on_uninspectable.unwrap_or(OnUninspectable::Block),
+            pass_types,
+            vary: vary(wire.vary, &identity)?,
+            identity,
+            unnormalized: wire.unnormalized.unwrap_or(Unnormalized::Reject),
+            limits: wire.limits.map_or(Ok(Limits::default()), LimitsWire::check)?,
+        };
+        Ok((config, Matcher::new(&names)?))
+    }
+}
+
+/// The headers that carry the identity, for `vary`.
+fn vary(given: Option<Vec<String>>, identity: &Source) -> Result<Vec<String>, ConfigError> {
+    if let Some(given) = given {
+        at_most("vary", given.len(), MAX_SHORT_LIST)?;
+        for (n, name) in given.iter().enumerate() {
+            if !is_header_name(name) || name == "*" {
+                return Err(ConfigError::new(format!("vary[{n}]"), format_args!("`{name}` is no header name")));
+            }
+        }
+        if given.is_empty() {
+            return Err(ConfigError::new("vary", "is empty; leave it out for the default"));
+        }
+        return Ok(given.iter().map(|name| name.to_ascii_lowercase()).collect());
+    }
+    let headers = identity.headers();
+    if headers.is_empty() {
+        return Ok(vec!["authorization".to_owned()]);
+    }
+    Ok(headers.into_iter().map(str::to_owned).collect())
+}
+
+impl RuleWire {
+    fn check(self, path: &str) -> Result<(Rule, Names), ConfigError> {
+        check_name(path, &self.name)?;
+        let matches = self.matches.check(&format!("{path}.match"))?;
+        let lists = [("names", &self.names), ("patterns", &self.patterns), ("keep", &self.keep)];
+        for (field, list) in lists {
+            at_most(&format!("{path}.{field}"), list.as_ref().map_or(0, Vec::len), MAX_LIST)?;
+        }
+        let (exact, patterns) = match (self.names, self.patterns) {
+            (None, None) => {
+                let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+                (owned(&DEFAULT_NAMES), owned(&DEFAULT_PATTERNS))
+            }
+            (names, patterns) => (names.unwrap_or_default(), patterns.unwrap_or_default()),
+        };
+        if exact.is_empty() && patterns.is_empty() {
+            return Err(ConfigError::new(
+                format!("{path}.names"),
+                "and patterns are both empty: the rule could never match; leave both out for the default lists",
+            ));
+        }
+        if let Some(n) = patterns.iter().position(String::is_empty) {
+            return Err(ConfigError::new(
+                format!("{path}.patterns[{n}]"),
+                "is empty and would match every name; write `.*` if that is meant",
+            ));
+        }
+        let keep = self.keep.unwrap_or_default();
+        if patterns.is_empty() && !exact.iter().any(|name| !keep.contains(name)) {
+            return Err(ConfigError::new(format!("{path}.keep"), "keeps every name of the rule: it could never match"));
+        }
+        let rule = Rule {
+            name: self.name,
+            matches,
+            action: self.action.check(&format!("{path}.action"))?,
+            unless: self.unless.map(|unless| unless.check(&format!("{path}.unless"))).transpose()?,
+            request: matches!(self.direction, Some(DirectionWire::Request)),
+            mode: self.mode.unwrap_or(Mode::Enforce),
+        };
+        Ok((rule, Names { exact, patterns, keep, in_headers: self.headers.unwrap_or(true) }))
+    }
+}
+
+impl ActionWire {
+    fn check(self, path: &str) -> Result<Action, ConfigError> {
+        let literal = match self {
+            Self::Remove => return Ok(Action::Remove),
+            Self::Redact(literal) => literal,
+        };
+        let json = literal.to_string();
+        at_most(&format!("{path}.redact"), json.len(), MAX_TEXT_BYTES)?;
+        let header = match literal {
+            Value::String(text) if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => text,
+            _ if json.is_ascii() => json.clone(),
+            // A header takes ASCII only.
+            _ => "redacted".to_owned(),
+        };
+        Ok(Action::Redact { json, header })
+    }
+}
+
+impl ProtectedWire {
+    fn check(self, path: &str) -> Result<Protected, ConfigError> {
+        check_name(path, &self.name)?;
+        let detail = self.detail.unwrap_or_else(|| DEFAULT_DETAIL.to_owned());
+        at_most(&format!("{path}.detail"), detail.len(), MAX_TEXT_BYTES)?;
+        Ok(Protected {
+            matches: self.matches.check(&format!("{path}.match"))?,
+            unless: self.unless.check(&format!("{path}.unless"))?,
+            name: self.name,
+            detail,
+            mode: self.mode.unwrap_or(Mode::Enforce),
+        })
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { json: json::Limits::default(), hold_bytes: 8 * 1024, max_held_bytes: 8 * 1024 * 1024 }
+    }
+}
+
+impl LimitsWire {
+    fn check(self) -> Result<Limits, ConfigError> {
+        let default = Limits::default();
+        let size = |field: &str, given: Option<u32>, least: u32, most: u32, default: usize| match given {
+            None => Ok(default),
+            Some(given) if (least..=most).contains(&given) => Ok(given as usize),
+            Some(given) => Err(ConfigError::new(
+                format!("limits.{field}"),
+                format_args!("is {given} and must be {least}..={most}"),
+            )),
+        };
+        let depth = size("max_depth", self.max_depth, 1, 1_000_000, default.json.max_depth as usize)?;
+        Ok(Limits {
+            json: json::Limits {
+                max_depth: u32::try_from(depth).unwrap_or(default.json.max_depth),
+                max_key_bytes: size("max_key_bytes", self.max_key_bytes, 64, 1 << 20, default.json.max_key_bytes)?,
+            },
+            hold_bytes: size("hold_bytes", self.hold_bytes, 0, 1 << 20, default.hold_bytes)?,
+            max_held_bytes: size("max_held_bytes", self.max_held_bytes, 1 << 16, 1 << 24, default.max_held_bytes)?,
+        })
+    }
+}
+
+fn check_name(path: &str, name: &str) -> Result<(), ConfigError> {
+    if name.is_empty() || name.len() > MAX_RULE_NAME_BYTES || name.contains(char::is_control) {
+        return Err(ConfigError::new(
+            format!("{path}.name"),
+            format_args!("must be 1..={MAX_RULE_NAME_BYTES} bytes without control characters"),
+        ));
+    }
+    Ok(())
+}
+
+fn unique<'a>(path: &str, names: impl Iterator<Item = &'a String>) -> Result<(), ConfigError> {
+    let mut seen: Vec<&String> = Vec::new();
+    for (n, name) in names.enumerate() {
+        if let Some(first) = seen.iter().position(|&other| other == name) {
+            return Err(ConfigError::new(
+                format!("{path}[{n}].name"),
+                format_args!("`{name}` is already the name of {path}[{first}]"),
+            ));
+        }
+        seen.push(name);
+    }
+    Ok(())
+}
+
+fn at_most(path: &str, length: usize, most: usize) -> Result<(), ConfigError> {
+    if length > most {
+        return Err(ConfigError::new(path, format_args!("has {length} entries or bytes, at most {most} are allowed")));
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Why the filter refuses something, and what the client is told.
+
+use crate::json;
+
+/// Why a request, an answer or a body is refused. The client sees the status alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The request's path has two readings, or there is none.
+    UnsafePath,
+    /// A protocol upgrade such as WebSocket, whose bytes nobody can inspect.
+    Upgrade,
+    /// `CONNECT`, whose bytes nobody can inspect.
+    Connect,
+    /// gRPC, whose messages are no JSON.
+    Grpc,
+    /// The caller may not use a protected endpoint.
+    Protected,
+    /// A media type that cannot be inspected.
+    ContentType,
+    /// A JSON type in a charset other than UTF-8.
+    Charset,
+    /// A body that is still encoded.
+    Encoding,
+    /// A part of a body.
+    Partial,
+    /// A body without a telling type that is no JSON object or array.
+    NotJson,
+    /// The body is not the JSON text that it claims to be.
+    Json(json::Fault),
+    /// All exchanges together hold as much as they may.
+    Busy,
+}
+
+/// Whose message is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Request,
+    Response,
+}
+
+impl Reason {
+    /// A word for metrics, audit lines and `lockgate try`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnsafePath => "unsafe_path",
+            Self::Upgrade => "upgrade",
+            Self::Connect => "connect",
+            Self::Grpc => "grpc",
+            Self::Protected => "protected",
+            Self::ContentType => "content_type",
+            Self::Charset => "charset",
+            Self::Encoding => "content_encoding",
+            Self::Partial => "partial",
+            Self::NotJson => "not_json",
+            Self::Json(fault) => fault.code(),
+            Self::Busy => "busy",
+        }
+    }
+
+    /// The status that the client gets.
+    pub(super) fn status(self, direction: Direction) -> u16 {
+        match (self, direction) {
+            (Self::UnsafePath, _) => 400,
+            (Self::Upgrade, Direction::Response) => 502,
+            (Self::Upgrade | Self::Connect | Self::Grpc | Self::Protected, _) => 403,
+            (Self::Busy, _) => 503,
+            (
+                Self::ContentType | Self::Charset | Self::Encoding | Self::Partial | Self::NotJson | Self::Json(_),
+                Direction::Request,
+            ) => 415,
+            (
+                Self::ContentType | Self::Charset | Self::Encoding | Self::Partial | Self::NotJson | Self::Json(_),
+                Direction::Response,
+            ) => 502,
+        }
+    }
+
+    /// Every reason for which a body is blocked, for the counters.
+    pub(super) const BLOCKING: [Self; 14] = [
+        Self::ContentType,
+        Self::Charset,
+        Self::Encoding,
+        Self::Partial,
+        Self::NotJson,
+        Self::Busy,
+        Self::Upgrade,
+        Self::Json(json::Fault::Unexpected),
+        Self::Json(json::Fault::ControlCharacter),
+        Self::Json(json::Fault::BadEscape),
+        Self::Json(json::Fault::NotUtf8),
+        Self::Json(json::Fault::Truncated),
+        Self::Json(json::Fault::TooDeep),
+        Self::Json(json::Fault::KeyTooLong),
+    ];
+}

@@ -1,0 +1,187 @@
+//! The header fields that change when a body may change, and those that keep shared caches apart.
+
+use crate::head::Head;
+
+/// Fields that describe the bytes of a body or give away its size; an edited body has none of them.
+const OF_THE_BYTES: [&str; 10] = [
+    "content-length",
+    "etag",
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest",
+    "want-digest",
+    "want-content-digest",
+    "want-repr-digest",
+    "x-checksum",
+];
+/// Signatures over the portal's bytes: wrong after an edit.
+const SIGNATURES: [&str; 2] = ["signature", "signature-input"];
+/// Prefixes of storage services' checksums.
+const CHECKSUM_PREFIXES: [&str; 2] = ["x-amz-checksum-", "x-goog-hash"];
+
+/// Which fields of a message would be wrong, or would tell, after an edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Describing {
+    /// An answer: sizes, validators, digests and signatures.
+    Response,
+    /// A request: sizes and digests. Signatures stay: over an unchanged body they are right, over a changed one the
+    /// receiver refuses them.
+    Request,
+}
+
+/// Removes the fields that describe the unedited bytes. Also fits trailers.
+pub(super) fn forget_bytes(head: &mut Head, of: Describing) {
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in head.fields() {
+        let lower = name.to_ascii_lowercase();
+        let describes =
+            OF_THE_BYTES.contains(&lower.as_str()) || CHECKSUM_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
+        let signs = of == Describing::Response
+            && (SIGNATURES.contains(&lower.as_str()) || lower.starts_with("x-") && lower.ends_with("-signature"));
+        if describes || signs {
+            names.push(lower);
+        }
+    }
+    for name in names {
+        head.remove(&name);
+    }
+}
+
+/// Keeps shared caches from giving one caller's answer to another: `cache-control` loses `public` and `s-maxage` and
+/// gains `private` unless it says `no-store`; `vary` gains the headers that carry the identity.
+pub(super) fn keep_caches_apart(head: &mut Head, identity_headers: &[String]) {
+    let mut directives = list(head, "cache-control");
+    directives.retain(|directive| !matches!(directive_name(directive).as_str(), "public" | "s-maxage"));
+    let says = |directives: &[String], name: &str| directives.iter().any(|text| text.eq_ignore_ascii_case(name));
+    if !says(&directives, "no-store") && !says(&directives, "private") {
+        directives.push("private".to_owned());
+    }
+    head.set("cache-control", directives.join(", ").as_bytes());
+    // A gateway's cache would obey these before `cache-control` (RFC 9213).
+    head.remove("cdn-cache-control");
+    head.remove("surrogate-control");
+
+    let mut vary = list(head, "vary");
+    if says(&vary, "*") {
+        return;
+    }
+    for name in identity_headers {
+        if !says(&vary, name) {
+            vary.push(name.clone());
+        }
+    }
+    head.set("vary", vary.join(", ").as_bytes());
+}
+
+/// The entries of a list field (RFC 9110, section 5.6.1) over all its lines; commas in quoted strings do not divide.
+fn list(head: &Head, name: &str) -> Vec<String> {
+    let mut entries = Vec::new();
+    for value in head.values(name) {
+        let value = String::from_utf8_lossy(value);
+        let mut entry = String::new();
+        let mut quoted = false;
+        let mut escaped = false;
+        for letter in value.chars() {
+            match (letter, quoted, escaped) {
+                (',', false, _) => entries.push(std::mem::take(&mut entry)),
+                ('"', _, false) => {
+                    quoted = !quoted;
+                    entry.push(letter);
+                }
+                (_, _, _) => entry.push(letter),
+            }
+            escaped = quoted && letter == '\\' && !escaped;
+        }
+        entries.push(entry);
+    }
+    entries.iter_mut().for_each(|entry| *entry = entry.trim().to_owned());
+    entries.retain(|entry| !entry.is_empty());
+    entries
+}
+
+fn directive_name(directive: &str) -> String {
+    directive.split('=').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Describing, forget_bytes, keep_caches_apart};
+    use crate::head::{Head, Single};
+
+    fn head(fields: &[(&str, &str)]) -> Head {
+        Head::new(fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(), false)
+    }
+
+    #[test]
+    fn no_shared_cache_may_keep_the_answer() {
+        for (given, want) in [
+            (vec![], "private"),
+            (vec!["max-age=60"], "max-age=60, private"),
+            (vec!["public, max-age=60, s-maxage=600"], "max-age=60, private"),
+            (vec!["Public", "S-MaxAge = 5,max-age=1"], "max-age=1, private"),
+            (vec!["no-store"], "no-store"),
+            (vec!["public, no-store"], "no-store"),
+            (vec!["private, max-age=1"], "private, max-age=1"),
+            (vec!["PRIVATE"], "PRIVATE"),
+            (vec!["private=\"set-cookie, x\", max-age=1"], "private=\"set-cookie, x\", max-age=1, private"),
+            (vec!["ext=\"a\\\", public\", public"], "ext=\"a\\\", public\", private"),
+            (vec!["no-cache"], "no-cache, private"),
+        ] {
+            let fields: Vec<_> = given.iter().map(|value| ("Cache-Control", *value)).collect();
+            let mut head = head(&fields);
+            keep_caches_apart(&mut head, &["authorization".to_owned()]);
+            assert_eq!(head.single("cache-control"), Single::One(want.as_bytes()), "{given:?}");
+        }
+        let mut head = head(&[("surrogate-control", "max-age=9"), ("cdn-cache-control", "public")]);
+        keep_caches_apart(&mut head, &[]);
+        assert!(!head.has("surrogate-control") && !head.has("cdn-cache-control"));
+    }
+
+    #[test]
+    fn vary_names_what_carries_the_identity() {
+        for (given, want) in [
+            (vec![], "authorization, cookie"),
+            (vec!["Origin"], "Origin, authorization, cookie"),
+            (vec!["Authorization", "accept"], "Authorization, accept, cookie"),
+            (vec!["*"], "*"),
+        ] {
+            let fields: Vec<_> = given.iter().map(|value| ("vary", *value)).collect();
+            let mut head = head(&fields);
+            keep_caches_apart(&mut head, &["authorization".to_owned(), "cookie".to_owned()]);
+            let got: Vec<_> = head.values("vary").collect();
+            assert_eq!(got.join(&b", "[..]), want.as_bytes(), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_describes_bytes_that_may_have_changed() {
+        let fields = [
+            ("content-length", "5"),
+            ("ETag", "\"x\""),
+            ("content-md5", "x"),
+            ("digest", "x"),
+            ("content-digest", "x"),
+            ("repr-digest", "x"),
+            ("want-repr-digest", "x"),
+            ("x-checksum", "x"),
+            ("x-goog-hash", "x"),
+            ("x-amz-checksum-sha256", "x"),
+            ("signature", "x"),
+            ("Signature-Input", "x"),
+            ("x-webhook-signature", "x"),
+            ("last-modified", "x"),
+            ("content-type", "x"),
+        ];
+        let left = |of| {
+            let mut head = head(&fields);
+            forget_bytes(&mut head, of);
+            head.fields().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(left(Describing::Response), ["last-modified", "content-type"]);
+        assert_eq!(
+            left(Describing::Request),
+            ["signature", "Signature-Input", "x-webhook-signature", "last-modified", "content-type"]
+        );
+    }
+}

@@ -1,0 +1,372 @@
+//! Which rules a name falls under. Decisions are cached in a bounded table.
+
+use std::collections::HashMap;
+
+use regex::{RegexSet, RegexSetBuilder};
+
+use crate::config::ConfigError;
+use crate::json::RawKey;
+
+/// Rules by their number: bit n stands for rule n.
+pub(super) type RuleMask = u64;
+
+/// Most strip rules in one configuration.
+pub const MAX_RULES: usize = 64;
+/// Largest compiled form of all patterns together, in bytes.
+const MAX_PATTERNS_SIZE: usize = 2 * 1024 * 1024;
+/// Largest cache of the lazily built automaton, in bytes.
+const MAX_AUTOMATON_SIZE: usize = 512 * 1024;
+
+/// What one rule takes away.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) exact: Vec<String>,
+    pub(super) patterns: Vec<String>,
+    pub(super) keep: Vec<String>,
+    pub(super) in_headers: bool,
+}
+
+/// All rules' names and patterns together.
+#[derive(Debug)]
+pub(super) struct Matcher {
+    members: NameSet,
+    headers: NameSet,
+    member_cache: KeyCache,
+    header_cache: KeyCache,
+    /// Where escaped names are decoded.
+    space: String,
+}
+
+impl Matcher {
+    pub(super) fn new(rules: &[Names]) -> Result<Self, ConfigError> {
+        let members = NameSet::new(rules, str::to_owned, false)?;
+        let headers = NameSet::new(rules, header_form, true)?;
+        Ok(Self {
+            members,
+            headers,
+            member_cache: KeyCache::new(10),
+            header_cache: KeyCache::new(7),
+            space: String::new(),
+        })
+    }
+
+    /// The rules that a member's name falls under.
+    #[inline]
+    pub(super) fn member(&mut self, key: RawKey<'_>) -> RuleMask {
+        let Some(slot) = CachedKey::of(key.bytes()) else {
+            return self.members.rules(key.text(&mut self.space));
+        };
+        if let Some(mask) = self.member_cache.find(&slot) {
+            return mask;
+        }
+        let mask = self.members.rules(key.text(&mut self.space));
+        self.member_cache.put(slot, mask);
+        mask
+    }
+
+    /// The rules that a header's name falls under.
+    pub(super) fn header(&mut self, name: &str) -> RuleMask {
+        // What a message is made of is no field of its content.
+        if name.starts_with(':') {
+            return 0;
+        }
+        let slot = CachedKey::of(name.as_bytes());
+        if let Some(mask) = slot.as_ref().and_then(|slot| self.header_cache.find(slot)) {
+            return mask;
+        }
+        let form = header_form(name);
+        // A pattern may be written with either sign.
+        let dashed = form.replace('_', "-");
+        let mask = self.headers.rules(&form) | self.headers.rules(&dashed);
+        let mask = mask & !self.headers.kept(&form);
+        if let Some(slot) = slot {
+            self.header_cache.put(slot, mask);
+        }
+        mask
+    }
+}
+
+/// A header's name as it is compared: lower case, `_` for `-`, a leading `x-` dropped.
+fn header_form(name: &str) -> String {
+    let form = name.to_ascii_lowercase().replace('-', "_");
+    match form.strip_prefix("x_") {
+        Some(rest) if !rest.is_empty() => rest.to_owned(),
+        Some(_) | None => form,
+    }
+}
+
+/// Exact names and patterns with the rules that each stands for.
+#[derive(Debug)]
+struct NameSet {
+    /// For each exact name: the rules that take it and the rules that keep it.
+    exact: HashMap<String, (RuleMask, RuleMask)>,
+    patterns: RegexSet,
+    /// The rule of each pattern.
+    pattern_rules: Vec<RuleMask>,
+}
+
+impl NameSet {
+    fn new(rules: &[Names], form: impl Fn(&str) -> String, headers: bool) -> Result<Self, ConfigError> {
+        let mut exact: HashMap<String, (RuleMask, RuleMask)> = HashMap::new();
+        let mut patterns = Vec::new();
+        let mut pattern_rules = Vec::new();
+        for (n, rule) in rules.iter().enumerate().filter(|(_, rule)| !headers || rule.in_headers) {
+            let bit = 1 << n;
+            for name in &rule.exact {
+                exact.entry(form(name)).or_default().0 |= bit;
+            }
+            for name in &rule.keep {
+                exact.entry(form(name)).or_default().1 |= bit;
+            }
+            for (m, pattern) in rule.patterns.iter().enumerate() {
+                build_patterns(&[pattern], headers)
+                    .map_err(|error| ConfigError::new(format!("rules[{n}].patterns[{m}]"), one_line(&error)))?;
+                patterns.push(pattern);
+                pattern_rules.push(bit);
+            }
+        }
+        let patterns = build_patterns(&patterns, headers)
+            .map_err(|error| ConfigError::new("rules", format_args!("all patterns together: {}", one_line(&error))))?;
+        Ok(Self { exact, patterns, pattern_rules })
+    }
+
+    fn rules(&self, name: &str) -> RuleMask {
+        let (taken, kept) = self.exact.get(name).copied().unwrap_or_default();
+        let mut mask = taken;
+        if self.patterns.is_match(name) {
+            for n in &self.patterns.matches(name) {
+                mask |= self.pattern_rules.get(n).copied().unwrap_or_default();
+            }
+        }
+        mask & !kept
+    }
+
+    fn kept(&self, name: &str) -> RuleMask {
+        self.exact.get(name).map(|&(_, kept)| kept).unwrap_or_default()
+    }
+}
+
+fn build_patterns(patterns: &[impl AsRef<str>], ignore_case: bool) -> Result<RegexSet, regex::Error> {
+    RegexSetBuilder::new(patterns)
+        .case_insensitive(ignore_case)
+        .size_limit(MAX_PATTERNS_SIZE)
+        .dfa_size_limit(MAX_AUTOMATON_SIZE)
+        .build()
+}
+
+/// A regex error without its drawing.
+fn one_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
+/// A name of at most 32 bytes as four words: equal words and lengths mean equal names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CachedKey {
+    length: u64,
+    words: [u64; 4],
+}
+
+impl CachedKey {
+    const EMPTY: Self = Self { length: u64::MAX, words: [0; 4] };
+
+    /// `None` for longer names, which are not cached.
+    #[inline]
+    fn of(name: &[u8]) -> Option<Self> {
+        let words = match name.len() {
+            0 => [0; 4],
+            length @ 1..=3 => {
+                let byte = |at: usize| name.get(at).copied().map_or(0, u64::from);
+                [byte(0) | byte(length / 2) << 8 | byte(length - 1) << 16, 0, 0, 0]
+            }
+            4..=7 => {
+                let first = u32::from_le_bytes(*name.first_chunk()?);
+                let last = u32::from_le_bytes(*name.last_chunk()?);
+                [u64::from(first) | u64::from(last) << 32, 0, 0, 0]
+            }
+            8..=16 => [word(name, 0)?, u64::from_le_bytes(*name.last_chunk()?), 0, 0],
+            length @ 17..=32 => {
+                let near_end = word(name, length - 16)?;
+                [word(name, 0)?, word(name, 8)?, near_end, u64::from_le_bytes(*name.last_chunk()?)]
+            }
+            _ => return None,
+        };
+        Some(Self { length: name.len() as u64, words })
+    }
+
+    #[inline]
+    fn hash(&self) -> u64 {
+        let [a, b, c, d] = self.words;
+        let mixed = a ^ b.rotate_left(23) ^ c.rotate_left(41) ^ d.rotate_left(7) ^ self.length;
+        mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+#[inline]
+fn word(name: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*name.get(at..)?.first_chunk()?))
+}
+
+/// A cache of decisions with two places for each hash: of fixed size, whatever names come. Entries are compared in
+/// full, so a name never gets another one's decision.
+#[derive(Debug)]
+struct KeyCache {
+    sets: Vec<[(CachedKey, RuleMask); 2]>,
+    shift: u32,
+}
+
+impl KeyCache {
+    /// A cache of 2^`bits` sets of 96 bytes.
+    fn new(bits: u32) -> Self {
+        Self { sets: vec![[(CachedKey::EMPTY, 0); 2]; 1 << bits], shift: u64::BITS - bits }
+    }
+
+    #[inline]
+    fn find(&self, key: &CachedKey) -> Option<RuleMask> {
+        let [first, second] = self.sets.get(self.place(key))?;
+        if first.0 == *key {
+            return Some(first.1);
+        }
+        (second.0 == *key).then_some(second.1)
+    }
+
+    fn put(&mut self, key: CachedKey, mask: RuleMask) {
+        let place = self.place(&key);
+        if let Some([first, second]) = self.sets.get_mut(place) {
+            *second = *first;
+            *first = (key, mask);
+        }
+    }
+
+    #[inline]
+    fn place(&self, key: &CachedKey) -> usize {
+        usize::try_from(key.hash() >> self.shift).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CachedKey, KeyCache, Matcher, Names};
+
+    fn names(exact: &[&str], patterns: &[&str], keep: &[&str]) -> Names {
+        let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Names { exact: list(exact), patterns: list(patterns), keep: list(keep), in_headers: true }
+    }
+
+    #[test]
+    fn names_are_exact_and_patterns_are_searched() {
+        let rules = [
+            names(&["unit_cost", ""], &["(?i)margin", "^profit"], &["margin-top"]),
+            names(&["ssn"], &[], &[]),
+            names(&[], &["cost"], &["cost"]),
+        ];
+        let mut matcher = Matcher::new(&rules).unwrap();
+        let cases = [
+            ("unit_cost", 0b101),
+            ("Unit_cost", 0b100),
+            ("", 0b001),
+            ("SSN", 0),
+            ("ssn", 0b010),
+            ("grossMARGINs", 0b001),
+            ("margin-top", 0),
+            ("profits", 0b001),
+            ("nonprofit", 0),
+            ("cost", 0),
+            ("a cost that is longer than the thirty-two bytes of a cached name", 0b100),
+        ];
+        for round in 0..2 {
+            for (name, want) in cases {
+                let body = format!("{{\"{name}\":0}}");
+                let mut seen = Vec::new();
+                let mut judge = Spy { matcher: &mut matcher, seen: &mut seen };
+                let mut editor = crate::json::Editor::new(crate::json::Limits::default());
+                let _ = editor.push(body.as_bytes(), &mut judge, &mut Vec::new()).unwrap();
+                assert_eq!(seen, [want], "{name}, round {round}");
+            }
+        }
+    }
+
+    struct Spy<'a> {
+        matcher: &'a mut Matcher,
+        seen: &'a mut Vec<u64>,
+    }
+
+    impl crate::json::Judge for Spy<'_> {
+        fn judge(&mut self, key: crate::json::RawKey<'_>) -> crate::json::Verdict {
+            self.seen.push(self.matcher.member(key));
+            crate::json::Verdict::Keep
+        }
+
+        fn replacement(&self, _: u32) -> &[u8] {
+            b""
+        }
+    }
+
+    #[test]
+    fn header_names_are_compared_without_case_sign_and_x() {
+        let mut matcher = Matcher::new(&[names(
+            &["unit_cost", "unitCost"],
+            &["cost.*internal", "net-price"],
+            &["x-cost-internal-note"],
+        )])
+        .unwrap();
+        for round in 0..2 {
+            for (name, want) in [
+                ("unit-cost", 1),
+                ("x-unit-cost", 1),
+                ("X-Unit_Cost", 1),
+                ("unitcost", 1),
+                ("x-cost-a-Internal", 1),
+                ("cost-internal-note", 0),
+                ("x-net_price", 1),
+                ("unit-costs", 0),
+                (":status", 0),
+                ("x-", 0),
+            ] {
+                assert_eq!(matcher.header(name), want, "{name}, round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_pattern_is_refused_with_its_place() {
+        let error = Matcher::new(&[names(&[], &["a", "(b"], &[])]).unwrap_err();
+        assert_eq!(error.to_string(), "rules[0].patterns[1]: unclosed group");
+        let error = Matcher::new(&[names(&[], &["(a{1000}){1000}"], &[])]).unwrap_err();
+        assert!(error.to_string().starts_with("rules[0].patterns[0]: "), "{error}");
+    }
+
+    #[test]
+    fn equal_words_mean_equal_names() {
+        let mut all = Vec::new();
+        for length in 0..=32_usize {
+            for place in 0..length.max(1) {
+                let mut name = vec![b'a'; length];
+                if let Some(byte) = name.get_mut(place) {
+                    *byte = b'b';
+                }
+                all.push(name);
+            }
+        }
+        for one in &all {
+            for other in &all {
+                let same = CachedKey::of(one) == CachedKey::of(other);
+                assert_eq!(same, one == other, "{one:?} {other:?}");
+            }
+        }
+        assert_eq!(CachedKey::of(&[b'a'; 33]), None);
+    }
+
+    #[test]
+    fn a_full_cache_forgets_and_never_mixes_up() {
+        let mut cache = KeyCache::new(2);
+        let key = |n: u64| CachedKey::of(&n.to_le_bytes()).unwrap();
+        for n in 0..1000 {
+            cache.put(key(n), n);
+            assert_eq!(cache.find(&key(n)), Some(n));
+        }
+        let found = (0..1000).filter_map(|n| cache.find(&key(n)).map(|mask| (n, mask)));
+        assert!(found.clone().count() <= 8);
+        assert!(found.into_iter().all(|(n, mask)| n == mask));
+    }
+}

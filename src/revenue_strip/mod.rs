@@ -1,0 +1,76 @@
+//! No revenue field leaves: members of JSON bodies, header fields and trailers that a caller may not see are removed
+//! or redacted; endpoints that are about them are closed.
+//!
+//! [`Policy`] is the checked configuration, [`Exchange`] the steps of one request and its answer. Whatever cannot be
+//! inspected on a matched path is refused. `filters/revenue-strip/README.md` is the page for users.
+
+mod body;
+mod config;
+mod counters;
+mod error;
+mod exchange;
+mod headers;
+mod matcher;
+mod media;
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::audit;
+use crate::config::ConfigError;
+use crate::exchange as steps;
+
+use self::config::Config;
+use self::counters::Counters;
+use self::matcher::Matcher;
+
+pub use self::config::{
+    DEFAULT_DETAIL, DEFAULT_NAMES, DEFAULT_PATTERNS, MAX_LIST, MAX_PROTECTED, MAX_RULE_NAME_BYTES, MAX_SHORT_LIST,
+    MAX_TEXT_BYTES,
+};
+pub use self::error::Reason;
+pub use self::exchange::Exchange;
+pub use self::matcher::MAX_RULES;
+
+/// A checked configuration with its caches; one for each VM and plugin.
+#[derive(Debug)]
+pub struct Policy(Rc<Shared>);
+
+/// What all exchanges of a policy share.
+#[derive(Debug)]
+struct Shared {
+    config: Config,
+    matcher: RefCell<Matcher>,
+    counters: Counters,
+    /// Bytes that all bodies together hold for later.
+    held_bytes: Cell<usize>,
+    version: u64,
+}
+
+impl steps::Policy for Policy {
+    type Exchange = Exchange;
+
+    const NAME: &'static str = "revenue_strip";
+
+    fn from_json(text: &[u8]) -> Result<Self, ConfigError> {
+        let (config, matcher) = Config::from_json(text)?;
+        Ok(Self(Rc::new(Shared {
+            counters: Counters::new(&config),
+            matcher: RefCell::new(matcher),
+            config,
+            held_bytes: Cell::new(0),
+            version: audit::version(text),
+        })))
+    }
+
+    fn counters(&self) -> Vec<String> {
+        self.0.counters.names()
+    }
+
+    fn open(&self) -> Exchange {
+        Exchange::new(Rc::clone(&self.0))
+    }
+}
