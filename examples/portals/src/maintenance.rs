@@ -1,0 +1,48 @@
+//! The maintenance portal: faults, maintenance jobs, spare parts, purchase orders and reports. Ids are integers.
+//!
+//! It checks no token: whoever reaches it gets everything. The gateway in front decides who reaches it and what leaves.
+
+mod export;
+mod reports;
+mod resources;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::body::{ECHO_MAX_BYTES, echo};
+use crate::resource::{html, with_common_routes};
+use crate::store::Store;
+use resources::{FAULTS, JOBS, PART_PRICING, PARTS, PROFITABILITY, PURCHASE_ORDERS, REVENUE_REPORTS};
+
+/// The portal's routes over a new database.
+pub(crate) fn router() -> rusqlite::Result<Router> {
+    let store = Store::seeded(include_str!("maintenance/schema.sql"), include_str!("maintenance/seed.sql"))?;
+    let portal = Router::new()
+        .merge(FAULTS.routes("/faults"))
+        .merge(JOBS.routes("/jobs"))
+        .merge(PARTS.routes("/parts").layer(map_response(with_markup_header)))
+        .merge(PART_PRICING.routes("/parts/pricing"))
+        .merge(PURCHASE_ORDERS.routes("/purchase-orders"))
+        .merge(REVENUE_REPORTS.routes("/revenue-reports"))
+        .route("/exports/parts", get(export::parts))
+        .route("/webhooks/onboarding", post(echo).layer(DefaultBodyLimit::max(ECHO_MAX_BYTES)));
+    let routes = Router::new()
+        .route("/", get(async || html(include_str!("maintenance/index.html"))))
+        .nest("/api/maintenance", portal)
+        .nest("/api/reports", reports::routes())
+        .merge(PART_PRICING.routes("/api/parts/pricing"))
+        .merge(PROFITABILITY.routes("/api/analytics/profitability"));
+    Ok(with_common_routes(routes).with_state(Arc::new(store)))
+}
+
+/// Leaks in a header too, as portals do that mean well with their own front end.
+async fn with_markup_header(mut response: Response) -> Response {
+    let markup = axum::http::HeaderValue::from_static("18.5");
+    response.headers_mut().insert("x-markup-percentage", markup);
+    response
+}

@@ -1,0 +1,14 @@
+//! The `portals` binary as its users meet it: started as a process, asked over HTTP.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code: a failure must stop the test; clippy's exemption covers only the test functions themselves"
+)]
+
+mod client;
+mod issuer;
+mod maintenance;
+mod onboarding;
+mod process;
