@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use regex::{RegexSet, RegexSetBuilder};
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
+use regex_automata::util::syntax;
+use regex_automata::{Input, MatchKind, PatternSet};
 
 use crate::config::ConfigError;
 use crate::json::RawKey;
@@ -100,7 +103,7 @@ fn header_form(name: &str) -> String {
 struct NameSet {
     /// For each exact name: the rules that take it and the rules that keep it.
     exact: HashMap<String, (RuleMask, RuleMask)>,
-    patterns: RegexSet,
+    patterns: Patterns,
     /// The rule of each pattern.
     pattern_rules: Vec<RuleMask>,
 }
@@ -119,24 +122,22 @@ impl NameSet {
                 exact.entry(form(name)).or_default().1 |= bit;
             }
             for (m, pattern) in rule.patterns.iter().enumerate() {
-                build_patterns(&[pattern], headers)
-                    .map_err(|error| ConfigError::new(format!("rules[{n}].patterns[{m}]"), one_line(&error)))?;
+                Patterns::new(&[pattern], headers)
+                    .map_err(|why| ConfigError::new(format!("rules[{n}].patterns[{m}]"), why))?;
                 patterns.push(pattern);
                 pattern_rules.push(bit);
             }
         }
-        let patterns = build_patterns(&patterns, headers)
-            .map_err(|error| ConfigError::new("rules", format_args!("all patterns together: {}", one_line(&error))))?;
+        let patterns = Patterns::new(&patterns, headers)
+            .map_err(|why| ConfigError::new("rules", format_args!("all patterns together: {why}")))?;
         Ok(Self { exact, patterns, pattern_rules })
     }
 
-    fn rules(&self, name: &str) -> RuleMask {
+    fn rules(&mut self, name: &str) -> RuleMask {
         let (taken, kept) = self.exact.get(name).copied().unwrap_or_default();
         let mut mask = taken;
-        if self.patterns.is_match(name) {
-            for n in &self.patterns.matches(name) {
-                mask |= self.pattern_rules.get(n).copied().unwrap_or_default();
-            }
+        for pattern in self.patterns.matching(name).iter() {
+            mask |= self.pattern_rules.get(pattern.as_usize()).copied().unwrap_or_default();
         }
         mask & !kept
     }
@@ -146,18 +147,58 @@ impl NameSet {
     }
 }
 
-fn build_patterns(patterns: &[impl AsRef<str>], ignore_case: bool) -> Result<RegexSet, regex::Error> {
-    RegexSetBuilder::new(patterns)
-        .case_insensitive(ignore_case)
-        .size_limit(MAX_PATTERNS_SIZE)
-        .dfa_size_limit(MAX_AUTOMATON_SIZE)
-        .build()
+/// All patterns in one automaton, built as names come, in memory of fixed size.
+#[derive(Debug)]
+struct Patterns {
+    automaton: DFA,
+    cache: Cache,
+    found: PatternSet,
 }
 
-/// A regex error without its drawing.
-fn one_line(error: &regex::Error) -> String {
-    let text = error.to_string();
-    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+impl Patterns {
+    fn new(patterns: &[&String], ignore_case: bool) -> Result<Self, String> {
+        let automaton = DFA::builder()
+            .syntax(syntax::Config::new().case_insensitive(ignore_case))
+            .thompson(thompson::Config::new().nfa_size_limit(Some(MAX_PATTERNS_SIZE)))
+            .configure(
+                DFA::config()
+                    .match_kind(MatchKind::All)
+                    // A word boundary next to a letter that is not ASCII is left to the PikeVM.
+                    .unicode_word_boundary(true)
+                    .cache_capacity(MAX_AUTOMATON_SIZE),
+            )
+            .build_many(patterns)
+            .map_err(|error| one_line(&error))?;
+        Ok(Self { cache: automaton.create_cache(), automaton, found: PatternSet::new(patterns.len()) })
+    }
+
+    /// The patterns that are found anywhere in `name`.
+    fn matching(&mut self, name: &str) -> &PatternSet {
+        self.found.clear();
+        let input = Input::new(name);
+        if self.automaton.try_which_overlapping_matches(&mut self.cache, &input, &mut self.found).is_err() {
+            self.found.clear();
+            match PikeVM::builder().build_from_nfa(self.automaton.get_nfa().clone()) {
+                Ok(machine) => {
+                    machine.which_overlapping_matches(&mut machine.create_cache(), &input, &mut self.found);
+                }
+                // What cannot be judged counts as found.
+                Err(_) => (0..self.found.capacity()).for_each(|n| {
+                    let _ = regex_automata::PatternID::new(n).map(|pattern| self.found.try_insert(pattern));
+                }),
+            }
+        }
+        &self.found
+    }
+}
+
+/// The innermost cause of an error, without its drawing.
+fn one_line(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 /// A name of at most 32 bytes as four words: equal words and lengths mean equal names.
@@ -325,6 +366,22 @@ mod tests {
             ] {
                 assert_eq!(matcher.header(name), want, "{name}, round {round}");
             }
+        }
+    }
+
+    #[test]
+    fn word_boundaries_hold_next_to_any_letter() {
+        let mut matcher = Matcher::new(&[names(&[], &[r"\bcost\b", "(?i)PREIS"], &[])]).unwrap();
+        for (name, want) in [
+            ("unit cost", 1),
+            ("unit_cost", 0),
+            ("é cost", 1),
+            ("écost", 0),
+            ("cost é", 1),
+            ("größerer preis", 1),
+            ("é", 0),
+        ] {
+            assert_eq!(matcher.members.rules(name), want, "{name}");
         }
     }
 
