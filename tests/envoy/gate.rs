@@ -1,0 +1,345 @@
+//! An Envoy with our filter between a client and an [`Upstream`].
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use lockgate_harness::{Envoy, EnvoyBinary, EnvoyConfig, EnvoyOptions, Error, Workspace, build, envoy, signals};
+use serde_json::{Value, json};
+
+use crate::wire::HANGS_AFTER;
+use crate::{Client, Request, Response, Upstream};
+
+/// How a gate is set up. Configurations are JSON, which is YAML, too.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    upstream: SocketAddr,
+    filters: Vec<Value>,
+    workers: u32,
+    normalize: bool,
+    hold_heads: bool,
+    buffer_bytes: u32,
+    manager: Value,
+    routes: Vec<Value>,
+    log_level: String,
+}
+
+/// A running gate.
+#[derive(Debug)]
+pub struct Gate {
+    /// The Envoy.
+    pub envoy: Envoy,
+    address: SocketAddr,
+}
+
+impl Setup {
+    /// One worker, no filter but the router, Envoy's path normalisation on, heads held until the body's beginning is known.
+    pub fn new(upstream: &Upstream) -> Self {
+        Self {
+            upstream: upstream.address(),
+            filters: Vec::new(),
+            workers: 1,
+            normalize: true,
+            hold_heads: true,
+            buffer_bytes: 65_536,
+            manager: json!({}),
+            routes: vec![json!({"match": {"prefix": "/"}, "route": {"cluster": "portal", "timeout": "0s"}})],
+            log_level: "warning".to_owned(),
+        }
+    }
+
+    /// Adds the revenue-strip filter with this configuration.
+    #[must_use]
+    pub fn strip(self, configuration: &Value) -> Self {
+        self.strip_text(&configuration.to_string())
+    }
+
+    /// Adds the revenue-strip filter with configuration text that need not be JSON.
+    #[must_use]
+    pub fn strip_text(self, configuration: &str) -> Self {
+        let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration});
+        self.strip_any(Some(&text))
+    }
+
+    /// Adds the revenue-strip filter with a `configuration` of any type, or none.
+    #[must_use]
+    pub fn strip_any(mut self, configuration: Option<&Value>) -> Self {
+        let mut config = json!({
+            "name": format!("lockgate.revenue_strip.{}", self.filters.len()),
+            "vm_config": {
+                "vm_id": "lockgate-test",
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": {"local": {"filename": revenue_strip()}},
+            },
+            "failure_policy": "FAIL_RELOAD",
+            "allow_on_headers_stop_iteration": self.hold_heads,
+        });
+        if let Some(configuration) = configuration {
+            config["configuration"] = configuration.clone();
+        }
+        self.filters.push(json!({
+            "name": "envoy.filters.http.wasm",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                "config": config,
+            },
+        }));
+        self
+    }
+
+    /// Adds any other filter, after those already there.
+    #[must_use]
+    pub fn filter(mut self, filter: Value) -> Self {
+        self.filters.push(filter);
+        self
+    }
+
+    /// Worker threads.
+    #[must_use]
+    pub fn workers(mut self, workers: u32) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Envoy hands paths on as they came.
+    #[must_use]
+    pub fn raw_paths(mut self) -> Self {
+        self.normalize = false;
+        self
+    }
+
+    /// `allow_on_headers_stop_iteration: false`: heads leave before the body is seen. For filters added after this.
+    #[must_use]
+    pub fn streaming_heads(mut self) -> Self {
+        self.hold_heads = false;
+        self
+    }
+
+    /// How much Envoy holds of one connection.
+    #[must_use]
+    pub fn buffer_bytes(mut self, bytes: u32) -> Self {
+        self.buffer_bytes = bytes;
+        self
+    }
+
+    /// Sets fields of the HTTP connection manager.
+    #[must_use]
+    pub fn manager(mut self, fields: Value) -> Self {
+        self.manager = fields;
+        self
+    }
+
+    /// Routes instead of the one that sends everything to the upstream (cluster `portal`).
+    #[must_use]
+    pub fn routes(mut self, routes: Vec<Value>) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// Sends everything to an address where nobody listens.
+    ///
+    /// # Panics
+    /// No port is free.
+    #[must_use]
+    pub fn dead_portal(mut self) -> Self {
+        self.upstream = lockgate_harness::ports::free().unwrap();
+        self
+    }
+
+    /// Envoy's log level, default `warning`.
+    #[must_use]
+    pub fn log_level(mut self, level: &str) -> Self {
+        level.clone_into(&mut self.log_level);
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// Envoy refuses the configuration.
+    pub fn start(&self) -> Gate {
+        self.try_start().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts it, or says why Envoy refuses.
+    ///
+    /// # Errors
+    /// Envoy does not start.
+    ///
+    /// # Panics
+    /// It starts without our listener.
+    pub fn try_start(&self) -> Result<Gate, Error> {
+        let options =
+            EnvoyOptions { concurrency: self.workers, log_level: self.log_level.clone(), ..EnvoyOptions::default() };
+        let envoy = Envoy::start(envoy_binary(), &EnvoyConfig::Yaml(self.yaml()), options)?;
+        let address = *envoy.listeners()?.get("gate").expect("the listener is there");
+        Ok(Gate { envoy, address })
+    }
+
+    /// The configuration text.
+    pub fn yaml(&self) -> String {
+        let mut filters = self.filters.clone();
+        filters.push(json!({
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+        }));
+        let mut manager = json!({
+            "@type":
+                "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "gate",
+            "codec_type": "AUTO",
+            "http_protocol_options": {"enable_trailers": true},
+            "http2_protocol_options": {"allow_connect": true},
+            "generate_request_id": true,
+            "always_set_request_id_in_response": true,
+            "access_log": [access_log()],
+            "http_filters": filters,
+            "route_config": {
+                "virtual_hosts": [{"name": "portals", "domains": ["*"], "routes": self.routes}],
+            },
+        });
+        if self.normalize {
+            manager["normalize_path"] = json!(true);
+            manager["merge_slashes"] = json!(true);
+            manager["path_with_escaped_slashes_action"] = json!("REJECT_REQUEST");
+        }
+        for (name, value) in self.manager.as_object().into_iter().flatten() {
+            manager[name] = value.clone();
+        }
+        json!({"static_resources": {
+            "listeners": [{
+                "name": "gate",
+                "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+                "per_connection_buffer_limit_bytes": self.buffer_bytes,
+                "filter_chains": [{"filters": [
+                    {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
+                ]}],
+            }],
+            "clusters": [self.cluster()],
+        }})
+        .to_string()
+    }
+
+    fn cluster(&self) -> Value {
+        let address =
+            json!({"socket_address": {"address": self.upstream.ip().to_string(), "port_value": self.upstream.port()}});
+        json!({
+            "name": "portal",
+            "type": "STATIC",
+            "connect_timeout": "2s",
+            "per_connection_buffer_limit_bytes": self.buffer_bytes,
+            "typed_extension_protocol_options": {
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
+                },
+            },
+            "load_assignment": {
+                "cluster_name": "portal",
+                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+            },
+        })
+    }
+}
+
+impl Gate {
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// One request on a connection of its own.
+    pub fn ask(&self, request: &Request) -> Response {
+        self.connect().ask(request)
+    }
+
+    /// A GET by somebody without rights.
+    pub fn get(&self, path: &str) -> Response {
+        self.ask(&Request::get(path))
+    }
+
+    /// The sum of the counters of revenue-strip whose name after the prefix `wanted` accepts.
+    ///
+    /// # Panics
+    /// Envoy does not answer.
+    pub fn count(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        let stats = self.envoy.stats(COUNTERS).unwrap();
+        stats.iter().filter(|(name, _)| wanted(&name[COUNTERS.len()..])).map(|(_, value)| value).sum()
+    }
+
+    /// The access log's record of a request: the first whose path is `path`.
+    ///
+    /// # Panics
+    /// It is not written.
+    pub fn access_log(&self, path: &str) -> Value {
+        let record = |line: &str| serde_json::from_str::<Value>(line).ok();
+        let line =
+            self.envoy.wait_for_line(HANGS_AFTER, |line| record(line).is_some_and(|record| record["path"] == path));
+        record(&line.unwrap()).unwrap()
+    }
+}
+
+/// The counters of the filter begin so.
+pub const COUNTERS: &str = "wasmcustom.lockgate.revenue_strip.";
+
+/// The identity source of most tests: what the client says in two headers.
+pub fn trusted_headers() -> Value {
+    json!({"trusted_header": {"roles": "x-test-roles", "permissions": "x-test-permissions"}})
+}
+
+/// One rule with the default lists on all of `/api`, for everybody but `SMS_ADMIN`.
+pub fn revenue_rule() -> Value {
+    json!({"name": "revenue", "match": {"paths": ["/api/**"]}, "action": "remove", "unless": {"roles": ["SMS_ADMIN"]}})
+}
+
+/// A whole configuration with these rules.
+pub fn rules(rules: &[Value]) -> Value {
+    json!({"identity": trusted_headers(), "rules": rules})
+}
+
+/// The Envoy of the tests, installed if need be.
+///
+/// # Panics
+/// There is none and it cannot be installed.
+pub fn envoy_binary() -> &'static EnvoyBinary {
+    static BINARY: OnceLock<EnvoyBinary> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        signals::stop_on_ctrl_c(|| 130).unwrap();
+        envoy::find(&workspace(), &|line| eprintln!("{line}")).unwrap_or_else(|error| panic!("{error}"))
+    })
+}
+
+/// The filter as it ships, built if need be.
+fn revenue_strip() -> &'static Path {
+    static MODULE: OnceLock<std::path::PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        build::filter(&workspace(), "revenue-strip", &|line| eprintln!("{line}"))
+            .unwrap_or_else(|error| panic!("{error}"))
+    })
+}
+
+fn workspace() -> Workspace {
+    Workspace::locate().unwrap()
+}
+
+fn access_log() -> Value {
+    json!({
+        "name": "envoy.access_loggers.stdout",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+            "log_format": {"json_format": {
+                "path": "%REQ(:PATH)%",
+                "status": "%RESPONSE_CODE%",
+                "flags": "%RESPONSE_FLAGS%",
+                "details": "%RESPONSE_CODE_DETAILS%",
+                "request_id": "%REQ(X-REQUEST-ID)%",
+                "audit": "%FILTER_STATE(wasm.lockgate.audit:PLAIN)%",
+            }},
+        },
+    })
+}

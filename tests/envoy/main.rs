@@ -1,0 +1,3 @@
+//! The built filters in a real Envoy, over real sockets.
+
+mod skeleton;
