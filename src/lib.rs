@@ -22,5 +22,6 @@ pub mod identity;
 pub mod json;
 pub mod matching;
 pub mod path;
+pub mod replay;
 pub mod reply;
 pub mod revenue_strip;

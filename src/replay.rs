@@ -1,0 +1,398 @@
+//! One exchange over plain data, as Envoy would drive it: for `lockgate try`, policy tests and the core's own tests.
+//!
+//! Follows what Envoy 1.40 was measured to do: bodies end with an empty last chunk, or with trailers; a head that is
+//! held goes on with the first chunk that does; replies made by Envoy carry their own `response.code_details`.
+
+use std::collections::BTreeMap;
+
+use crate::audit::Audit;
+use crate::exchange::{Body, Chunk, Exchange, HeadState, Policy, Step};
+use crate::head::Head;
+use crate::host::Host;
+use crate::reply::Reply;
+
+/// A host of plain data.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryHost {
+    /// What [`Host::now_ms`] answers.
+    pub now_ms: Option<u64>,
+    /// Attributes by path.
+    pub attributes: BTreeMap<Vec<String>, Vec<u8>>,
+    /// Counters by place.
+    pub counters: BTreeMap<usize, u64>,
+    /// All records so far.
+    pub audits: Vec<Audit>,
+}
+
+impl MemoryHost {
+    /// Sets an attribute.
+    pub fn set_attribute(&mut self, path: &[&str], value: &[u8]) {
+        self.attributes.insert(path.iter().map(|&step| step.to_owned()).collect(), value.to_vec());
+    }
+}
+
+impl Host for MemoryHost {
+    fn now_ms(&mut self) -> Option<u64> {
+        self.now_ms
+    }
+
+    fn attribute(&mut self, path: &[&str]) -> Option<Vec<u8>> {
+        let path: Vec<String> = path.iter().map(|&step| step.to_owned()).collect();
+        self.attributes.get(&path).cloned()
+    }
+
+    fn count(&mut self, counter: usize, by: u64) {
+        *self.counters.entry(counter).or_default() += by;
+    }
+
+    fn audit(&mut self, audit: &Audit) {
+        self.audits.push(audit.clone());
+    }
+}
+
+/// Header fields or trailers.
+pub type Fields = Vec<(String, Vec<u8>)>;
+
+/// A message's content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Header fields without the pseudo-headers.
+    pub headers: Fields,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The size of the chunks in which the body comes; 0: whole.
+    pub chunk: usize,
+    /// Trailers; none means that there is no trailer section.
+    pub trailers: Fields,
+}
+
+/// A request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The rest.
+    pub content: Content,
+}
+
+/// What the portal does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It answers.
+    Response {
+        /// HTTP status.
+        status: u16,
+        /// The rest.
+        content: Content,
+        /// Whether the connection breaks after the body.
+        cut: bool,
+    },
+    /// The connection breaks before an answer: Envoy answers 503.
+    Reset,
+    /// No answer comes in time: Envoy answers 504.
+    Timeout,
+}
+
+/// What reached the portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forwarded {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Header fields without the pseudo-headers.
+    pub headers: Fields,
+    /// The body; only what went on of it when the exchange ended early.
+    pub body: Vec<u8>,
+    /// Trailers.
+    pub trailers: Fields,
+}
+
+/// How the exchange ended for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The portal's (or Envoy's) answer, whole.
+    Pass,
+    /// An answer of the gate, and why.
+    Reply(&'static str),
+    /// A transfer that was broken off; why, when the gate did it.
+    Abort(Option<&'static str>),
+}
+
+/// What the client got and what the portal got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// HTTP status; 0 when no head reached the client.
+    pub status: u16,
+    /// Header fields without the pseudo-headers.
+    pub headers: Fields,
+    /// The body, or what came of it.
+    pub body: Vec<u8>,
+    /// Trailers.
+    pub trailers: Fields,
+    /// What reached the portal, if anything did.
+    pub forwarded: Option<Forwarded>,
+}
+
+/// Whether a message's head can wait for its body, as with Envoy's `allow_on_headers_stop_iteration`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heads {
+    /// It can.
+    Wait,
+    /// It goes on at once.
+    GoOn,
+}
+
+/// Runs one exchange.
+pub fn run<P: Policy>(policy: &P, host: &mut MemoryHost, request: &Request, answer: &Answer, heads: Heads) -> Outcome {
+    let mut exchange = policy.open();
+    host.set_attribute(&["upstream", "request_attempt_count"], &0_u64.to_le_bytes());
+    host.attributes.remove(&["response", "code_details"].map(str::to_owned)[..]);
+    let outcome = drive(&mut exchange, host, request, answer, heads);
+    exchange.done(host);
+    outcome
+}
+
+fn drive<E: Exchange>(
+    exchange: &mut E,
+    host: &mut MemoryHost,
+    request: &Request,
+    answer: &Answer,
+    heads: Heads,
+) -> Outcome {
+    let mut fields: Fields =
+        vec![(":method".to_owned(), request.method.clone().into_bytes()), (":scheme".to_owned(), b"http".to_vec())];
+    // What has no path (plain CONNECT) is written with an empty one.
+    if !request.path.is_empty() {
+        fields.push((":path".to_owned(), request.path.clone().into_bytes()));
+    }
+    fields.extend(lower_case(&request.content.headers));
+    let sent = send(exchange, host, Side::Request, fields, &request.content, Tail::of(&request.content, false), heads);
+    let forwarded = sent.head.map(|head| Forwarded {
+        method: text_of(&head, ":method"),
+        path: text_of(&head, ":path"),
+        headers: plain(&head),
+        body: sent.body,
+        trailers: sent.trailers,
+    });
+    match sent.stop {
+        None => {}
+        Some(Stop::Reply(reply)) => return replied(reply, forwarded),
+        Some(Stop::Abort(reason)) => {
+            return Outcome {
+                ending: Ending::Abort(Some(reason)),
+                status: 0,
+                headers: Vec::new(),
+                body: Vec::new(),
+                trailers: Vec::new(),
+                forwarded,
+            };
+        }
+    }
+
+    host.set_attribute(&["upstream", "request_attempt_count"], &1_u64.to_le_bytes());
+    let (status, content, cut, details) = match answer {
+        Answer::Response { status, content, cut } => (*status, content.clone(), *cut, "via_upstream"),
+        Answer::Reset => {
+            let text =
+                "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+            (503, plain_text(text), false, "upstream_reset_before_response_started{connection_termination}")
+        }
+        Answer::Timeout => (504, plain_text("upstream request timeout"), false, "response_timeout"),
+    };
+    host.set_attribute(&["response", "code_details"], details.as_bytes());
+    let mut fields: Fields = vec![(":status".to_owned(), status.to_string().into_bytes())];
+    fields.extend(lower_case(&content.headers));
+    let bodiless = request.method == "HEAD" || matches!(status, 204 | 304);
+    let content = if bodiless { Content { headers: content.headers, ..Content::default() } } else { content };
+    let tail = Tail::of(&content, cut && !bodiless);
+    let sent = send(exchange, host, Side::Response, fields, &content, tail, heads);
+    let status = sent.head.as_ref().map_or(0, |head| text_of(head, ":status").parse().unwrap_or(0));
+    let ending = match (sent.stop, tail) {
+        (Some(Stop::Reply(reply)), _) => return replied(reply, forwarded),
+        (Some(Stop::Abort(reason)), _) => Ending::Abort(Some(reason)),
+        (None, Tail::Cut) => Ending::Abort(None),
+        (None, Tail::Empty | Tail::Chunk | Tail::Trailers) => Ending::Pass,
+    };
+    Outcome {
+        ending,
+        status,
+        headers: sent.head.map(|head| plain(&head)).unwrap_or_default(),
+        body: sent.body,
+        trailers: sent.trailers,
+        forwarded,
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Request,
+    Response,
+}
+
+/// How a message ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// With its head.
+    Empty,
+    /// With an empty last chunk.
+    Chunk,
+    Trailers,
+    /// It does not: the connection breaks.
+    Cut,
+}
+
+impl Tail {
+    fn of(content: &Content, cut: bool) -> Self {
+        match (cut, content.trailers.is_empty(), content.body.is_empty()) {
+            (true, _, _) => Self::Cut,
+            (false, false, _) => Self::Trailers,
+            (false, true, true) => Self::Empty,
+            (false, true, false) => Self::Chunk,
+        }
+    }
+}
+
+enum Stop {
+    Reply(Reply),
+    Abort(&'static str),
+}
+
+/// What went on of a message.
+struct Sent {
+    head: Option<Head>,
+    body: Vec<u8>,
+    trailers: Fields,
+    stop: Option<Stop>,
+}
+
+fn send<E: Exchange>(
+    exchange: &mut E,
+    host: &mut MemoryHost,
+    side: Side,
+    fields: Fields,
+    content: &Content,
+    tail: Tail,
+    heads: Heads,
+) -> Sent {
+    let mut sent = Sent { head: None, body: Vec::new(), trailers: Vec::new(), stop: None };
+    let mut head = Head::new(fields, tail == Tail::Empty);
+    let step = match side {
+        Side::Request => exchange.request_head(&mut head, host),
+        Side::Response => exchange.response_head(&mut head, host),
+    };
+    let mut held = match step {
+        Step::Reply(reply) => {
+            sent.stop = Some(Stop::Reply(reply));
+            return sent;
+        }
+        Step::Hold if heads == Heads::Wait && tail != Tail::Empty => Some(head),
+        Step::Hold | Step::Continue => {
+            sent.head = Some(head);
+            None
+        }
+    };
+    let width = if content.chunk == 0 { content.body.len().max(1) } else { content.chunk };
+    let mut chunks: Vec<(&[u8], bool)> = content.body.chunks(width).map(|chunk| (chunk, false)).collect();
+    if tail == Tail::Chunk {
+        chunks.push((&[], true));
+    }
+    // What the host keeps while the exchange says Hold.
+    let mut waiting: Vec<u8> = Vec::new();
+    let mut out = Vec::new();
+    for (bytes, end) in chunks {
+        out.clear();
+        let state = if held.is_some() { HeadState::Held } else { HeadState::Sent };
+        let chunk = Chunk { bytes, end, head: state };
+        let body = match side {
+            Side::Request => exchange.request_body(chunk, &mut out, host),
+            Side::Response => exchange.response_body(chunk, &mut out, host),
+        };
+        waiting.extend_from_slice(bytes);
+        if pass_on(side, body, &mut waiting, &mut out, &mut held, &mut sent) {
+            return sent;
+        }
+    }
+    if tail == Tail::Trailers {
+        out.clear();
+        let mut trailers = Head::new(lower_case(&content.trailers), true);
+        let body = match side {
+            Side::Request => exchange.request_trailers(&mut trailers, &mut out, host),
+            Side::Response => exchange.response_trailers(&mut trailers, &mut out, host),
+        };
+        if pass_on(side, body, &mut waiting, &mut out, &mut held, &mut sent) {
+            return sent;
+        }
+        sent.trailers = plain(&trailers);
+    }
+    sent
+}
+
+/// Does with what waits what the exchange says; whether the message stops here.
+fn pass_on(
+    side: Side,
+    body: Body,
+    waiting: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+    held: &mut Option<Head>,
+    sent: &mut Sent,
+) -> bool {
+    match body {
+        Body::Unchanged => sent.body.append(waiting),
+        Body::Replaced => {
+            waiting.clear();
+            sent.body.append(out);
+        }
+        Body::Hold => return false,
+        Body::Refuse(reply) => {
+            sent.stop = Some(match side {
+                Side::Response if held.is_none() => Stop::Abort(reply.reason),
+                Side::Request | Side::Response => Stop::Reply(reply),
+            });
+            return true;
+        }
+    }
+    if let Some(head) = held.take() {
+        sent.head = Some(head);
+    }
+    false
+}
+
+fn replied(reply: Reply, forwarded: Option<Forwarded>) -> Outcome {
+    let mut headers: Fields =
+        reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())).collect();
+    headers.push(("content-length".to_owned(), reply.body.len().to_string().into_bytes()));
+    Outcome {
+        ending: Ending::Reply(reply.reason),
+        status: reply.status,
+        headers,
+        body: reply.body,
+        trailers: Vec::new(),
+        forwarded,
+    }
+}
+
+fn plain_text(text: &str) -> Content {
+    let headers = vec![
+        ("content-length".to_owned(), text.len().to_string().into_bytes()),
+        ("content-type".to_owned(), b"text/plain".to_vec()),
+    ];
+    Content { headers, body: text.as_bytes().to_vec(), ..Content::default() }
+}
+
+fn lower_case(fields: &Fields) -> Fields {
+    fields.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect()
+}
+
+fn plain(head: &Head) -> Fields {
+    let fields = head.fields().filter(|(name, _)| !name.starts_with(':'));
+    fields.map(|(name, value)| (name.to_owned(), value.to_vec())).collect()
+}
+
+fn text_of(head: &Head, name: &'static str) -> String {
+    head.values(name).next().map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
+}
