@@ -142,17 +142,16 @@ impl Stream {
         book: Rulebook<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Progress, Reason> {
-        let first_bytes = self.bytes == 0;
         self.bytes = self.bytes.saturating_add(chunk.bytes.len() as u64);
         let hold = chunk.head == HeadState::Held && !chunk.end && self.bytes <= hold_bytes as u64;
         if !hold && self.kept_back.is_empty() && !self.changed {
-            return Ok(match self.edit(chunk, first_bytes, book, out)? {
+            return Ok(match self.edit(chunk, book, out)? {
                 Edit::Unchanged => Progress::Unchanged,
                 Edit::Replaced => Progress::Replaced,
             });
         }
         let mut gathered = std::mem::take(&mut self.kept_back);
-        match self.edit(chunk, first_bytes, book, &mut gathered)? {
+        match self.edit(chunk, book, &mut gathered)? {
             Edit::Unchanged => gathered.extend_from_slice(chunk.bytes),
             Edit::Replaced => self.changed = true,
         }
@@ -165,9 +164,8 @@ impl Stream {
     /// # Errors
     /// The body could not be inspected.
     pub(super) fn watch(&mut self, chunk: Chunk<'_>, book: Rulebook<'_>) -> Result<(), Reason> {
-        let first_bytes = self.bytes == 0;
         self.bytes = self.bytes.saturating_add(chunk.bytes.len() as u64);
-        self.edit(chunk, first_bytes, book, &mut Vec::new()).map(|_| ())
+        self.edit(chunk, book, &mut Vec::new()).map(|_| ())
     }
 
     /// Ends a body that trailers end. On [`Progress::Replaced`] `out` has all that has not gone on yet.
@@ -189,24 +187,16 @@ impl Stream {
         Progress::Replaced
     }
 
-    fn edit(
-        &mut self,
-        chunk: Chunk<'_>,
-        first_bytes: bool,
-        book: Rulebook<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Edit, Reason> {
-        if self.sniff {
-            // The editor sees to it that an order mark stands whole and only at the start.
-            let text = chunk.bytes.strip_prefix(BOM).filter(|_| first_bytes).unwrap_or(chunk.bytes);
-            if let Some(first) = text.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')) {
-                match first {
-                    b'{' | b'[' => self.sniff = false,
-                    // Part of an order mark that a chunk's end has cut.
-                    0xef | 0xbb | 0xbf if self.bytes <= BOM.len() as u64 => {}
-                    _ => return Err(Reason::NotJson),
-                }
+    fn edit(&mut self, chunk: Chunk<'_>, book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<Edit, Reason> {
+        // The editor sees to it that an order mark stands whole and only at the start.
+        let telling = |byte: &&u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0xef | 0xbb | 0xbf);
+        if self.sniff
+            && let Some(first) = chunk.bytes.iter().find(telling)
+        {
+            if !matches!(first, b'{' | b'[') {
+                return Err(Reason::NotJson);
             }
+            self.sniff = false;
         }
         let reason = |error: Error| Reason::Json(error.fault);
         let edit = self.editor.push(chunk.bytes, &mut RuleJudge(book), out).map_err(reason)?;
@@ -216,5 +206,3 @@ impl Stream {
         Ok(edit)
     }
 }
-
-const BOM: &[u8] = b"\xef\xbb\xbf";
