@@ -500,13 +500,16 @@ impl steps::Exchange for Exchange {
         if self.outgoing.matched != 0 {
             keep_caches_apart(head, &self.shared.config.vary);
         }
-        self.outgoing.judged = self.outgoing.exempt != 0;
-        if self.outgoing.active.is_empty() || !Self::is_from_portal(host) {
+        let nothing_to_judge = self.outgoing.active.is_empty() && self.outgoing.exempt == 0;
+        if nothing_to_judge || !Self::is_from_portal(host) {
+            return Step::Continue;
+        }
+        self.outgoing.judged = true;
+        if self.outgoing.active.is_empty() {
             return Step::Continue;
         }
         let acting = self.outgoing.active.enforce != 0;
         self.status = status(head);
-        self.outgoing.judged = true;
         let partial = self.status == 206 || head.has("content-range");
         let result = if let Err(reason) = self.strip_fields(Direction::Response, head) {
             self.uninspectable(Direction::Response, reason)
