@@ -1,0 +1,3 @@
+//! Measures the filters through Envoy and in Wasm without a proxy.
+
+fn main() {}
