@@ -1,3 +1,12 @@
 //! The built filters in a real Envoy, over real sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "functions beside #[test] are tests, too"
+)]
+
+mod revenue_strip;
 mod skeleton;
