@@ -1,2 +1,39 @@
-//! The `lockgate` command.
-fn main() {}
+//! The `lockgate` command: runs the gate, and tries its rules without one.
+
+mod run;
+mod try_case;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// API-security filters for Envoy: no revenue field leaves.
+///
+/// Exit codes: 0 good, 1 the answer is no, 2 usage or configuration.
+#[derive(Parser, Debug)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Run(run::RunArgs),
+    Try(try_case::TryArgs),
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or(Command::Run(run::RunArgs::default()));
+    let result = match &command {
+        Command::Run(args) => run::run(args),
+        Command::Try(args) => try_case::run(args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(message) => {
+            eprintln!("lockgate: {message}");
+            ExitCode::from(2)
+        }
+    }
+}

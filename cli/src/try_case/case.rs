@@ -1,0 +1,218 @@
+//! A case: configuration, caller, request and the portal's answer, as one JSON object.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lockgate::replay::{Answer, Content, Fields, Request};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A case, ready to run.
+#[derive(Debug)]
+pub(crate) struct Case {
+    /// The configuration's text.
+    pub(crate) config: String,
+    /// Unix seconds.
+    pub(crate) now: Option<u64>,
+    /// Cases of one session share the host's state.
+    pub(crate) session: Option<String>,
+    pub(crate) request: Request,
+    pub(crate) answer: Answer,
+    identity: Option<IdentityWire>,
+    address: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    config: Value,
+    now: Option<u64>,
+    /// Only filters with secrets read it.
+    #[serde(rename = "env")]
+    _env: Option<BTreeMap<String, String>>,
+    session: Option<Value>,
+    identity: Option<IdentityWire>,
+    request: RequestWire,
+    response: Option<AnswerWire>,
+}
+
+#[derive(Debug, Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+struct IdentityWire {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    permissions: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestWire {
+    method: String,
+    path: String,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    body_b64: Option<String>,
+    chunk: Option<usize>,
+    address: Option<String>,
+    #[serde(default)]
+    trailers: Vec<(String, String)>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AnswerWire {
+    Word(String),
+    Response(ResponseWire),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResponseWire {
+    status: u16,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    body_b64: Option<String>,
+    chunk: Option<usize>,
+    #[serde(default)]
+    trailers: Vec<(String, String)>,
+    #[serde(default)]
+    cut: bool,
+}
+
+impl Case {
+    /// Reads a case.
+    pub(crate) fn read(value: Value) -> Result<Self, String> {
+        let wire: Wire = serde_json::from_value(value).map_err(|error| format!("case: {error}"))?;
+        let config = match wire.config {
+            Value::String(text) => text,
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        let request = wire.request;
+        let answer = match wire.response {
+            None => Answer::Response { status: 200, content: Content::default(), cut: false },
+            Some(AnswerWire::Word(word)) => match word.as_str() {
+                "reset" => Answer::Reset,
+                "timeout" => Answer::Timeout,
+                _ => return Err(format!("response: `{word}` is neither \"reset\" nor \"timeout\"")),
+            },
+            Some(AnswerWire::Response(response)) => Answer::Response {
+                status: response.status,
+                content: content(
+                    "response",
+                    &response.headers,
+                    response.body_b64.as_deref(),
+                    response.chunk,
+                    &response.trailers,
+                )?,
+                cut: response.cut,
+            },
+        };
+        Ok(Self {
+            config,
+            now: wire.now,
+            session: wire.session.map(|session| session.to_string()),
+            identity: wire.identity,
+            address: request.address,
+            request: Request {
+                content: content(
+                    "request",
+                    &request.headers,
+                    request.body_b64.as_deref(),
+                    request.chunk,
+                    &request.trailers,
+                )?,
+                method: request.method,
+                path: request.path,
+            },
+            answer,
+        })
+    }
+
+    /// The attributes that the host would have: the caller where the configuration looks for it, and the address.
+    pub(crate) fn attributes(&self) -> Vec<(Vec<String>, Vec<u8>)> {
+        let mut attributes = Vec::new();
+        if let Some(address) = &self.address {
+            let path = ["source", "address"].map(str::to_owned).to_vec();
+            attributes.push((path, address.clone().into_bytes()));
+        }
+        let Some(identity) = &self.identity else { return attributes };
+        let config: Value = serde_json::from_str(&self.config).unwrap_or_default();
+        let source = config.get("identity").cloned().unwrap_or_default();
+        if let Some(claims) = source.get("jwt_authn") {
+            let payload = claims.get("payload").and_then(Value::as_str).unwrap_or_default();
+            let mut put = |claim: Option<&str>, value: Vec<u8>| {
+                let Some(claim) = claim else { return };
+                let mut path = ["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", payload]
+                    .map(str::to_owned)
+                    .to_vec();
+                match claim.strip_prefix('/') {
+                    Some(pointer) => {
+                        path.extend(pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")));
+                    }
+                    None => path.extend(claim.split('.').map(str::to_owned)),
+                }
+                attributes.push((path, value));
+            };
+            let claim = |name: &str| claims.get(name).and_then(Value::as_str);
+            put(claim("roles"), list(&identity.roles));
+            put(claim("permissions"), list(&identity.permissions));
+            if let Some(subject) = &identity.subject {
+                put(Some(claim("subject").unwrap_or("sub")), subject.clone().into_bytes());
+            }
+        } else if source.get("trusted_header").is_none() {
+            let state = source.get("filter_state").and_then(Value::as_str).unwrap_or(lockgate::identity::FILTER_STATE);
+            let record = serde_json::to_vec(identity).unwrap_or_default();
+            attributes.push((vec![state.to_owned()], record));
+        }
+        attributes
+    }
+}
+
+/// A list claim as Envoy hands it over: a pairs map of the elements and empty values.
+fn list(texts: &[String]) -> Vec<u8> {
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = number(texts.len()).to_vec();
+    for text in texts {
+        bytes.extend(number(text.len()));
+        bytes.extend(number(0));
+    }
+    for text in texts {
+        bytes.extend(text.as_bytes());
+        bytes.extend([0, 0]);
+    }
+    bytes
+}
+
+fn content(
+    place: &str,
+    headers: &[(String, String)],
+    body_b64: Option<&str>,
+    chunk: Option<usize>,
+    trailers: &[(String, String)],
+) -> Result<Content, String> {
+    Ok(Content {
+        headers: fields(place, headers)?,
+        body: STANDARD.decode(body_b64.unwrap_or_default()).map_err(|error| format!("{place}.body_b64: {error}"))?,
+        chunk: chunk.unwrap_or(0),
+        trailers: fields(place, trailers)?,
+    })
+}
+
+/// Each character of a value is one byte.
+fn fields(place: &str, fields: &[(String, String)]) -> Result<Fields, String> {
+    let field = |(name, value): &(String, String)| {
+        let bytes: Option<Vec<u8>> = value.chars().map(|letter| u8::try_from(letter).ok()).collect();
+        let bytes = bytes.ok_or_else(|| format!("{place}: header {name} has a character beyond U+00FF"))?;
+        Ok((name.clone(), bytes))
+    };
+    fields.iter().map(field).collect()
+}

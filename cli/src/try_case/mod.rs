@@ -1,0 +1,142 @@
+//! `lockgate try`: the verdict of the very code that runs in Wasm, over plain data.
+
+mod case;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lockgate::exchange::Policy;
+use lockgate::replay::{self, Heads, MemoryHost};
+use lockgate::revenue_strip;
+use serde_json::Value;
+
+use self::case::Case;
+use self::verdict::Verdict;
+
+/// Shows what a filter does with one request and its answer, without Envoy.
+#[derive(Args, Debug)]
+pub(crate) struct TryArgs {
+    /// The filter.
+    filter: Filter,
+    /// The filter's configuration, a JSON file.
+    #[arg(long, value_name = "FILE", required_unless_present = "jsonl", conflicts_with = "jsonl")]
+    config: Option<PathBuf>,
+    /// The request, a JSON file: {"method", "path", "headers": [[name, value]…], "body_b64"?, "chunk"?, "trailers"?};
+    /// absent: GET /
+    #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
+    request: Option<PathBuf>,
+    /// The portal's answer, a JSON file: {"status", "headers", "body_b64", "chunk"?, "trailers"?, "cut"?}, or "reset" or
+    /// "timeout"; absent: an empty 200
+    #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
+    response: Option<PathBuf>,
+    /// The caller, as JSON text: {"subject"?, "roles"?, "permissions"?, "tenant"?, "system"?}; absent: nobody.
+    #[arg(long, value_name = "JSON", conflicts_with = "jsonl")]
+    identity: Option<String>,
+    /// The time, in Unix seconds.
+    #[arg(long, value_name = "SECONDS")]
+    now: Option<u64>,
+    /// The size of the chunks in which both bodies come, in bytes; absent: whole, or as the message says.
+    #[arg(long, value_name = "BYTES")]
+    chunk: Option<usize>,
+    /// Reads one case a line from standard input and writes one verdict a line, in order.
+    #[arg(long)]
+    jsonl: bool,
+}
+
+/// The filters that can be tried.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Filter {
+    /// Fields that a caller may not see.
+    RevenueStrip,
+}
+
+/// Runs the command; the exit code: 0 passed, 1 refused or broken off, 2 wrong usage or configuration.
+pub(crate) fn run(args: &TryArgs) -> Result<u8, String> {
+    if args.jsonl {
+        return run_lines(args);
+    }
+    let read = |path: &PathBuf| -> Result<Value, String> {
+        let text = fs::read(path).map_err(|error| format!("read {}: {error}", path.display()))?;
+        serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let mut line = serde_json::Map::new();
+    if let Some(path) = &args.config {
+        let text = fs::read_to_string(path).map_err(|error| format!("read {}: {error}", path.display()))?;
+        line.insert("config".to_owned(), Value::String(text));
+    }
+    let request = match &args.request {
+        Some(path) => read(path)?,
+        None => serde_json::json!({"method": "GET", "path": "/", "headers": []}),
+    };
+    line.insert("request".to_owned(), request);
+    if let Some(path) = &args.response {
+        line.insert("response".to_owned(), read(path)?);
+    }
+    if let Some(text) = &args.identity {
+        let identity = serde_json::from_str(text).map_err(|error| format!("--identity: {error}"))?;
+        line.insert("identity".to_owned(), identity);
+    }
+    let case = Case::read(Value::Object(line))?;
+    let verdict = judge(args, &case, &mut MemoryHost::default());
+    let text = serde_json::to_string_pretty(&verdict).map_err(|error| error.to_string())?;
+    writeln!(io::stdout(), "{text}").map_err(|error| format!("write verdict: {error}"))?;
+    Ok(verdict.exit_code())
+}
+
+/// One case a line in, one verdict a line out.
+fn run_lines(args: &TryArgs) -> Result<u8, String> {
+    let mut sessions: BTreeMap<String, MemoryHost> = BTreeMap::new();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for (n, line) in io::stdin().lock().lines().enumerate() {
+        let place = |error: &dyn std::fmt::Display| format!("line {}: {error}", n + 1);
+        let line = line.map_err(|error| place(&error))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let case = serde_json::from_str(&line)
+            .map_err(|error| place(&error))
+            .and_then(|value| Case::read(value).map_err(|error| place(&error)))?;
+        let mut fresh = MemoryHost::default();
+        let host = match &case.session {
+            Some(session) => sessions.entry(session.clone()).or_default(),
+            None => &mut fresh,
+        };
+        let verdict = judge(args, &case, host);
+        serde_json::to_writer(&mut out, &verdict).map_err(|error| place(&error))?;
+        out.write_all(b"\n").and_then(|()| out.flush()).map_err(|error| place(&error))?;
+    }
+    Ok(0)
+}
+
+fn judge(args: &TryArgs, case: &Case, host: &mut MemoryHost) -> Verdict {
+    match args.filter {
+        Filter::RevenueStrip => judge_with::<revenue_strip::Policy>(args, case, host),
+    }
+}
+
+fn judge_with<P: Policy>(args: &TryArgs, case: &Case, host: &mut MemoryHost) -> Verdict {
+    let policy = match P::from_json(case.config.as_bytes()) {
+        Ok(policy) => policy,
+        Err(error) => return Verdict::config_error(&error),
+    };
+    let now_s = case.now.or(args.now);
+    host.now_ms = now_s.map(|seconds| seconds.saturating_mul(1000));
+    host.attributes.clear();
+    host.audits.clear();
+    for (path, value) in case.attributes() {
+        host.attributes.insert(path, value);
+    }
+    let (mut request, mut answer) = (case.request.clone(), case.answer.clone());
+    if let Some(chunk) = args.chunk {
+        request.content.chunk = chunk;
+        if let replay::Answer::Response { content, .. } = &mut answer {
+            content.chunk = chunk;
+        }
+    }
+    let outcome = replay::run(&policy, host, &request, &answer, Heads::Wait);
+    Verdict::new(&outcome, &host.audits)
+}

@@ -1,0 +1,168 @@
+//! `lockgate try`: one case a line in, one verdict a line out.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+fn lockgate(args: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lockgate"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("lockgate starts");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+fn verdicts(args: &[&str], cases: &[Value]) -> Vec<Value> {
+    let input: String = cases.iter().map(|case| format!("{case}\n")).collect();
+    let output = lockgate(&[&["try", "revenue-strip", "--jsonl"], args].concat(), &input);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let out = String::from_utf8(output.stdout).expect("text");
+    out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn config() -> Value {
+    json!({
+        "rules": [{"name": "revenue", "match": {"paths": ["/api/**"]}, "unless": {"roles": ["SMS_ADMIN"]}, "action": "remove"}],
+        "protected": [{"name": "reports", "match": {"paths": ["/api/reports/**"]}, "unless": {"roles": ["SMS_ADMIN"]}}]
+    })
+}
+
+fn get(path: &str) -> Value {
+    json!({"method": "GET", "path": path, "headers": [["x-request-id", "id-1"]]})
+}
+
+fn json_answer(body: &str) -> Value {
+    json!({"status": 200, "headers": [["content-type", "application/json"]], "body_b64": STANDARD.encode(body)})
+}
+
+fn body(verdict: &Value) -> String {
+    let bytes = STANDARD.decode(verdict["body_b64"].as_str().expect("a body")).expect("base64");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+const BODY: &str = r#"{"id":1,"unit_cost":5}"#;
+
+#[test]
+fn callers_are_told_apart_in_every_source() {
+    let sources = [
+        Value::Null,
+        json!({"filter_state": "other.identity"}),
+        json!({"jwt_authn": {"payload": "claims", "roles": "realm.roles", "permissions": "/scope"}}),
+    ];
+    for source in sources {
+        let mut config = config();
+        config["identity"] = source.clone();
+        let case = |identity: Value| json!({"config": config, "identity": identity, "request": get("/api/x"), "response": json_answer(BODY)});
+        let cases = [
+            case(json!({"subject": "a", "roles": ["SMS_ADMIN"], "permissions": []})),
+            case(json!({"subject": "m", "roles": ["MANAGER"], "permissions": ["x"], "tenant": "t", "system": "s"})),
+        ];
+        let verdicts = verdicts(&[], &cases);
+        assert_eq!(body(&verdicts[0]), BODY, "{source}");
+        assert_eq!(body(&verdicts[1]), r#"{"id":1}"#, "{source}");
+    }
+}
+
+#[test]
+fn every_outcome_has_its_form() {
+    let case = |path: &str, response: Value| json!({"config": config(), "request": get(path), "response": response});
+    let cut = json!({"status": 200, "headers": [["content-type", "application/json"]], "body_b64": STANDARD.encode("{\"unit_cost\":5"), "cut": true});
+    let cases = [
+        case("/api/x", json_answer(BODY)),
+        case("/api/reports/1", json_answer(BODY)),
+        case("/api/x", json_answer("{\"unit_cost\":5")),
+        case("/api/x", cut),
+        case("/api/x", json!("reset")),
+        case("/api/x", json!("timeout")),
+        json!({"config": {"rules": [{"name": "a", "match": {"paths": ["/**"]}, "action": "remove", "patterns": ["("]}]}, "request": get("/")}),
+        json!({"config": config(), "request": get("/other")}),
+    ];
+    let verdicts = verdicts(&["--chunk", "3"], &cases);
+    let seen: Vec<_> = verdicts
+        .iter()
+        .map(|verdict| (verdict["outcome"].as_str().unwrap_or(""), verdict["status"].as_u64()))
+        .collect();
+    let want = [
+        ("pass", Some(200)),
+        ("reply", Some(403)),
+        ("reply", Some(502)),
+        ("abort", None),
+        ("pass", Some(503)),
+        ("pass", Some(504)),
+        ("config_error", None),
+        ("pass", Some(200)),
+    ];
+    assert_eq!(seen, want);
+    assert_eq!(verdicts[0]["forwarded"]["path"], "/api/x");
+    assert_eq!(verdicts[1]["reason"], "protected");
+    assert!(verdicts[1].get("forwarded").is_none());
+    assert_eq!(verdicts[2]["reason"], "json_truncated");
+    assert_eq!(verdicts[6]["reason"], "rules[0].patterns[0]: unclosed group");
+    assert_eq!(verdicts[7]["body_b64"], "");
+}
+
+#[test]
+fn shadow_is_told() {
+    let mut config = config();
+    config["rules"][0]["mode"] = json!("shadow");
+    let case = json!({"config": config, "request": get("/api/x"), "response": json_answer(BODY)});
+    let verdict = &verdicts(&[], &[case])[0];
+    assert_eq!(body(verdict), BODY);
+    assert_eq!(verdict["shadow"], json!([{"rule": "revenue", "outcome": "stripped"}]));
+}
+
+#[test]
+fn each_character_of_a_header_is_one_byte() {
+    let request = json!({"method": "GET", "path": "/other", "headers": [["x-a", "\u{e9}\u{ff}"]]});
+    let verdict = &verdicts(&[], &[json!({"config": config(), "request": request})])[0];
+    assert_eq!(verdict["forwarded"]["headers"], json!([["x-a", "\u{e9}\u{ff}"]]));
+}
+
+#[test]
+fn a_line_that_is_no_case_is_named() {
+    let good = json!({"config": config(), "request": get("/other")});
+    for (line, want) in [
+        ("{", "line 2: "),
+        (r#"{"config": {}, "request": {"method": "GET", "path": "/", "colour": 1}}"#, "unknown field `colour`"),
+        (
+            r#"{"config": {}, "request": {"method": "GET", "path": "/"}, "response": "later"}"#,
+            "neither \"reset\" nor \"timeout\"",
+        ),
+        (r#"{"config": {}, "request": {"method": "GET", "path": "/", "body_b64": "*"}}"#, "request.body_b64"),
+    ] {
+        let output = lockgate(&["try", "revenue-strip", "--jsonl"], &format!("{good}\n{line}\n"));
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(want), "{error}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1, "the first verdict is there");
+    }
+}
+
+#[test]
+fn a_single_case_is_read_from_files() {
+    let folder = std::env::temp_dir().join(format!("lockgate-try-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = |name: &str, value: &Value| {
+        let path = folder.join(name);
+        std::fs::write(&path, value.to_string()).expect("a file");
+        path.display().to_string()
+    };
+    let (config, request) = (file("config.json", &config()), file("request.json", &get("/api/x")));
+    let response = file("response.json", &json_answer(BODY));
+    let args = ["try", "revenue-strip", "--config", &config, "--request", &request, "--response", &response];
+    let output = lockgate(&args, "");
+    let verdict: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((output.status.code(), body(&verdict).as_str()), (Some(0), r#"{"id":1}"#));
+    let output = lockgate(&["try", "revenue-strip", "--config", &file("bad.json", &json!({"rulez": 1}))], "");
+    assert_eq!(output.status.code(), Some(2));
+    let output = lockgate(&["try", "revenue-strip"], "");
+    assert_eq!(output.status.code(), Some(2), "no configuration");
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
