@@ -4,9 +4,15 @@
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput};
 use strip_work::bodies::{Style, purchase_orders};
 use strip_work::lockgate_strip;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    push(&mut criterion);
+    criterion.final_summary();
+}
 
 fn push(criterion: &mut Criterion) {
     let Ok(policy) = lockgate_strip::policy() else { return };
@@ -27,10 +33,3 @@ fn push(criterion: &mut Criterion) {
     }
     group.finish();
 }
-
-criterion_group! {
-    name = benches;
-    config = Criterion::default();
-    targets = push
-}
-criterion_main!(benches);

@@ -1,6 +1,7 @@
 //! The comparison filter: buffers the whole answer, parses it with `serde_json`, removes members, prints it again.
 //!
 //! What one would write first, without any of the cases that Lockgate covers. For benchmarks only.
+#![expect(missing_docs, reason = "`main!` makes the entry point")]
 
 use std::rc::Rc;
 

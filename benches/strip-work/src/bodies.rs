@@ -63,7 +63,7 @@ impl Sequence {
 fn purchase_order(out: &mut String, n: u64) {
     let mut sequence = Sequence(n + 1);
     let s = &mut sequence;
-    let lines = if n == 0 { 1 } else { 1 + s.next(3) };
+    let lines = if n == 0 { 2 } else { 1 + s.next(3) };
     // Writing to a `String` cannot fail.
     let _ = write!(
         out,

@@ -1,0 +1,386 @@
+//! The cost that a filter adds to an Envoy: CPU time, and instructions where the machine counts them.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use lockgate_harness::{Envoy, EnvoyConfig, EnvoyOptions, Workspace, envoy};
+use serde_json::{Value, json};
+use strip_work::bodies::{Style, purchase_orders};
+use strip_work::lockgate_strip::CONFIGURATION;
+use strip_work::serde_strip::Names;
+
+use crate::Effort;
+use crate::client::Client;
+use crate::error::Error;
+use crate::modules::{Modules, say};
+use crate::stats::Spread;
+use crate::{perf, upstream};
+
+/// Bodies by the last part of their path, smallest first.
+const BODIES: [(&str, usize); 3] = [("1KB", 1_000), ("100KB", 100_000), ("1300KB", 1_300_000)];
+/// Enough for the comparison filter to gather the largest body; the same for all, so that only the filters differ.
+const BUFFER_BYTES: u32 = 16 << 20;
+
+/// What takes turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Variant {
+    /// Envoy without a filter.
+    Plain,
+    /// Lockgate on a path that no rule is about.
+    OtherPath,
+    /// Lockgate at work.
+    Lockgate,
+    /// The comparison filter.
+    Serde,
+}
+
+const VARIANTS: [Variant; 4] = [Variant::Plain, Variant::OtherPath, Variant::Lockgate, Variant::Serde];
+
+impl Variant {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "no filter",
+            Self::OtherPath => "revenue_strip, no rule matches",
+            Self::Lockgate => "revenue_strip",
+            Self::Serde => "serde_strip",
+        }
+    }
+
+    fn path(self, body: &str) -> String {
+        match self {
+            Self::OtherPath => format!("/public/{body}"),
+            Self::Plain | Self::Lockgate | Self::Serde => format!("/api/{body}"),
+        }
+    }
+
+    fn strips(self) -> bool {
+        matches!(self, Self::Lockgate | Self::Serde)
+    }
+}
+
+/// An Envoy for each kind of filter.
+struct Gates {
+    plain: Gate,
+    lockgate: Gate,
+    serde: Gate,
+}
+
+struct Gate {
+    envoy: Envoy,
+    address: SocketAddr,
+    client: Client,
+}
+
+impl Gates {
+    fn of(&mut self, variant: Variant) -> &mut Gate {
+        match variant {
+            Variant::Plain => &mut self.plain,
+            Variant::OtherPath | Variant::Lockgate => &mut self.lockgate,
+            Variant::Serde => &mut self.serde,
+        }
+    }
+}
+
+/// What was measured of one body.
+#[derive(Clone, Debug)]
+struct Row {
+    body: &'static str,
+    bytes: usize,
+    costs: Vec<Cost>,
+    ratio: Option<Spread>,
+    instruction_ratio: Option<f64>,
+}
+
+/// What one variant costs a request.
+#[derive(Clone, Debug)]
+struct Cost {
+    variant: Variant,
+    requests: u32,
+    /// CPU time of all of Envoy, in microseconds.
+    total_us: Spread,
+    /// More than without a filter, in the same round.
+    added_us: Spread,
+    added_instructions: Option<f64>,
+}
+
+/// What was measured of all bodies.
+#[derive(Clone, Debug)]
+pub(crate) struct Through {
+    envoy: String,
+    rounds: u32,
+    rows: Vec<Row>,
+    /// Resident memory now and at its peak, by variant.
+    memory: Vec<(Variant, u64, u64)>,
+    /// The linear memory of Lockgate's VM.
+    vm_bytes: u64,
+}
+
+/// Starts everything, checks that each variant does its work, and measures.
+pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) -> Result<Through, Error> {
+    let binary = envoy::find(workspace, &say)?;
+    let (lockgate, serde) = (modules.revenue_strip()?, modules.serde_strip()?);
+    let bodies = BODIES.map(|(name, bytes)| (name.to_owned(), purchase_orders(bytes, Style::Minified)));
+    let portal = upstream::start(bodies.clone())?;
+    let gate = |filter: Option<(&Path, Option<&str>)>| -> Result<Gate, Error> {
+        let options = EnvoyOptions { log_level: "warning".to_owned(), ..EnvoyOptions::default() };
+        let envoy = Envoy::start(&binary, &EnvoyConfig::Yaml(yaml(portal, filter)), options)?;
+        let address = *envoy.listeners()?.get("gate").ok_or_else(|| Error::wrong("Envoy has no listener"))?;
+        Ok(Gate { envoy, address, client: Client::connect(address)? })
+    };
+    say("starting Envoy: no filter, revenue_strip, serde_strip");
+    let mut gates = Gates {
+        plain: gate(None)?,
+        lockgate: gate(Some((&lockgate, Some(CONFIGURATION))))?,
+        serde: gate(Some((&serde, None)))?,
+    };
+    check(&mut gates, &bodies)?;
+
+    let (rounds, slot) = match effort {
+        Effort::Smoke => (5, Duration::from_millis(40)),
+        Effort::Full => (31, Duration::from_millis(150)),
+    };
+    let instructions = effort == Effort::Full && perf::counts();
+    let mut rows = Vec::new();
+    for ((name, _), (_, body)) in BODIES.iter().zip(&bodies) {
+        say(&format!("measuring {name} through Envoy"));
+        rows.push(measure_body(&mut gates, name, body.len(), rounds, slot, instructions)?);
+    }
+    let memory = VARIANTS
+        .into_iter()
+        .filter(|&variant| variant != Variant::OtherPath)
+        .map(|variant| {
+            let process = gates.of(variant).envoy.process();
+            Ok((variant, process.rss_bytes()?, process.peak_rss_bytes()?))
+        })
+        .collect::<Result<_, Error>>()?;
+    let gauges = gates.lockgate.envoy.stats("")?;
+    let vm_bytes =
+        gauges.iter().find(|(name, _)| name.ends_with("lockgate.vm.memory_bytes")).map_or(0, |(_, &now)| now);
+    Ok(Through { envoy: binary.version, rounds, rows, memory, vm_bytes })
+}
+
+/// No figures of something that does not work.
+fn check(gates: &mut Gates, bodies: &[(String, Vec<u8>)]) -> Result<(), Error> {
+    let names = Names::new().map_err(|error| Error::wrong(error.to_string()))?;
+    let parse = |bytes: &[u8], what: &str| -> Result<Value, Error> {
+        serde_json::from_slice(bytes).map_err(|error| Error::wrong(format!("{what}: {error}")))
+    };
+    for (name, body) in bodies {
+        let mut stripped = parse(body, name)?;
+        names.strip(&mut stripped);
+        for variant in VARIANTS {
+            let what = format!("{}, {name}", variant.name());
+            let got = gates.of(variant).client.get_body(&variant.path(name))?;
+            let right = if variant.strips() { parse(&got, &what)? == stripped } else { got == *body };
+            if !right {
+                return Err(Error::wrong(format!("{what}: the answer is not what it must be")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn measure_body(
+    gates: &mut Gates,
+    name: &'static str,
+    bytes: usize,
+    rounds: u32,
+    slot: Duration,
+    instructions: bool,
+) -> Result<Row, Error> {
+    let mut turns = Vec::new();
+    for variant in VARIANTS {
+        let gate = gates.of(variant);
+        let path = variant.path(name);
+        // Also warms up.
+        let once = gate.us_per_request(&path, WARM_UP)?;
+        let fitting = (slot.as_secs_f64() * 1e6 / once.max(1.0)).clamp(4.0, 2000.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "4..=2000")]
+        turns.push((variant, path, fitting as u32, Vec::new()));
+    }
+    for round in 0..rounds as usize {
+        // Who follows whom differs from round to round.
+        for turn in 0..turns.len() {
+            let place = (turn + round) % turns.len();
+            if let Some((variant, path, requests, costs)) = turns.get_mut(place) {
+                costs.push(gates.of(*variant).us_per_request(path, *requests)?);
+            }
+        }
+    }
+    let plain: Vec<f64> = turns.first().map(|(.., costs)| costs.clone()).unwrap_or_default();
+    let added = |variant: Variant| -> Vec<f64> {
+        let costs = turns.iter().find(|turn| turn.0 == variant).map(|turn| turn.3.as_slice()).unwrap_or_default();
+        costs.iter().zip(&plain).map(|(with, without)| with - without).collect()
+    };
+    let of_rounds = added(Variant::Serde).into_iter().zip(added(Variant::Lockgate)).map(|(serde, ours)| serde / ours);
+    let ratio = Spread::of(of_rounds);
+    let mut costs = Vec::new();
+    let mut plain_instructions = None;
+    for (variant, path, requests, total) in &turns {
+        let spread = |figures: Vec<f64>| Spread::of(figures).ok_or_else(|| Error::wrong("no rounds"));
+        let count = if instructions {
+            let gate = gates.of(*variant);
+            Some(perf::per_request(gate.envoy.process().pid(), gate.address, path, *requests)?)
+        } else {
+            None
+        };
+        let base = *plain_instructions.get_or_insert(count);
+        costs.push(Cost {
+            variant: *variant,
+            requests: *requests,
+            total_us: spread(total.clone())?,
+            added_us: spread(added(*variant))?,
+            added_instructions: count.zip(base).map(|(with, without)| with - without),
+        });
+    }
+    let instructions_of = |variant| costs.iter().find(|cost| cost.variant == variant)?.added_instructions;
+    let instruction_ratio = instructions_of(Variant::Serde).zip(instructions_of(Variant::Lockgate));
+    let instruction_ratio = instruction_ratio.map(|(serde, ours)| serde / ours);
+    Ok(Row { body: name, bytes, costs, ratio, instruction_ratio })
+}
+
+const WARM_UP: u32 = 8;
+
+impl Gate {
+    /// CPU time of Envoy for each of so many requests, in microseconds.
+    fn us_per_request(&mut self, path: &str, requests: u32) -> Result<f64, Error> {
+        let before = self.envoy.process().cpu_time()?;
+        for _ in 0..requests {
+            self.client.get(path)?;
+        }
+        let used = self.envoy.process().cpu_time()?.saturating_sub(before);
+        Ok(used.as_secs_f64() * 1e6 / f64::from(requests))
+    }
+}
+
+/// JSON, which is YAML, too.
+fn yaml(portal: SocketAddr, filter: Option<(&Path, Option<&str>)>) -> String {
+    let mut filters = Vec::new();
+    if let Some((module, configuration)) = filter {
+        let mut config = json!({
+            "name": "bench",
+            "vm_config": {
+                "vm_id": "bench",
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": {"local": {"filename": module}},
+            },
+            "failure_policy": "FAIL_RELOAD",
+            "allow_on_headers_stop_iteration": true,
+        });
+        if let (Some(text), Some(fields)) = (configuration, config.as_object_mut()) {
+            let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text});
+            fields.insert("configuration".to_owned(), text);
+        }
+        filters.push(json!({
+            "name": "envoy.filters.http.wasm",
+            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config},
+        }));
+    }
+    filters.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+    }));
+    let route = json!({"match": {"prefix": "/"}, "route": {"cluster": "portal"}});
+    let manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "gate",
+        "normalize_path": true,
+        "http_filters": filters,
+        "route_config": {"virtual_hosts": [{"name": "portals", "domains": ["*"], "routes": [route]}]},
+    });
+    let portal = json!({"socket_address": {"address": portal.ip().to_string(), "port_value": portal.port()}});
+    json!({"static_resources": {
+        "listeners": [{
+            "name": "gate",
+            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+            "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+            "filter_chains": [{"filters": [
+                {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
+            ]}],
+        }],
+        "clusters": [{
+            "name": "portal",
+            "type": "STATIC",
+            "connect_timeout": "2s",
+            "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+            "load_assignment": {
+                "cluster_name": "portal",
+                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": portal}}]}],
+            },
+        }],
+    }})
+    .to_string()
+}
+
+impl Through {
+    /// The ratio for the largest body.
+    pub(crate) fn ratio_at_most_bytes(&self) -> Option<f64> {
+        Some(self.rows.last()?.ratio?.median)
+    }
+
+    pub(crate) fn to_markdown(&self) -> String {
+        // Writing to a `String` cannot fail.
+        let mut out = format!("Envoy {}, 1 worker, {} rounds\n\n", self.envoy, self.rounds);
+        out.push_str(
+            "| body | variant | requests a round | CPU us a request | added us (middle half) | added instructions |\n\
+             |---|---|---|---|---|---|\n",
+        );
+        for row in &self.rows {
+            for cost in &row.costs {
+                let Spread { low, median, high } = cost.added_us;
+                let _ = writeln!(
+                    out,
+                    "| {} ({} B) | {} | {} | {:.0} | {median:.0} ({low:.0}..{high:.0}) | {} |",
+                    row.body,
+                    row.bytes,
+                    cost.variant.name(),
+                    cost.requests,
+                    cost.total_us.median,
+                    cost.added_instructions
+                        .map_or("not counted".to_owned(), |count| format!("{:.0} k", count / 1000.0)),
+                );
+            }
+        }
+        out.push_str("\n| body | added by serde_strip : added by revenue_strip (middle half) | in instructions |\n|---|---|---|\n");
+        for row in &self.rows {
+            let ratio = row.ratio.map_or("-".to_owned(), |Spread { low, median, high }| {
+                format!("**{median:.1}** ({low:.1}..{high:.1})")
+            });
+            let counted = row.instruction_ratio.map_or("not counted".to_owned(), |ratio| format!("{ratio:.1}"));
+            let _ = writeln!(out, "| {} | {ratio} | {counted} |", row.body);
+        }
+        out.push_str("\n| Envoy with | resident MB after the run | at its peak |\n|---|---|---|\n");
+        for (variant, now, peak) in &self.memory {
+            let _ = writeln!(out, "| {} | {} | {} |", variant.name(), now >> 20, peak >> 20);
+        }
+        let _ = writeln!(out, "\nLinear memory of revenue_strip's VM: {} KiB.", self.vm_bytes >> 10);
+        out
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let spread = |spread: Spread| json!({"low": spread.low, "median": spread.median, "high": spread.high});
+        let rows = self.rows.iter().map(|row| {
+            let costs = row.costs.iter().map(|cost| {
+                json!({
+                    "variant": cost.variant.name(), "requests_a_round": cost.requests,
+                    "total_us": spread(cost.total_us), "added_us": spread(cost.added_us),
+                    "added_instructions": cost.added_instructions,
+                })
+            });
+            json!({
+                "body": row.body, "bytes": row.bytes, "variants": costs.collect::<Value>(),
+                "ratio": row.ratio.map(spread), "instruction_ratio": row.instruction_ratio,
+            })
+        });
+        let memory = self
+            .memory
+            .iter()
+            .map(|(variant, now, peak)| json!({"variant": variant.name(), "rss_bytes": now, "peak_rss_bytes": peak}));
+        json!({
+            "envoy": self.envoy, "rounds": self.rounds, "bodies": rows.collect::<Value>(),
+            "memory": memory.collect::<Value>(), "vm_memory_bytes": self.vm_bytes,
+        })
+    }
+}

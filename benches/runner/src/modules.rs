@@ -1,0 +1,117 @@
+//! What is measured, built: the filter as it ships, and what it is compared with as fast as it can be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lockgate_harness::{Workspace, build};
+
+use crate::error::Error;
+
+/// Builds Wasm modules.
+#[derive(Debug)]
+pub(crate) struct Modules<'a> {
+    workspace: &'a Workspace,
+}
+
+/// Which instructions a module may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Instructions {
+    /// `simd128`, as what ships.
+    Simd,
+    /// The scalar ones only.
+    Scalar,
+}
+
+impl Instructions {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Simd => "simd128",
+            Self::Scalar => "scalar",
+        }
+    }
+}
+
+impl<'a> Modules<'a> {
+    pub(crate) fn new(workspace: &'a Workspace) -> Self {
+        Self { workspace }
+    }
+
+    /// `revenue_strip.wasm` exactly as it ships.
+    pub(crate) fn revenue_strip(&self) -> Result<PathBuf, Error> {
+        Ok(build::filter(self.workspace, "revenue-strip", &say)?)
+    }
+
+    pub(crate) fn revenue_strip_bytes(&self) -> Result<u64, Error> {
+        let path = self.revenue_strip()?;
+        Ok(fs::metadata(&path).map_err(Error::io("read revenue_strip.wasm"))?.len())
+    }
+
+    /// The comparison filter.
+    pub(crate) fn serde_strip(&self) -> Result<PathBuf, Error> {
+        self.build(&["--package", "serde-strip"], "serde_strip.wasm", Instructions::Simd)
+    }
+
+    /// The program for Wasm without a proxy.
+    pub(crate) fn strip_wasm(&self, instructions: Instructions) -> Result<PathBuf, Error> {
+        self.build(&["--package", "strip-work", "--bin", "strip-wasm"], "strip-wasm.wasm", instructions)
+    }
+
+    /// Builds without the memory ceiling of what ships, and with the comparison's crates optimised for speed, which in
+    /// what ships only read configuration. A target folder for each kind, so that nothing of what ships is built anew.
+    fn build(&self, what: &[&str], file: &str, instructions: Instructions) -> Result<PathBuf, Error> {
+        build::ensure_wasm_target(self.workspace, &say)?;
+        let folder = self.workspace.target().join("lockgate-bench").join(instructions.name());
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--release", "--locked", "--quiet", "--target", TARGET, "--target-dir"]).arg(&folder);
+        cargo.args(what).current_dir(self.workspace.root());
+        for package in FOR_SPEED {
+            cargo.arg("--config").arg(format!("profile.release.package.{package}.opt-level=3"));
+        }
+        for variable in ["CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+            cargo.env_remove(variable);
+        }
+        cargo.env(
+            "RUSTFLAGS",
+            match instructions {
+                Instructions::Simd => "-C target-feature=+simd128",
+                Instructions::Scalar => "-C target-feature=-simd128",
+            },
+        );
+        say(&format!("building {file} ({})", instructions.name()));
+        run(&mut cargo, "cargo build")?;
+        Ok(folder.join(TARGET).join("release").join(file))
+    }
+
+    /// A script of the repository.
+    pub(crate) fn script(&self, path: &str) -> PathBuf {
+        self.workspace.root().join(path)
+    }
+}
+
+/// Runs a program to its end: what it wrote to standard output.
+pub(crate) fn run(command: &mut Command, name: &str) -> Result<String, Error> {
+    let output = command.output().map_err(Error::io(format!("start {name}")))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        return Ok(text(&output.stdout));
+    }
+    let said = text(&output.stderr);
+    let lines: Vec<&str> = said.lines().collect();
+    let tail = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n");
+    Err(Error::Failed { what: name.to_owned(), tail })
+}
+
+/// Tells what is going on.
+pub(crate) fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// The first of these on `PATH`.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|found: &PathBuf| Path::is_file(found))
+}
+
+const TARGET: &str = "wasm32-wasip1";
+const FOR_SPEED: [&str; 5] = ["serde_json", "serde_core", "regex-automata", "regex-syntax", "proxy-wasm"];

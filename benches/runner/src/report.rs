@@ -1,0 +1,57 @@
+//! A record of all figures with what they were taken on.
+
+use std::fs;
+
+use lockgate_harness::Workspace;
+use serde_json::json;
+
+use crate::error::Error;
+use crate::modules::{Modules, say};
+use crate::{Effort, envoy, machine, wasm};
+
+/// Measures everything and writes `benches/record/revenue_strip.md` and `.json`.
+pub(crate) fn record(workspace: &Workspace, modules: &Modules) -> Result<(), Error> {
+    // Before the record itself makes a difference.
+    let commit = machine::commit(workspace.root());
+    let size = modules.revenue_strip_bytes()?;
+    let through = envoy::measure(workspace, modules, Effort::Full)?;
+    let wasm = wasm::measure(workspace, modules, Effort::Full)?;
+    let processor = machine::processor();
+    let date = machine::says("date", &["-u", "+%Y-%m-%d"], workspace.root());
+    let rustc = machine::says("rustc", &["--version"], workspace.root());
+    let markdown = format!(
+        "# revenue_strip: cost, speed, size\n\n\
+         Written by `cargo run --release -p lockgate-bench -- record`.\n\n\
+         Commit {commit} · {date} · {processor} · {rustc}\n\n\
+         `revenue_strip.wasm`: {size} bytes.\n\n\
+         ## Through Envoy\n\n{THROUGH}\n\n{}\n\
+         ## In Wasm without a proxy\n\n{IN_WASM}\n\n{}",
+        through.to_markdown(),
+        wasm.to_markdown(),
+    );
+    let json = json!({
+        "commit": commit, "date": date, "processor": processor, "rustc": rustc, "revenue_strip_wasm_bytes": size,
+        "through_envoy": through.to_json(), "in_wasm": wasm.to_json(),
+    });
+    let folder = workspace.root().join("benches").join("record");
+    let write = |name: &str, text: String| {
+        fs::write(folder.join(name), text).map_err(Error::io(format!("write benches/record/{name}")))
+    };
+    fs::create_dir_all(&folder).map_err(Error::io("create benches/record"))?;
+    write("revenue_strip.md", markdown)?;
+    write("revenue_strip.json", format!("{json:#}\n"))?;
+    say("written: benches/record/revenue_strip.md and .json");
+    Ok(())
+}
+
+const THROUGH: &str = "\
+CPU time of the whole Envoy process, user and system, for one GET over a keep-alive connection; minified purchase orders, about half
+of the bytes revenue fields, `content-length` from the portal. An Envoy for each variant, one worker each, otherwise set up alike
+(16 MiB connection buffers, so that `serde_strip` can gather the body). In each round every variant takes its turn, in changing order;
+*added* is the difference from no filter in the same round, the ratio is that of one round; medians, and the middle half of the rounds.
+Every variant's answers are checked first. `serde_strip`: gathers the body, `serde_json::Value`, hash set and regex set of the same
+lists, printed again; crates optimised for speed.";
+
+const IN_WASM: &str = "\
+`strip-wasm` (benches/strip-work): the best pass of many, in turns. Lockgate takes all steps of its filter, from the request's head on;
+`serde_json` gets the whole body at once. Copy is in and out of a buffer. The scalar build is without `simd128`.";

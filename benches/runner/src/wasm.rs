@@ -1,0 +1,157 @@
+//! The same work in Wasm without a proxy.
+
+use std::fmt::Write;
+use std::process::Command;
+
+use lockgate_harness::{Workspace, tools};
+use serde_json::{Value, json};
+
+use crate::Effort;
+use crate::error::Error;
+use crate::modules::{Instructions, Modules, on_path, run, say};
+
+/// One figure.
+#[derive(Clone, Debug)]
+struct Row {
+    body: String,
+    work: String,
+    chunk_bytes: u64,
+    mb_per_s: f64,
+}
+
+/// What one engine did.
+#[derive(Clone, Debug)]
+struct Run {
+    engine: String,
+    instructions: Instructions,
+    rows: Vec<Row>,
+}
+
+/// What all engines did.
+#[derive(Clone, Debug)]
+pub(crate) struct InWasm(Vec<Run>);
+
+/// The release of wasmtime that the figures are taken with.
+const WASMTIME: &str = "50.0.1";
+/// How a filter in Envoy gets its body.
+const CHUNK_BYTES: u64 = 65_536;
+
+/// Runs the program under each engine that is there; wasmtime is installed if need be.
+pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) -> Result<InWasm, Error> {
+    let builds: &[Instructions] = match effort {
+        Effort::Smoke => &[Instructions::Simd],
+        Effort::Full => &[Instructions::Simd, Instructions::Scalar],
+    };
+    let wasmtime = tools::pip_package(workspace, "wasmtime", WASMTIME, &say)?;
+    let mut runs = Vec::new();
+    for &instructions in builds {
+        let program = modules.strip_wasm(instructions)?;
+        let python =
+            on_path("python3").or_else(|| on_path("python")).ok_or_else(|| Error::wrong("there is no Python"))?;
+        let mut command = Command::new(python);
+        command.env("PYTHONPATH", &wasmtime).arg(modules.script(".ci/wasm-runner")).arg(&program);
+        let engine = format!("wasmtime {WASMTIME}");
+        runs.push(Run { rows: rows(&mut command, effort, &engine)?, engine, instructions });
+        // Node's WASI has been seen to crash by itself: that is not our failure, and no figure either.
+        if effort == Effort::Full
+            && let Some(node) = on_path("node")
+        {
+            let engine = format!("V8 (node {})", run(Command::new(&node).arg("--version"), "node")?.trim());
+            for _ in 0..NODE_TRIES {
+                let mut command = Command::new(&node);
+                command.arg("--no-warnings").arg(modules.script("benches/run_wasm.mjs")).arg(&program);
+                match rows(&mut command, effort, &engine) {
+                    Ok(rows) => {
+                        runs.push(Run { engine, instructions, rows });
+                        break;
+                    }
+                    Err(error) => say(&format!("{engine}: {error}")),
+                }
+            }
+        }
+    }
+    Ok(InWasm(runs))
+}
+
+const NODE_TRIES: u32 = 3;
+
+fn rows(command: &mut Command, effort: Effort, engine: &str) -> Result<Vec<Row>, Error> {
+    if effort == Effort::Smoke {
+        command.arg("smoke");
+    }
+    say(&format!("measuring under {engine}"));
+    run(command, engine)?.lines().map(row).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn row(line: &str) -> Result<Row, Error> {
+    let bad = || Error::wrong(format!("`{line}` is no measurement"));
+    let value: Value = serde_json::from_str(line).map_err(|_| bad())?;
+    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(bad);
+    let number = |name: &str| value.get(name).and_then(Value::as_u64).ok_or_else(bad);
+    let mb_per_s = number("bytes")? as f64 * 1000.0 / number("best_ns")? as f64;
+    Ok(Row { body: text("body")?, work: text("work")?, chunk_bytes: number("chunk_bytes")?, mb_per_s })
+}
+
+impl Run {
+    fn speed(&self, body: &str, work: &str, chunk_bytes: u64) -> Option<f64> {
+        let wanted = |row: &&Row| row.body == body && row.work == work && row.chunk_bytes == chunk_bytes;
+        self.rows.iter().find(wanted).map(|row| row.mb_per_s)
+    }
+
+    fn bodies(&self) -> Vec<&str> {
+        let mut bodies: Vec<&str> = self.rows.iter().map(|row| row.body.as_str()).collect();
+        bodies.dedup();
+        bodies
+    }
+
+    fn ratio(&self, body: &str) -> Option<f64> {
+        Some(self.speed(body, "lockgate", CHUNK_BYTES)? / self.speed(body, "serde_json", 0)?)
+    }
+}
+
+impl InWasm {
+    /// The least ratio of Lockgate to `serde_json` in a build as it ships.
+    pub(crate) fn least_ratio(&self) -> Option<f64> {
+        let shipped = self.0.iter().filter(|run| run.instructions == Instructions::Simd);
+        let ratios = shipped.flat_map(|run| run.bodies().into_iter().filter_map(|body| run.ratio(body)));
+        ratios.min_by(f64::total_cmp)
+    }
+
+    pub(crate) fn to_markdown(&self) -> String {
+        let mut out = String::from(
+            "| engine | build | body | copy MB/s | Lockgate MB/s (64 KB chunks) | (4 KB) | serde_json MB/s | Lockgate : serde_json |\n\
+             |---|---|---|---|---|---|---|---|\n",
+        );
+        for run in &self.0 {
+            for body in run.bodies() {
+                let speed = |work, chunk| run.speed(body, work, chunk).unwrap_or(f64::NAN);
+                // Writing to a `String` cannot fail.
+                let _ = writeln!(
+                    out,
+                    "| {} | {} | {body} | {:.0} | **{:.0}** | {:.0} | {:.0} | **{:.1}** |",
+                    run.engine,
+                    run.instructions.name(),
+                    speed("copy", CHUNK_BYTES),
+                    speed("lockgate", CHUNK_BYTES),
+                    speed("lockgate", 4096),
+                    speed("serde_json", 0),
+                    run.ratio(body).unwrap_or(f64::NAN),
+                );
+            }
+        }
+        out
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let rows = self.0.iter().flat_map(|run| {
+            run.rows.iter().map(|row| {
+                json!({
+                    "engine": run.engine, "build": run.instructions.name(), "body": row.body, "work": row.work,
+                    "chunk_bytes": row.chunk_bytes, "mb_per_s": row.mb_per_s.round(),
+                })
+            })
+        });
+        rows.collect()
+    }
+}
