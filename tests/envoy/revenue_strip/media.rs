@@ -25,7 +25,6 @@ fn json_is_filtered_whatever_it_is_called() {
         "text/plain; charset=utf-8",
         "text/html",
         "application/octet-stream",
-        "nonsense",
         "",
     ];
     cases::each(types.map(|name| (name, name)), |_, content_type| {
@@ -108,6 +107,8 @@ fn what_cannot_be_inspected_is_refused() {
         upstream.on("/api/later", Answer::ok(content_type, body));
         assert_no_secret(&gate.get("/api/later"));
     });
+    upstream.on("/api/nonsense", Answer::ok("nonsense", PART));
+    assert_no_secret(&gate.get("/api/nonsense"));
     // Two types: nobody knows which one the client believes.
     let types = [("content-type", "image/png"), ("content-type", "application/json")];
     for types in [types, [types[1], types[0]]] {

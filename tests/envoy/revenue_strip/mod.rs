@@ -15,6 +15,7 @@ mod shadow;
 mod unheld;
 
 use lockgate_envoy_tests::{End, Response};
+use serde_json::Value;
 
 /// Stands in every value that must not get out.
 const SECRET: &str = "s3cr3t";
@@ -43,6 +44,13 @@ fn lexemes(text: impl AsRef<[u8]>) -> String {
         escaped = in_string && byte == b'\\' && !escaped;
     }
     String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// The audit record of a request in the access log: one JSON object a line, a line a decision.
+#[track_caller]
+fn audit_lines(record: &Value) -> Vec<Value> {
+    let text = record["audit"].as_str().expect("an audit record");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
 /// Whole, 200, and with these lexemes.
