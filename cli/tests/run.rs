@@ -1,32 +1,255 @@
-//! `lockgate run` as a user types it.
+//! `lockgate run` as a user types it: the built filter, a real Envoy, the example portals.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
-fn lockgate(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lockgate")).args(args).output().expect("lockgate starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+#[test]
+fn what_it_prints_to_try_holds_wherever_it_is_started() {
+    let folder = Folder::new("elsewhere");
+    let output = lockgate(&["run", "--any-port", "--once"]).current_dir(&folder.0).output().expect("it starts");
+    let (out, err) = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
+    for line in [
+        "ok   As a manager, no revenue field: 200, ",
+        "ok   As a manager, personal data masked: 200, ",
+        "ok   As a manager, a protected endpoint: 403: 403, ",
+        "ok   As a manager, a large export, streamed: 200, ",
+        "ok   As an administrator, the portal's answer, byte for byte: 200, ",
+        "ok   As an administrator, the protected endpoint: 200, ",
+        "ok   As nobody, no token: 401: 401, ",
+        "All answers are as they must be.",
+    ] {
+        assert!(out.lines().any(|said| said.starts_with(line)), "{line}\n{out}");
+    }
+    assert!(!out.contains("FAIL"), "{out}");
 }
 
 #[test]
-fn what_it_prints_to_try_holds() {
-    let output = lockgate(&["run", "--any-port", "--once"]);
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
-    assert_eq!(out.lines().filter(|line| line.starts_with("ok  ")).count(), 8, "{out}");
-    assert!(!out.contains("FAIL"), "{out}");
+fn decisions_are_shown_until_ctrl_c() {
+    let mut run = Run::start();
+    let gateway = run.url_before("/api/maintenance/parts");
+    let issuer = run.url_before("/token?");
+    let token = get(&format!("{issuer}/token?role=MANAGER"), None).1;
+    assert_eq!(get(&format!("{gateway}/api/maintenance/parts?q=secret"), Some(&token)).0, 200);
+    assert_eq!(get(&format!("{gateway}/api/reports/revenue"), Some(&token)).0, 403);
+    assert_eq!(get(&format!("{gateway}/api/parts"), None).0, 401);
+    let stripped = run.line(|line| line.starts_with("200 GET    /api/maintenance/parts  revenue: stripped, "));
+    assert!(stripped.contains("caller "), "{stripped}");
+    run.line(|line| line.starts_with("403 GET    /api/reports/revenue  revenue-endpoints: denied"));
+    run.line(|line| line == "401 GET    /api/parts  envoy: jwt_authn_access_denied{Jwt_is_missing}");
+    assert!(!run.said.contains("secret"), "{}", run.said);
+
+    run.interrupt();
+    run.line(|line| line == "Stopped: everything that was started is gone.");
+    assert_eq!(run.child.wait().expect("it ends").code(), Some(0));
+    for url in [gateway, issuer] {
+        let address = url.strip_prefix("http://").expect("a URL");
+        TcpListener::bind(address).expect("nothing listens there any more");
+    }
+}
+
+#[test]
+fn it_says_so_when_envoy_ends() {
+    let mut run = Run::start();
+    let admin = run.url_before("/stats");
+    ureq::post(format!("{admin}/quitquitquit")).send_empty().expect("Envoy hears");
+    assert_eq!(run.child.wait().expect("it ends").code(), Some(1));
+    let err = run.errors();
+    assert!(err.contains("envoy has ended by itself"), "{err}");
 }
 
 #[test]
 fn a_taken_port_is_named_with_the_way_out() {
     // Taken by us, or by somebody else: either way it is not free.
     let _held = TcpListener::bind("127.0.0.1:8080");
-    let output = lockgate(&[]);
-    let err = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{err}");
-    assert!(err.contains("port 8080 is in use"), "{err}");
-    assert!(err.contains("--any-port"), "{err}");
+    refused(&mut lockgate(&[]), &["port 8080 is in use", "--any-port"]);
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_in_the_filters_words() {
+    let folder = Folder::new("configuration");
+    let cases = [
+        (
+            "an unknown field",
+            "\"action\": \"remove\"",
+            "\"acton\": \"remove\"",
+            "rules[0].acton: unknown field `acton`",
+        ),
+        ("a wrong type", "\"roles\": \"roles\"", "\"roles\": 5", "identity.jwt_authn.roles: invalid type"),
+        ("a Struct", "google.protobuf.StringValue", "google.protobuf.Struct", "Envoy refuses"),
+        ("a field Envoy lacks", "normalize_path:", "normalise_path:", "normalise_path"),
+        ("another port", "port_value: 8080 }", "port_value: 8443 }", "has no `port_value: 8080 }`"),
+        ("no module", "revenue_strip.wasm", "other.wasm", "revenue_strip.wasm"),
+    ];
+    for (name, from, to, want) in cases {
+        let path = folder.reference_with(from, to);
+        let path = path.to_str().expect("a plain path");
+        refused(&mut lockgate(&["run", "--any-port", "--config", path]), &[want, path]);
+        if !name.contains("port") {
+            refused(&mut lockgate(&["run", "--validate", "--config", path]), &[want, path]);
+        }
+    }
+    refused(&mut lockgate(&["run", "--any-port", "--config", "/no/such/file"]), &["cannot read /no/such/file"]);
+}
+
+#[test]
+fn the_reference_configuration_is_valid() {
+    let output = lockgate(&["run", "--validate"]).output().expect("it starts");
+    let (out, err) = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
+    assert_eq!(out, "envoy.yaml is good: Envoy and the filter accept it.\n");
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_way_out() {
+    let folder = Folder::new("missing");
+    let empty = folder.0.to_str().expect("a plain path");
+    let nothing = |command: &mut Command| {
+        command.env("PATH", empty).env("CARGO_TARGET_DIR", empty).env_remove("ENVOY");
+    };
+    let mut no_python = lockgate(&["run", "--any-port"]);
+    nothing(&mut no_python);
+    refused(&mut no_python, &["no python3", "set ENVOY"]);
+
+    let mut wrong_envoy = lockgate(&["run", "--any-port"]);
+    wrong_envoy.env("ENVOY", "/no/such/envoy");
+    refused(&mut wrong_envoy, &["ENVOY is set to /no/such/envoy", "correct or unset it"]);
+
+    let mut no_target = lockgate(&["run", "--any-port"]);
+    nothing(&mut no_target);
+    no_target.env("ENVOY", folder.script("envoy", "echo 'envoy  version: 0/1.40.0/Clean/RELEASE/BoringSSL'"));
+    no_target.env("RUSTC", folder.script("rustc", "echo /no/such/sysroot"));
+    refused(&mut no_target, &["wasm32-wasip1 is missing", "install rustup"]);
+}
+
+/// A running `lockgate run --any-port` that has said what to try.
+struct Run {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+    said: String,
+}
+
+impl Run {
+    fn start() -> Self {
+        let mut command = lockgate(&["run", "--any-port"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut run = Self { child, lines, said: String::new() };
+        run.line(|line| line.ends_with("Ctrl-C stops everything."));
+        run
+    }
+
+    /// The next line that `wanted` accepts.
+    fn line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        for line in self.lines.by_ref() {
+            let line = line.expect("text");
+            self.said.push_str(&line);
+            self.said.push('\n');
+            if wanted(&line) {
+                return line;
+            }
+        }
+        let (said, err) = (self.said.clone(), self.errors());
+        panic!("the awaited line did not come\n{said}\n{err}")
+    }
+
+    /// `http://address` as it was printed before a path.
+    fn url_before(&self, path: &str) -> String {
+        let (before, _) = self.said.split_once(path).expect("it was printed");
+        let (_, address) = before.rsplit_once("http://").expect("a URL");
+        format!("http://{address}")
+    }
+
+    fn interrupt(&self) {
+        let done = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill starts");
+        assert!(done.success());
+    }
+
+    fn errors(&mut self) -> String {
+        let mut text = String::new();
+        let mut stderr = self.child.stderr.take().expect("read once");
+        stderr.read_to_string(&mut text).expect("text");
+        text
+    }
+}
+
+impl Drop for Run {
+    /// With the signal that lets it stop what it started.
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.interrupt();
+            drop(self.child.wait());
+        }
+    }
+}
+
+/// A folder for one test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("run-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+
+    /// envoy.yaml with one text replaced where it stands first.
+    fn reference_with(&self, from: &str, to: &str) -> PathBuf {
+        let text = include_str!("../../envoy.yaml");
+        assert!(text.contains(from), "{from}");
+        let path = self.0.join("changed.yaml");
+        fs::write(&path, text.replacen(from, to, 1)).expect("written");
+        path
+    }
+
+    fn script(&self, name: &str, line: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{line}\n")).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn lockgate(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockgate"));
+    command.args(args);
+    command
+}
+
+/// Exit code 2, and these words on the terminal.
+fn refused(command: &mut Command, wanted: &[&str]) {
+    let output = command.output().expect("it starts");
+    let (out, err) = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{command:?}\n{out}\n{err}");
+    let reason = err.split_once("lockgate: ").map_or("", |(_, reason)| reason);
+    for part in wanted {
+        assert!(reason.contains(part), "{command:?} lacks {part:?}\n{err}");
+    }
+}
+
+fn get(url: &str, token: Option<&str>) -> (u16, String) {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+    let mut request = agent.get(url);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let mut response = request.call().expect("an answer");
+    (response.status().as_u16(), response.body_mut().read_to_string().expect("text"))
+}
+
+fn said(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
 }

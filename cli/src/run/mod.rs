@@ -1,95 +1,114 @@
 //! `lockgate run`: Envoy from `envoy.yaml` in front of the example portals, and what to try on it.
 
-mod lines;
+mod config;
+mod decisions;
 mod once;
+mod progress;
+mod refusal;
 mod setup;
+mod trial;
+mod web;
 
-use std::io::IsTerminal;
+use std::io::Write;
+use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use lockgate_harness::{Process, signals};
 
-use self::setup::Setup;
+use self::progress::Progress;
+use self::setup::{Setup, Tools};
 
 /// Starts Envoy in front of two example portals and a token issuer, and shows what to try (the default).
 #[derive(Args, Debug, Default)]
 pub(crate) struct RunArgs {
-    /// Takes free ports for everything instead of those in envoy.yaml.
+    /// Another configuration in place of envoy.yaml: a copy with rules of yours, the addresses as they are.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Takes free ports for everything instead of those in the configuration.
     #[arg(long)]
     any_port: bool,
-    /// Makes the requests that it would print, shows what came back, and stops: 1 when an answer is wrong.
+    /// Makes the requests that it would print, judges the answers, and stops. Exit code 1: an answer is wrong.
     #[arg(long)]
     once: bool,
+    /// Starts nothing: builds the filter and has Envoy check the configuration with it.
+    #[arg(long, conflicts_with_all = ["any_port", "once"])]
+    validate: bool,
 }
-
-/// How often the processes are looked at.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs) -> Result<u8, String> {
     signals::stop_on_ctrl_c(|| {
-        println!("\nStopped: Envoy, both portals and the issuer.");
+        say("\nStopped: everything that was started is gone.");
         0
     })
     .map_err(|error| error.to_string())?;
-    let bar = Bar::new();
-    let setup = Setup::start(args.any_port, &|line| bar.say(line));
-    bar.end();
+    let result = start(args);
+    if signals::stopping() {
+        // What failed did so because it was stopped. The thread that stops the rest ends the program.
+        loop {
+            thread::park();
+        }
+    }
+    result
+}
+
+fn start(args: &RunArgs) -> Result<u8, String> {
+    if !args.any_port && !args.validate {
+        setup::require_ports()?; // before anything is built
+    }
+    let progress = Progress::new();
+    let tools = Tools::prepare(args.config.as_deref(), &progress)?;
+    if args.validate {
+        let checked = tools.validate(&progress);
+        progress.end();
+        checked?;
+        say(&format!("{} is good: Envoy and the filter accept it.", tools.config_name()));
+        return Ok(0);
+    }
+    let setup = Setup::start(&tools, args.any_port, &progress);
+    progress.end();
     let setup = setup?;
     if args.once {
-        return once::run(&setup.addresses);
+        return once::run(&setup);
     }
-    print!("{}", lines::what_to_try(&setup.addresses));
-    watch(&setup)
+    say(&trial::what_to_try(&setup.addresses));
+    Ok(watch(&setup))
 }
 
 /// Waits until a process ends, which none should.
-fn watch(setup: &Setup) -> Result<u8, String> {
+fn watch(setup: &Setup) -> u8 {
     loop {
         for process in [setup.envoy.process(), &setup.portals] {
             // Returns early when the process ends; running out of time is the good case.
-            if process.wait_exit(LOOK).is_ok() && !signals::stopping() {
-                eprintln!("lockgate: {} has ended by itself; its last lines:\n{}", process.name(), tail(process));
-                return Ok(1);
+            let Ok(status) = process.wait_exit(LOOK) else { continue };
+            if !signals::stopping() {
+                let name = process.name();
+                complain(&format!("{name} has ended by itself ({status}), so the rest is stopped. Its last lines:"));
+                complain(&last_lines(process));
             }
+            return 1;
         }
     }
 }
 
-fn tail(process: &Process) -> String {
+/// The last lines that are not of the access log: those are on the terminal already.
+fn last_lines(process: &Process) -> String {
     let log = process.log();
-    let lines: Vec<&str> = log.lines().collect();
-    lines.get(lines.len().saturating_sub(10)..).unwrap_or_default().join("\n")
+    let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with('{')).collect();
+    lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n")
 }
 
-/// A line that spins on a terminal, plain lines elsewhere.
-struct Bar(Option<ProgressBar>);
-
-impl Bar {
-    fn new() -> Self {
-        if !std::io::stderr().is_terminal() {
-            return Self(None);
-        }
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self(Some(bar))
-    }
-
-    fn say(&self, line: &str) {
-        match &self.0 {
-            Some(bar) => bar.set_message(line.to_owned()),
-            None => eprintln!("{line}"),
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
+/// Prints a line. When nobody reads any more, there is nobody to tell.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
+
+fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "lockgate: {line}");
+}
+
+/// How long one process is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+const LAST_LINES: usize = 10;

@@ -1,97 +1,133 @@
-//! `lockgate run --once`: the requests that it would print, made and judged.
+//! `lockgate run --once`: the requests that `run` prints, made and judged.
 
-use std::io::Read;
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use ureq::Agent;
-
-use super::setup::Addresses;
-
-/// Parts of names that no manager may see.
-const TAKEN: [&str; 8] =
-    ["markup", "profit", "margin", "revenue", "pricing", "unit_cost", "total_cost", "cost_internal"];
-const PARTS: &str = "/api/maintenance/parts?per_page=5";
-const EXPORT: &str = "/api/maintenance/exports/parts?rows=20000";
-const WITHIN: Duration = Duration::from_secs(60);
-
-/// An answer.
-struct Answer {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-    /// How many reads it took: more than one for what streams.
-    pieces: usize,
-}
+use super::say;
+use super::setup::Setup;
+use super::trial::{CALLERS, Expect, Trial};
+use super::web::{Answer, Client};
 
 /// Makes the requests; 1 when an answer is wrong.
-pub(super) fn run(addresses: &Addresses) -> Result<u8, String> {
-    let agent: Agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(WITHIN)).build().into();
-    let get = |address: SocketAddr, path: &str, token: &str| get(&agent, address, path, token);
-    let token = |role: &str| {
-        let answer = get(addresses.portals.issuer, &format!("/token?role={role}"), "")?;
-        String::from_utf8(answer.body).map_err(|error| format!("token for {role}: {error}"))
-    };
-    let (manager, admin) = (token("MANAGER")?, token("SMS_ADMIN")?);
-    let mut wrong = 0;
-    let mut check = |what: &str, good: bool, seen: String| {
-        println!("{} {what}: {seen}", if good { "ok  " } else { "FAIL" });
-        wrong += u32::from(!good);
-    };
-
-    let direct = get(addresses.portals.maintenance, PARTS, "")?;
-    check("the portal itself tells", tells(&direct).is_some(), summary(&direct));
-    let answer = get(addresses.gateway, PARTS, &manager)?;
-    check("a manager sees no revenue field", answer.status == 200 && tells(&answer).is_none(), summary(&answer));
-    let answer = get(addresses.gateway, PARTS, &admin)?;
-    check("an administrator gets the portal's bytes", answer.body == direct.body, summary(&answer));
-    let answer = get(addresses.gateway, "/api/reports/revenue", &manager)?;
-    check("a protected endpoint is closed to a manager", answer.status == 403, summary(&answer));
-    let answer = get(addresses.gateway, "/api/reports/revenue", &admin)?;
-    check("and open to an administrator", answer.status == 200, summary(&answer));
-    let answer = get(addresses.gateway, PARTS, "")?;
-    check("without a token nothing is open", answer.status == 401, summary(&answer));
-    let answer = get(addresses.gateway, EXPORT, &manager)?;
-    let good = answer.status == 200 && tells(&answer).is_none() && answer.pieces > 1;
-    check("a large export streams", good, summary(&answer));
-    let rows = serde_json::from_slice::<Vec<serde_json::Value>>(&answer.body).map_or(0, |rows| rows.len());
-    check("and is whole", rows == 20_000, format!("{rows} rows"));
-    Ok(u8::from(wrong != 0))
-}
-
-fn get(agent: &Agent, address: SocketAddr, path: &str, token: &str) -> Result<Answer, String> {
-    let url = format!("http://{address}{path}");
-    let mut request = agent.get(&url);
-    if !token.is_empty() {
-        request = request.header("authorization", format!("Bearer {token}"));
-    }
-    let fault = |error: &dyn std::fmt::Display| format!("GET {url}: {error}");
-    let mut response = request.call().map_err(|error| fault(&error))?;
-    let headers = response.headers().iter();
-    let headers =
-        headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-    let headers = headers.collect();
-    let (mut body, mut pieces, mut buffer) = (Vec::new(), 0, vec![0; 64 * 1024]);
-    let status = response.status().as_u16();
-    let mut reader = response.body_mut().as_reader();
-    loop {
-        let read = reader.read(&mut buffer).map_err(|error| fault(&error))?;
-        if read == 0 {
-            return Ok(Answer { status, headers, body, pieces });
+///
+/// # Errors
+/// There is no answer to judge.
+pub(super) fn run(setup: &Setup) -> Result<u8, String> {
+    let addresses = &setup.addresses;
+    let client = Client::new();
+    let mut wrong = 0_u32;
+    for caller in CALLERS {
+        let token = caller.role.map(|role| client.token(addresses.portals.issuer, role)).transpose()?;
+        for trial in caller.trials {
+            let answer = client.get(addresses.gateway, trial.path, token.as_deref())?;
+            // The portals trust the gateway, so asked directly they tell everything.
+            let portal = addresses.portals.behind(trial.path);
+            let fault = fault(trial, &answer, || client.get(portal, trial.path, None))?;
+            wrong = wrong.saturating_add(u32::from(fault.is_some()));
+            let verdict = if fault.is_some() { "FAIL" } else { "ok" };
+            let seen = seen(&answer);
+            say(&format!(
+                "{verdict:4} {}, {}: {}",
+                caller.who,
+                trial.shows,
+                fault.map_or(seen.clone(), |fault| format!("{fault}; {seen}"))
+            ));
         }
-        body.extend_from_slice(buffer.get(..read).unwrap_or_default());
-        pieces += 1;
     }
+    if wrong == 0 {
+        say("All answers are as they must be.");
+        return Ok(0);
+    }
+    say(&format!("{wrong} answers are wrong."));
+    Ok(1)
 }
 
-/// The first name in the answer's head or body that no manager may see.
-fn tells(answer: &Answer) -> Option<&'static str> {
-    let body = String::from_utf8_lossy(&answer.body).to_lowercase();
-    let named = |word: &str| answer.headers.iter().any(|(name, _)| name.replace('-', "_").contains(word));
-    TAKEN.into_iter().find(|word| named(word) || body.contains(word))
+/// What is wrong with an answer.
+fn fault(
+    trial: &Trial,
+    answer: &Answer,
+    portal: impl FnOnce() -> Result<Answer, String>,
+) -> Result<Option<String>, String> {
+    let status = match trial.expect {
+        Expect::Status(status) => status,
+        Expect::NoRevenue | Expect::Masked | Expect::Unchanged | Expect::Streamed => 200,
+    };
+    if answer.status != status {
+        return Ok(Some(format!("the status must be {status}")));
+    }
+    let found = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
+    Ok(match trial.expect {
+        Expect::Status(_) => None,
+        Expect::NoRevenue => revenue_in(answer)
+            .map(|word| format!("`{word}` is in it"))
+            .or(found(revenue_in(&portal()?).is_none(), "the portal has nothing to hide here, so this shows nothing")),
+        Expect::Masked => {
+            let portal = portal()?;
+            found(!answer.names(MASK) || answer.body.len() == portal.body.len(), "nothing is masked")
+                .or(found(portal.names(MASK), "the portal masks by itself, so this shows nothing"))
+        }
+        Expect::Unchanged => found(answer.body != portal()?.body, "the body is not the portal's"),
+        Expect::Streamed => revenue_in(answer).map(|word| format!("`{word}` is in it")).or(found(
+            answer.has_header("content-length") || answer.first_byte_after > answer.whole_after / 2,
+            "it was held back",
+        )),
+    })
 }
 
-fn summary(answer: &Answer) -> String {
-    let told = tells(answer).map_or_else(|| "no revenue field".to_owned(), |word| format!("tells `{word}`"));
-    format!("{}, {} bytes in {} piece(s), {told}", answer.status, answer.body.len(), answer.pieces)
+/// The first word of a revenue field's name in the head or the body.
+fn revenue_in(answer: &Answer) -> Option<&'static str> {
+    REVENUE.into_iter().find(|word| answer.names(word))
+}
+
+fn seen(answer: &Answer) -> String {
+    let Answer { status, body, first_byte_after, whole_after, .. } = answer;
+    let (first_ms, whole_ms) = (first_byte_after.as_millis(), whole_after.as_millis());
+    format!("{status}, {} bytes, the first after {first_ms} ms, the last after {whole_ms} ms", body.len())
+}
+
+/// Parts of names that no manager may see.
+const REVENUE: [&str; 8] =
+    ["markup", "profit", "margin", "revenue", "pricing", "unit_cost", "total_cost", "cost_internal"];
+/// In lower case, as [`Answer::names`] compares.
+const MASK: &str = "***redacted***";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn answers_are_judged() {
+        let (secret, plain, masked) = (r#"{"unit_cost":1}"#, "{}", r#"{"ssn":"***REDACTED***"}"#);
+        let cases = [
+            (Expect::NoRevenue, 200, plain, secret, None),
+            (Expect::NoRevenue, 200, secret, secret, Some("`unit_cost` is in it")),
+            (Expect::NoRevenue, 200, plain, plain, Some("this shows nothing")),
+            (Expect::NoRevenue, 503, plain, secret, Some("must be 200")),
+            (Expect::Masked, 200, masked, r#"{"ssn":"1"}"#, None),
+            (Expect::Masked, 200, plain, r#"{"ssn":"1"}"#, Some("nothing is masked")),
+            (Expect::Unchanged, 200, secret, secret, None),
+            (Expect::Unchanged, 200, plain, secret, Some("not the portal's")),
+            (Expect::Streamed, 200, plain, secret, None),
+            (Expect::Streamed, 200, secret, secret, Some("`unit_cost`")),
+            (Expect::Status(403), 403, plain, plain, None),
+            (Expect::Status(403), 200, plain, plain, Some("must be 403")),
+        ];
+        for (expect, status, body, portal, want) in cases {
+            let trial = Trial { shows: "", path: "/", expect };
+            let fault = fault(&trial, &answer(status, body), || Ok(answer(200, portal))).unwrap();
+            match (&fault, want) {
+                (Some(fault), Some(part)) => assert!(fault.contains(part), "{expect:?} {body}: {fault}"),
+                (fault, want) => assert_eq!(fault.as_deref(), want, "{expect:?} {body}"),
+            }
+        }
+    }
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer {
+            status,
+            headers: Vec::new(),
+            body: body.as_bytes().to_vec(),
+            first_byte_after: Duration::from_millis(1),
+            whole_after: Duration::from_millis(9),
+        }
+    }
 }

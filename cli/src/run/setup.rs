@@ -2,15 +2,27 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lockgate_harness::build::{self, Profile};
-use lockgate_harness::{
-    Envoy, EnvoyConfig, EnvoyOptions, Error, Process, ProcessOptions, Stream, Workspace, envoy, ports,
-};
-use serde::Deserialize;
+use lockgate_harness::envoy::{self, EnvoyBinary};
+use lockgate_harness::{Envoy, EnvoyConfig, EnvoyOptions, Error, Process, ProcessOptions, Stream, Workspace, ports};
 
-use super::lines;
+use super::config::{self, Addresses, Portals};
+use super::decisions::decisions;
+use super::progress::Progress;
+use super::{complain, refusal, say};
+
+/// What is needed to start: Envoy, and the configuration with the filter that was built.
+pub(super) struct Tools {
+    workspace: Workspace,
+    envoy: EnvoyBinary,
+    config_path: PathBuf,
+    config: String,
+}
 
 /// What runs. Fields are dropped, and processes stopped, in order.
 pub(super) struct Setup {
@@ -19,149 +31,152 @@ pub(super) struct Setup {
     pub(super) addresses: Addresses,
 }
 
-/// Where everything listens.
-#[derive(Clone, Debug)]
-pub(super) struct Addresses {
-    pub(super) gateway: SocketAddr,
-    pub(super) admin: SocketAddr,
-    pub(super) portals: PortalAddresses,
-}
-
-/// What the portals say when they are ready.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct PortalAddresses {
-    pub(super) onboarding: SocketAddr,
-    pub(super) maintenance: SocketAddr,
-    pub(super) issuer: SocketAddr,
-}
-
-/// The ports of envoy.yaml.
-const GATEWAY: u16 = 8080;
-const ADMIN: u16 = 9901;
-const ONBOARDING: u16 = 3002;
-const MAINTENANCE: u16 = 3001;
-const ISSUER: u16 = 3003;
-/// The module's place in envoy.yaml.
-const MODULE: &str = "target/wasm32-wasip1/release/revenue_strip.wasm";
-
-const READY_WITHIN: Duration = Duration::from_secs(30);
-
-impl Setup {
-    pub(super) fn start(any_port: bool, say: &dyn Fn(&str)) -> Result<Self, String> {
-        Self::build_and_start(any_port, say).map_err(|fault| match fault {
-            Fault::Harness(error) => explain(&error),
-            Fault::Text(text) => text,
-        })
+impl Tools {
+    /// Finds or installs Envoy and builds the filter.
+    ///
+    /// # Errors
+    /// Something is missing; the sentence says what to do.
+    pub(super) fn prepare(config: Option<&Path>, progress: &Progress) -> Result<Self, String> {
+        let workspace = Workspace::locate().map_err(explained)?;
+        let config_path = config.map_or_else(|| workspace.root().join("envoy.yaml"), Path::to_path_buf);
+        let shown = config_path.display();
+        // Read first: a wrong name shall not cost the user a build.
+        let text = fs::read_to_string(&config_path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+        progress.step("looking for Envoy");
+        let envoy = envoy::find(&workspace, &|line| progress.detail(line)).map_err(explained)?;
+        progress.step("building revenue_strip.wasm");
+        let module = build::filter(&workspace, "revenue-strip", &|line| progress.detail(line)).map_err(explained)?;
+        let config = config::with_module(&text, &module).map_err(|fault| format!("{shown} {fault}"))?;
+        Ok(Self { workspace, envoy, config_path, config })
     }
 
-    fn build_and_start(any_port: bool, say: &dyn Fn(&str)) -> Result<Self, Fault> {
-        if !any_port {
-            ports::require_free(&[GATEWAY, ADMIN, ONBOARDING, MAINTENANCE, ISSUER])?;
+    /// Has Envoy check the configuration.
+    ///
+    /// # Errors
+    /// It is wrong.
+    pub(super) fn validate(&self, progress: &Progress) -> Result<(), String> {
+        progress.step("asking Envoy");
+        Envoy::validate(&self.envoy, &EnvoyConfig::Yaml(self.config.clone())).map_err(|error| self.refused(error))
+    }
+
+    pub(super) fn config_name(&self) -> String {
+        let path = self.config_path.strip_prefix(self.workspace.root()).unwrap_or(&self.config_path);
+        path.display().to_string()
+    }
+
+    fn refused(&self, error: Error) -> String {
+        match error {
+            Error::EnvoyRefused { why, .. } => refusal::explain(&self.config_name(), &why),
+            other => explained(other),
         }
-        let workspace = Workspace::locate()?;
-        let binary = envoy::find(&workspace, say)?;
-        say("building revenue_strip.wasm");
-        let module = build::filter(&workspace, "revenue-strip", say)?;
-        say("building the example portals");
-        let portals = build::binary(&workspace, "lockgate-portals", "portals", Profile::Dev, say)?;
+    }
+}
 
-        say("starting the portals");
-        let listen = |port: u16| format!("127.0.0.1:{}", if any_port { 0 } else { port });
-        let options = ProcessOptions::new()
-            .args(["--onboarding", &listen(ONBOARDING)])
-            .args(["--maintenance", &listen(MAINTENANCE)])
-            .args(["--issuer", &listen(ISSUER)]);
-        let portals = Process::spawn("portals", portals, options)?;
-        let ready = |line: &str| serde_json::from_str::<PortalAddresses>(line).ok();
-        let line = portals.wait_for_line(READY_WITHIN, |line| ready(line).is_some())?;
-        let Some(portal_addresses) = ready(&line) else {
-            return Err(Fault::Text(format!("the portals said `{line}`, which holds no addresses")));
-        };
+impl Setup {
+    /// Builds and starts the portals, and Envoy in front of them.
+    ///
+    /// # Errors
+    /// Something is missing, taken or wrong; the sentence says what to do.
+    pub(super) fn start(tools: &Tools, any_port: bool, progress: &Progress) -> Result<Self, String> {
+        let written = Addresses::written();
+        progress.step("building the example portals");
+        let detail = |line: &str| progress.detail(line);
+        let program = build::binary(&tools.workspace, "lockgate-portals", "portals", Profile::Dev, &detail);
+        let program = program.map_err(explained)?;
 
-        say("starting Envoy");
-        let gateway = if any_port { ports::free()? } else { SocketAddr::from(([127, 0, 0, 1], GATEWAY)) };
-        let path = workspace.root().join("envoy.yaml");
-        let text =
-            fs::read_to_string(&path).map_err(|error| Fault::Text(format!("read {}: {error}", path.display())))?;
-        let mut changes = vec![(MODULE.to_owned(), module.display().to_string())];
+        progress.step("starting the portals");
+        let (portals, portal_addresses) = start_portals(&program, any_port, written.portals).map_err(explained)?;
+
+        progress.step("starting Envoy");
+        let mut addresses = Addresses { portals: portal_addresses, ..written };
+        let mut text = tools.config.clone();
         if any_port {
-            for (from, to) in [
-                (GATEWAY, gateway.port()),
-                (ONBOARDING, portal_addresses.onboarding.port()),
-                (MAINTENANCE, portal_addresses.maintenance.port()),
-                (ISSUER, portal_addresses.issuer.port()),
-            ] {
-                changes.push((format!("port_value: {from} }}"), format!("port_value: {to} }}")));
-            }
+            // Envoy reports which port it got for the administration only, so the gateway's is chosen here.
+            addresses.gateway = ports::free().map_err(explained)?;
+            addresses.admin.set_port(0);
+            text = config::with_addresses(&text, &addresses)
+                .map_err(|fault| format!("{} {fault}", tools.config_path.display()))?;
         }
+        let ready = Arc::new(AtomicBool::new(false));
         let options = EnvoyOptions {
             concurrency: 2,
             log_level: "warning".to_owned(),
-            admin_port: any_port.then_some(0),
-            process: ProcessOptions::new().on_line(print_decisions),
+            admin_port: None,
+            process: ProcessOptions::new().on_line({
+                let ready = ready.clone();
+                move |stream, line| show(stream, line, &ready)
+            }),
             ..EnvoyOptions::default()
         };
-        let envoy = Envoy::start(&binary, &EnvoyConfig::Yaml(change(text, &changes)?), options)?;
-        let addresses = Addresses { gateway, admin: envoy.admin(), portals: portal_addresses };
+        let envoy =
+            Envoy::start(&tools.envoy, &EnvoyConfig::Yaml(text), options).map_err(|error| tools.refused(error))?;
+        ready.store(true, Ordering::Relaxed);
+        addresses.admin = envoy.admin();
+        progress.step("waiting until Envoy finds the portals healthy");
+        let healthy = || CLUSTERS.iter().all(|name| envoy.counter(name).is_ok_and(|hosts| hosts > 0)).then_some(());
+        envoy.process().wait_until("healthy portals", READY_WITHIN, healthy).map_err(explained)?;
         Ok(Self { envoy, portals, addresses })
     }
 }
 
-/// Prints a line for each decision in a line of Envoy's access log.
-fn print_decisions(_: Stream, line: &str) {
-    for decision in lines::decisions(line) {
-        println!("{decision}");
+/// # Errors
+/// A port of envoy.yaml is taken.
+pub(super) fn require_ports() -> Result<(), String> {
+    ports::require_free(&Addresses::written().ports()).map_err(explained)
+}
+
+impl Portals {
+    /// The portal that serves a path, asked without the gateway.
+    pub(super) fn behind(&self, path: &str) -> SocketAddr {
+        if path.starts_with("/api/onboarding") { self.onboarding } else { self.maintenance }
     }
 }
 
-/// Replaces texts that must be there.
-fn change(mut text: String, changes: &[(String, String)]) -> Result<String, Fault> {
-    // Through placeholders: one port's new number may be another one's old number.
-    for (n, (from, _)) in changes.iter().enumerate() {
-        if !text.contains(from) {
-            return Err(Fault::Text(format!("envoy.yaml has no `{from}`, which this run must change")));
+fn start_portals(program: &Path, any_port: bool, written: Portals) -> Result<(Process, Portals), Error> {
+    let listen = |address: SocketAddr| {
+        let port = if any_port { 0 } else { address.port() };
+        SocketAddr::new(address.ip(), port).to_string()
+    };
+    let options = ProcessOptions::new()
+        .args(["--onboarding", &listen(written.onboarding)])
+        .args(["--maintenance", &listen(written.maintenance)])
+        .args(["--issuer", &listen(written.issuer)]);
+    let process = Process::spawn("portals", program, options)?;
+    let mut ready = None;
+    process.wait_for_line(READY_WITHIN, |line| {
+        ready = serde_json::from_str(line).ok();
+        ready.is_some()
+    })?;
+    // The line was accepted, so it was read.
+    Ok((process, ready.unwrap_or(written)))
+}
+
+/// Shows a line of Envoy's: the access log as decisions, and what it complains about once it is ready. Before that, its
+/// complaints are the reason why it does not start, which is told once and in order.
+fn show(stream: Stream, line: &str, ready: &AtomicBool) {
+    match stream {
+        Stream::Out => decisions(line).iter().for_each(|decision| say(decision)),
+        Stream::Err => {
+            let grave = ["[error]", "[critical]", "[wasm]"].iter().any(|mark| line.contains(mark));
+            if grave && ready.load(Ordering::Relaxed) {
+                complain(line);
+            }
         }
-        text = text.replace(from, &format!("\u{0}{n}\u{0}"));
-    }
-    for (n, (_, to)) in changes.iter().enumerate() {
-        text = text.replace(&format!("\u{0}{n}\u{0}"), to);
-    }
-    Ok(text)
-}
-
-/// Why nothing runs.
-#[derive(Debug)]
-enum Fault {
-    Harness(Error),
-    Text(String),
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Harness(error)
     }
 }
 
 /// What the user can do about it.
-fn explain(error: &Error) -> String {
+fn explained(error: Error) -> String {
     match error {
         Error::PortTaken { address } => format!(
-            "port {} is in use; stop the program that holds it, or let Lockgate take free ports: \
-             cargo run -- run --any-port",
+            "port {} is in use: stop the program that holds it, or let Lockgate take free ports with \
+             `cargo run -- run --any-port`",
             address.port()
         ),
         other => other.to_string(),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{Fault, change};
-
-    #[test]
-    fn ports_may_trade_places() {
-        let swap = [("a".to_owned(), "b".to_owned()), ("b".to_owned(), "a".to_owned())];
-        assert_eq!(change("a b a".to_owned(), &swap).unwrap(), "b a b");
-        assert!(matches!(change("a".to_owned(), &swap), Err(Fault::Text(text)) if text.contains("has no `b`")));
-    }
-}
+/// Gauges of Envoy: how many instances of a portal are healthy.
+const CLUSTERS: [&str; 2] = ["cluster.onboarding.membership_healthy", "cluster.maintenance.membership_healthy"];
+const READY_WITHIN: Duration = Duration::from_secs(30);

@@ -1,0 +1,78 @@
+use std::io::Read;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ureq::Agent;
+
+/// Asks the gateway, the portals and the issuer. Loopback only, so no TLS and no proxy.
+pub(super) struct Client(Agent);
+
+/// An answer, whole.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+    /// From the request to the first byte of the body.
+    pub(super) first_byte_after: Duration,
+    /// From the request to the end of the body.
+    pub(super) whole_after: Duration,
+}
+
+impl Client {
+    pub(super) fn new() -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(WITHIN));
+        Self(config.build().into())
+    }
+
+    /// A token of this role.
+    ///
+    /// # Errors
+    /// The issuer gives none.
+    pub(super) fn token(&self, issuer: SocketAddr, role: &str) -> Result<String, String> {
+        let answer = self.get(issuer, &format!("/token?role={role}"), None)?;
+        match String::from_utf8(answer.body) {
+            Ok(token) if answer.status == 200 => Ok(token),
+            Ok(_) | Err(_) => Err(format!("the issuer gives no token for {role} (status {})", answer.status)),
+        }
+    }
+
+    /// # Errors
+    /// There is no answer, or it breaks off.
+    pub(super) fn get(&self, address: SocketAddr, path: &str, token: Option<&str>) -> Result<Answer, String> {
+        let url = format!("http://{address}{path}");
+        let fault = |error: &dyn std::fmt::Display| format!("GET {url}: {error}");
+        let mut request = self.0.get(&url);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let begin = Instant::now();
+        let mut response = request.call().map_err(|error| fault(&error))?;
+        let headers = response.headers().iter();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let status = response.status().as_u16();
+        let mut reader = response.body_mut().as_reader();
+        let mut body = vec![0];
+        let read = reader.read(&mut body).map_err(|error| fault(&error))?;
+        let first_byte_after = begin.elapsed();
+        body.truncate(read);
+        reader.read_to_end(&mut body).map_err(|error| fault(&error))?;
+        Ok(Answer { status, headers, body, first_byte_after, whole_after: begin.elapsed() })
+    }
+}
+
+impl Answer {
+    pub(super) fn has_header(&self, name: &str) -> bool {
+        self.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a word stands in a header's name or in the body, whatever its case.
+    pub(super) fn names(&self, word: &str) -> bool {
+        let in_head = self.headers.iter().any(|(name, _)| name.replace('-', "_").contains(word));
+        in_head || String::from_utf8_lossy(&self.body).to_lowercase().contains(word)
+    }
+}
+
+/// For the largest answer on a busy machine.
+const WITHIN: Duration = Duration::from_secs(60);
