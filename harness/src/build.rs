@@ -68,7 +68,10 @@ pub enum Profile {
 /// It is missing, and there is no rustup or it failed.
 pub fn ensure_wasm_target(workspace: &Workspace, progress: Progress<'_>) -> Result<(), Error> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let sysroot = tools::run(Command::new(rustc).args(["--print", "sysroot"]).current_dir(workspace.root()), "rustc")?;
+    let sysroot = tools::run(
+        Command::new(rustc).args(["--print", "sysroot"]).current_dir(workspace.root()),
+        "rustc (is Rust installed?)",
+    )?;
     let sysroot = String::from_utf8_lossy(&sysroot.stdout);
     if Path::new(sysroot.trim()).join("lib/rustlib").join(WASM_TARGET).join("lib").is_dir() {
         return Ok(());

@@ -320,6 +320,7 @@ pub fn envoy_binary() -> &'static EnvoyBinary {
 fn revenue_strip() -> &'static Path {
     static MODULE: OnceLock<std::path::PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| {
+        envoy_binary(); // without one, nothing need be built
         build::filter(&workspace(), "revenue-strip", &|line| eprintln!("{line}"))
             .unwrap_or_else(|error| panic!("{error}"))
     })

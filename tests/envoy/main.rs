@@ -8,5 +8,6 @@
     reason = "functions beside #[test] are tests, too"
 )]
 
+mod harness;
 mod revenue_strip;
 mod skeleton;

@@ -100,7 +100,7 @@ impl Envoy {
         }
     }
 
-    /// Has Envoy check a configuration without running it (`--mode validate`); filters are not loaded by this.
+    /// Has Envoy check a configuration without running it (`--mode validate`): filters are loaded and take theirs.
     ///
     /// # Errors
     /// [`Error::EnvoyRefused`] with the reason.

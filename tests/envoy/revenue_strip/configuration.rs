@@ -116,6 +116,8 @@ fn counters_exist_from_the_start_and_count() {
         assert!(stats.keys().any(|name| name[COUNTERS.len()..].starts_with(rule)), "{rule}: {stats:?}");
     }
     assert!(stats.values().all(|value| *value == 0), "{stats:?}");
+    let memory = gate.envoy.counter("wasmcustom.lockgate.vm.memory_bytes").unwrap();
+    assert!((1 << 16..=64 << 20).contains(&memory), "the VMs say that they use {memory} bytes");
     let names: Vec<_> = stats.keys().cloned().collect();
 
     let grew = |what: &str, act: &dyn Fn()| {

@@ -93,6 +93,9 @@ fn answers_without_a_body_pass_and_do_not_hang() {
     let json = ("content-type", "application/json");
     let etag = ("etag", "\"s3cr3t\"");
     upstream.on("/api/head", Answer::head("200 OK", &[json, etag, ("content-length", "4711")]));
+    let csv = ("content-type", "text/csv");
+    upstream.on("/api/csv", Answer::head("200 OK", &[csv, etag, ("content-length", "4711")]));
+    upstream.on("/api/coded", Answer::head("200 OK", &[json, etag, ("content-encoding", "gzip")]));
     upstream.on("/api/204", Answer::head("204 No Content", &[etag, ("x-kept", "yes")]));
     upstream.on("/api/304", Answer::head("304 Not Modified", &[etag, ("x-kept", "yes")]));
     upstream.on("/api/empty", Answer::with("200 OK", &[json, ("x-kept", "yes")], ""));
@@ -105,6 +108,8 @@ fn answers_without_a_body_pass_and_do_not_hang() {
         ("HEAD", "/api/304", 304),
         ("GET", "/api/empty", 200),
         ("HEAD", "/api/empty", 200),
+        ("HEAD", "/api/csv", 200),
+        ("HEAD", "/api/coded", 200),
         ("POST", "/api/created", 201),
     ];
     cases::each(rows.map(|row| (format!("{} {}", row.0, row.1), row)), |_, (method, path, status)| {

@@ -42,6 +42,13 @@ fn headers_with_such_names_are_removed() {
         let response = gate.get("/bodies/headers");
         assert_body(&response, PART_STRIPPED);
         assert_eq!(response.header(&lower).as_deref(), both, "headers: false leaves them");
+        // Also in an interim answer, which this client skips over and keeps in `raw`.
+        let early = Answer::head("103 Early Hints", &[("link", "</a.css>; rel=preload"), (name, "s3cr3t")]);
+        upstream
+            .on("/api/early", early.send("HTTP/1.1 200 OK\r\ncontent-type: text/css\r\ncontent-length: 2\r\n\r\n{}"));
+        let response = gate.get("/api/early");
+        assert_no_secret(&response);
+        assert_eq!(response.text(), "{}", "{response}");
         // Also where there is no body.
         upstream.on("/api/none", Answer::head("204 No Content", &[(name, "s3cr3t")]));
         assert_no_secret(&gate.get("/api/none"));

@@ -3,7 +3,7 @@
 use lockgate_envoy_tests::gate::{revenue_rule, rules};
 use lockgate_envoy_tests::{Answer, End, Gate, Setup, Signal, Upstream, cases};
 
-use super::{PART, assert_body, assert_no_secret, assert_refused, assert_refused_or_broken};
+use super::{PART, SECRET, assert_body, assert_no_secret, assert_refused, assert_refused_or_broken};
 
 fn gate(upstream: &Upstream) -> Gate {
     Setup::new(upstream).strip(&rules(&[revenue_rule()])).start()
@@ -206,6 +206,7 @@ fn a_body_cut_off_is_never_taken_for_the_whole() {
 fn assert_alive(gate: &Gate) {
     let log = gate.envoy.log();
     assert!(!log.contains("[critical]"), "the VM died: {log}");
+    assert!(!log.contains(SECRET), "a body is in the log: {log}");
     assert!(gate.envoy.process().exit_status().is_none(), "Envoy died: {log}");
 }
 

@@ -196,5 +196,6 @@ fn encoded_bodies_are_refused_and_not_asked_for() {
         upstream.last("/api/plain").header("accept-encoding")
     };
     assert_eq!(asks(Request::get("/api/plain")).as_deref(), Some("identity"));
+    assert_eq!(asks(Request::get("/api/plain").header("accept-encoding", "zstd")).as_deref(), Some("identity"));
     assert_eq!(asks(Request::get("/api/plain").admin()).as_deref(), Some("gzip, br;q=0.5"));
 }

@@ -2,6 +2,8 @@
 
 mod access;
 mod actions;
+mod audit;
+mod chain;
 mod configuration;
 mod framing;
 mod gateway;

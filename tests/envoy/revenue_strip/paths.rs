@@ -67,6 +67,14 @@ fn paths_that_are_not_normal_are_refused() {
         assert_body(&gate.get(path), PART_STRIPPED);
         assert_eq!(upstream.last(path).target, path);
     });
+    // The form that proxies are asked in, and the one that asks for nothing.
+    upstream.on("/api/part", Answer::json(PART));
+    assert_body(&gate.get("http://gate/api/part"), PART_STRIPPED);
+    let response = gate.get("http://gate/api/x/../part");
+    assert_no_secret(&response);
+    response.problem(400);
+    let response = gate.ask(&Request::new("OPTIONS", "*"));
+    assert!((400..500).contains(&response.status), "{response}");
     // The query is no path.
     upstream.on("/api/part", Answer::json(PART));
     let target = "/api/part?to=../x//y;z&w=%70%2f";
@@ -110,6 +118,20 @@ fn with_envoys_own_normalisation_the_same_paths_lead_nowhere_new() {
     for path in ["/api/x/../pricing", "/api//pricing", "/api/%70ricing", "/api/pricing/."] {
         let response = gate.get(path);
         assert!(matches!(response.status, 400 | 403), "{path}: {response}");
+    }
+}
+
+#[test]
+fn long_paths_and_many_wildcards_take_no_time() {
+    let upstream = Upstream::start();
+    let pattern = format!("/api/{}/end", ["**/a/*"; 12].join("/"));
+    let rule = json!({"name": "wild", "match": {"paths": [pattern, "/**/b/**/c/**/d/**/e"]}, "action": "remove"});
+    let gate = Setup::new(&upstream).strip(&json!({"identity": trusted_headers(), "rules": [rule]})).start();
+    for path in [format!("/api{}", "/a/a/b/c/d".repeat(2000)), format!("/api/{}", "a".repeat(20_000))] {
+        upstream.on(&path, Answer::json(PART));
+        let began = std::time::Instant::now();
+        assert_body(&gate.get(&path), PART);
+        assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
     }
 }
 

@@ -56,6 +56,11 @@ fn request_bodies_are_stripped_in_any_framing() {
     {
         assert!(ask(request).body.is_empty());
     }
+    // Trailers end the body and follow the same rules.
+    let framed = format!("{:x}\r\n{PART}\r\n0\r\nx-kept: yes\r\nx-markup: s3cr3t\r\n\r\n", PART.len());
+    let seen = ask(post().header("transfer-encoding", "chunked").raw_body(framed));
+    assert_eq!(lexemes(seen.body), PART_STRIPPED);
+    assert_eq!(seen.trailers, [(b"x-kept".to_vec(), b"yes".to_vec())]);
     // Nothing to remove: nothing is changed.
     let plain = "{ \"id\" : 1 ,\n\"b\":[ ] }";
     assert_eq!(ask(post().body(plain)).body, plain.as_bytes());
