@@ -48,10 +48,12 @@ const THROUGH: &str = "\
 CPU time of the whole Envoy process, user and system, for one GET over a keep-alive connection; minified purchase orders, about half
 of the bytes revenue fields, `content-length` from the portal. An Envoy for each variant, one worker each, otherwise set up alike
 (16 MiB connection buffers, so that `serde_strip` can gather the body). In each round every variant takes its turn, in changing order;
-*added* is the difference from no filter in the same round, the ratio is that of one round; medians, and the middle half of the rounds.
+*least* is the cheapest round of a variant, what others do on the machine disturbs it least, and *least added* the difference from the
+cheapest round of no filter; *median added* is the median of the differences within one round, with the middle half of them.
 Every variant's answers are checked first. `serde_strip`: gathers the body, `serde_json::Value`, hash set and regex set of the same
 lists, printed again; crates optimised for speed.";
 
 const IN_WASM: &str = "\
 `strip-wasm` (benches/strip-work): the best pass of many, in turns. Lockgate takes all steps of its filter, from the request's head on;
-`serde_json` gets the whole body at once. Copy is in and out of a buffer. The scalar build is without `simd128`.";
+`serde_json` gets the whole body at once. Copy is in and out of a buffer. The scalar build is without `simd128`. Instructions are Wasmtime's
+fuel (nearly every Wasm instruction one unit) of one pass: the same in every run, on every machine.";

@@ -1,6 +1,7 @@
 //! The same work in Wasm without a proxy.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::Command;
 
 use lockgate_harness::{Workspace, tools};
@@ -27,9 +28,20 @@ struct Run {
     rows: Vec<Row>,
 }
 
+/// Wasm instructions of one pass over 1.3 MB: the same in every run, on every machine.
+#[derive(Clone, Debug)]
+struct Counted {
+    kind: &'static str,
+    lockgate: u64,
+    serde: u64,
+}
+
 /// What all engines did.
 #[derive(Clone, Debug)]
-pub(crate) struct InWasm(Vec<Run>);
+pub(crate) struct InWasm {
+    runs: Vec<Run>,
+    counted: Vec<Counted>,
+}
 
 /// The release of wasmtime that the figures are taken with.
 const WASMTIME: &str = "50.0.1";
@@ -43,13 +55,30 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
         Effort::Full => &[Instructions::Simd, Instructions::Scalar],
     };
     let wasmtime = tools::pip_package(workspace, "wasmtime", WASMTIME, &say)?;
+    let python = on_path("python3").or_else(|| on_path("python")).ok_or_else(|| Error::wrong("there is no Python"))?;
+    let under_wasmtime = |script: &str, program: &Path| {
+        let mut command = Command::new(&python);
+        command.env("PYTHONPATH", &wasmtime).arg(modules.script(script)).arg(program);
+        command
+    };
     let mut runs = Vec::new();
+    let mut counted = Vec::new();
     for &instructions in builds {
         let program = modules.strip_wasm(instructions)?;
-        let python =
-            on_path("python3").or_else(|| on_path("python")).ok_or_else(|| Error::wrong("there is no Python"))?;
-        let mut command = Command::new(python);
-        command.env("PYTHONPATH", &wasmtime).arg(modules.script(".ci/wasm-runner")).arg(&program);
+        if instructions == Instructions::Simd {
+            for kind in ["minified", "pretty"] {
+                let passes = |work: &str, n: &str| {
+                    let mut command = under_wasmtime("benches/count_wasm.py", &program);
+                    let said = run(command.args(["passes", work, kind, n]), "wasmtime")?;
+                    let count = said.lines().last().and_then(|line| line.parse::<u64>().ok());
+                    count.ok_or_else(|| Error::wrong(format!("`{said}` is no count")))
+                };
+                // The difference leaves out what comes before and after the passes.
+                let one = |work: &str| Ok::<_, Error>(passes(work, "4")?.saturating_sub(passes(work, "2")?) / 2);
+                counted.push(Counted { kind, lockgate: one("lockgate")?, serde: one("serde_json")? });
+            }
+        }
+        let mut command = under_wasmtime(".ci/wasm-runner", &program);
         let engine = format!("wasmtime {WASMTIME}");
         runs.push(Run { rows: rows(&mut command, effort, &engine)?, engine, instructions });
         // Node's WASI has been seen to crash by itself: that is not our failure, and no figure either.
@@ -70,7 +99,7 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
             }
         }
     }
-    Ok(InWasm(runs))
+    Ok(InWasm { runs, counted })
 }
 
 const NODE_TRIES: u32 = 3;
@@ -110,10 +139,22 @@ impl Run {
     }
 }
 
+impl Counted {
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    fn ratio(&self) -> f64 {
+        self.serde as f64 / self.lockgate as f64
+    }
+}
+
 impl InWasm {
+    /// The least ratio of `serde_json`'s instructions to Lockgate's.
+    pub(crate) fn least_ratio_counted(&self) -> Option<f64> {
+        self.counted.iter().map(Counted::ratio).min_by(f64::total_cmp)
+    }
+
     /// The least ratio of Lockgate to `serde_json` in a build as it ships.
     pub(crate) fn least_ratio(&self) -> Option<f64> {
-        let shipped = self.0.iter().filter(|run| run.instructions == Instructions::Simd);
+        let shipped = self.runs.iter().filter(|run| run.instructions == Instructions::Simd);
         let ratios = shipped.flat_map(|run| run.bodies().into_iter().filter_map(|body| run.ratio(body)));
         ratios.min_by(f64::total_cmp)
     }
@@ -123,7 +164,7 @@ impl InWasm {
             "| engine | build | body | copy MB/s | Lockgate MB/s (64 KB chunks) | (4 KB) | serde_json MB/s | Lockgate : serde_json |\n\
              |---|---|---|---|---|---|---|---|\n",
         );
-        for run in &self.0 {
+        for run in &self.runs {
             for body in run.bodies() {
                 let speed = |work, chunk| run.speed(body, work, chunk).unwrap_or(f64::NAN);
                 // Writing to a `String` cannot fail.
@@ -140,11 +181,29 @@ impl InWasm {
                 );
             }
         }
+        out.push_str(
+            "\n| 1.3 MB | Lockgate, Wasm instructions | serde_json | serde_json : Lockgate |\n|---|---|---|---|\n",
+        );
+        for counted in &self.counted {
+            let millions = |count: u64| format!("{}.{} M", count / 1_000_000, count / 100_000 % 10);
+            let Counted { kind, lockgate, serde } = counted;
+            let _ = writeln!(
+                out,
+                "| {kind} | {} | {} | **{:.1}** |",
+                millions(*lockgate),
+                millions(*serde),
+                counted.ratio()
+            );
+        }
         out
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let rows = self.0.iter().flat_map(|run| {
+        let counted = self
+            .counted
+            .iter()
+            .map(|counted| json!({"body": counted.kind, "lockgate": counted.lockgate, "serde_json": counted.serde}));
+        let rows = self.runs.iter().flat_map(|run| {
             run.rows.iter().map(|row| {
                 json!({
                     "engine": run.engine, "build": run.instructions.name(), "body": row.body, "work": row.work,
@@ -152,6 +211,6 @@ impl InWasm {
                 })
             })
         });
-        rows.collect()
+        json!({"speed": rows.collect::<Value>(), "wasm_instructions_at_1300_kb": counted.collect::<Value>()})
     }
 }

@@ -1,6 +1,7 @@
 //! Strips bodies over and over and prints how fast: built for `wasm32-wasip1` and run without a proxy.
 //!
-//! `strip-wasm [smoke]`. One JSON object a line: body, work, bytes, chunk width, best time of one pass in nanoseconds.
+//! `strip-wasm [smoke]`: one JSON object a line: body, work, bytes, chunk width, best time of one pass in nanoseconds.
+//! `strip-wasm passes lockgate|serde_json minified|pretty <n>`: so many passes over 1.3 MB, for counting instructions.
 
 use std::hint::black_box;
 use std::io::{self, Write};
@@ -17,8 +18,13 @@ use strip_work::serde_strip::Names;
 const CHUNK_BYTES: usize = 64 * 1024;
 
 fn main() -> ExitCode {
-    let smoke = std::env::args().any(|argument| argument == "smoke");
-    match run(smoke, &mut io::stdout().lock()) {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["passes", work, kind, count] => passes(work, kind, count),
+        words => run(words.contains(&"smoke"), &mut io::stdout().lock()),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("strip-wasm: {why}");
@@ -60,6 +66,15 @@ fn run(smoke: bool, out: &mut impl Write) -> Result<(), Box<dyn std::error::Erro
 }
 
 const ROUNDS: u32 = 3;
+
+fn passes(work: &str, kind: &str, count: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let work = if work == "lockgate" { Work::Lockgate(CHUNK_BYTES) } else { Work::Serde };
+    let style = if kind == "pretty" { Style::Pretty } else { Style::Minified };
+    let (names, policy) = (Names::new()?, lockgate_strip::policy()?);
+    let body = purchase_orders(1_300_000, style);
+    let mut passes = Passes { body: &body, names: &names, policy: &policy, buffer: Vec::new() };
+    (0..count.parse::<u32>()?).try_for_each(|_| passes.pass(work))
+}
 
 #[derive(Clone, Copy)]
 enum Work {
