@@ -26,6 +26,7 @@
 pub mod build;
 pub mod envoy;
 mod error;
+mod folder;
 mod http;
 mod log;
 pub mod ports;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::thread;
 
-use crate::Error;
 use crate::process::Running;
+use crate::{Error, folder};
 
 /// From now on Ctrl-C, SIGTERM and SIGHUP stop every running [`Process`](crate::Process) and end the program with the
 /// exit code that `farewell` returns (130 says "by Ctrl-C").
@@ -21,6 +21,7 @@ pub fn stop_on_ctrl_c(farewell: impl Fn() -> i32 + Send + 'static) -> Result<(),
         answer = ctrlc::try_set_handler(move || {
             STOPPING.store(true, Ordering::SeqCst);
             stop_all();
+            folder::remove_all();
             process::exit(farewell());
         })
         .map_err(|error| Error::io("handle Ctrl-C")(std::io::Error::other(error)));

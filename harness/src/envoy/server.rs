@@ -3,11 +3,11 @@ use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 use std::time::Duration;
 
 use super::EnvoyBinary;
+use crate::folder::Folder;
 use crate::process::{Process, ProcessOptions};
 use crate::{Error, http, tools};
 
@@ -70,7 +70,7 @@ impl Envoy {
     pub fn start(binary: &EnvoyBinary, config: &EnvoyConfig, options: EnvoyOptions) -> Result<Self, Error> {
         let folder = Folder::create()?;
         let EnvoyOptions { concurrency, log_level, component_log_level, admin_port, ready_within, process } = options;
-        let admin_file = folder.0.join("admin");
+        let admin_file = folder.path().join("admin");
         let mut process = process
             .args([
                 "--disable-hot-restart",
@@ -82,7 +82,7 @@ impl Envoy {
                 &concurrency.to_string(),
             ])
             .arg("--config-path")
-            .arg(folder.file_of(config)?)
+            .arg(file_of(config, &folder)?)
             .arg("--admin-address-path")
             .arg(&admin_file);
         if let Some(levels) = component_log_level {
@@ -109,7 +109,7 @@ impl Envoy {
         let output = tools::run(
             Command::new(&binary.path)
                 .args(["--mode", "validate", "--disable-hot-restart", "--log-level", "info", "--config-path"])
-                .arg(folder.file_of(config)?),
+                .arg(file_of(config, &folder)?),
             "envoy",
         )?;
         if output.status.success() {
@@ -195,35 +195,15 @@ impl Envoy {
     }
 }
 
-/// A folder of our own for the configuration and the administration address, removed when dropped.
-#[derive(Debug)]
-struct Folder(PathBuf);
-
-impl Folder {
-    fn create() -> Result<Self, Error> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("lockgate-envoy-{}-{number}", process::id()));
-        drop(fs::remove_dir_all(&path)); // left by a dead process that had our id
-        fs::create_dir(&path).map_err(Error::io_at("create", &path))?;
-        Ok(Self(path))
-    }
-
-    fn file_of(&self, config: &EnvoyConfig) -> Result<PathBuf, Error> {
-        match config {
-            EnvoyConfig::File(path) => Ok(path.clone()),
-            EnvoyConfig::Yaml(text) => {
-                let path = self.0.join("envoy.yaml");
-                fs::write(&path, text).map_err(Error::io_at("write", &path))?;
-                Ok(path)
-            }
+/// Where Envoy reads its configuration from.
+fn file_of(config: &EnvoyConfig, folder: &Folder) -> Result<PathBuf, Error> {
+    match config {
+        EnvoyConfig::File(path) => Ok(path.clone()),
+        EnvoyConfig::Yaml(text) => {
+            let path = folder.path().join("envoy.yaml");
+            fs::write(&path, text).map_err(Error::io_at("write", &path))?;
+            Ok(path)
         }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
     }
 }
 
