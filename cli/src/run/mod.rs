@@ -85,8 +85,10 @@ fn watch(setup: &Setup) -> u8 {
             let Ok(status) = process.wait_exit(LOOK) else { continue };
             if !signals::stopping() {
                 let name = process.name();
-                complain(&format!("{name} has ended by itself ({status}), so the rest is stopped. Its last lines:"));
-                complain(&last_lines(process));
+                let lines = last_lines(process);
+                let (lead, lines) =
+                    if lines.is_empty() { (" It said nothing.", "") } else { (" Its last lines:", &*lines) };
+                complain(&format!("{name} has ended by itself ({status}), so the rest is stopped.{lead}{lines}"));
             }
             return 1;
         }
@@ -97,7 +99,8 @@ fn watch(setup: &Setup) -> u8 {
 fn last_lines(process: &Process) -> String {
     let log = process.log();
     let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with('{')).collect();
-    lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n")
+    let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
+    last.iter().map(|line| format!("\n  {line}")).collect()
 }
 
 /// Prints a line. When nobody reads any more, there is nobody to tell.
