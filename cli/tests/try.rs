@@ -1,5 +1,7 @@
 //! `lockgate try`: one case a line in, one verdict a line out.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
@@ -109,6 +111,16 @@ fn every_outcome_has_its_form() {
 }
 
 #[test]
+fn a_repeated_field_reaches_the_filter_as_it_is() {
+    let config = r#"{"rules": [], "rules": []}"#;
+    let line = format!(r#"{{"config": {config}, "request": {{"method": "GET", "path": "/"}}}}"#);
+    let output = lockgate(&["try", "revenue-strip", "--jsonl"], &line);
+    let verdict: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(verdict["outcome"], "config_error");
+    assert!(verdict["reason"].as_str().unwrap_or("").contains("duplicate field `rules`"), "{verdict}");
+}
+
+#[test]
 fn shadow_is_told() {
     let mut config = config();
     config["rules"][0]["mode"] = json!("shadow");
@@ -126,7 +138,7 @@ fn each_character_of_a_header_is_one_byte() {
 }
 
 #[test]
-fn a_line_that_is_no_case_is_named() {
+fn a_line_that_is_no_case_is_named_and_the_next_one_judged() {
     let good = json!({"config": config(), "request": get("/other")});
     for (line, want) in [
         ("{", "line 2: "),
@@ -137,11 +149,14 @@ fn a_line_that_is_no_case_is_named() {
         ),
         (r#"{"config": {}, "request": {"method": "GET", "path": "/", "body_b64": "*"}}"#, "request.body_b64"),
     ] {
-        let output = lockgate(&["try", "revenue-strip", "--jsonl"], &format!("{good}\n{line}\n"));
+        let output = lockgate(&["try", "revenue-strip", "--jsonl"], &format!("{good}\n{line}\n{good}\n"));
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains(want), "{error}");
-        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1, "the first verdict is there");
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        let outcomes: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let outcomes: Vec<_> = outcomes.iter().map(|verdict| verdict["outcome"].as_str().unwrap_or("")).collect();
+        assert_eq!(outcomes, ["pass", "config_error", "pass"]);
     }
 }
 
