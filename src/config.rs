@@ -63,6 +63,9 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
             return Err(ConfigError::new(WHOLE, "is missing; put JSON text into the plugin's `configuration`"));
         }
         Some(b'{') => {}
+        Some(0xef) => {
+            return Err(ConfigError::new(WHOLE, "begins with a byte order mark; save the text without one"));
+        }
         Some(_) => {
             return Err(ConfigError::new(
                 WHOLE,
@@ -106,10 +109,11 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_place() {
-        let cases: [(&str, &[u8], &str); 8] = [
+        let cases: [(&str, &[u8], &str); 9] = [
             ("missing", b"", "(configuration): is missing"),
             ("blank", b" \n", "(configuration): is missing"),
             ("protobuf", b"\n\x05rules", "(configuration): is not JSON text"),
+            ("an order mark", b"\xef\xbb\xbf{}", "(configuration): begins with a byte order mark"),
             ("an array", b"[]", "(configuration): is not JSON text"),
             ("unknown field", br#"{"rules":[],"rulez":1}"#, "rulez: unknown field `rulez`, expected `rules`"),
             ("wrong type", br#"{"rules":[{"limit":300}]}"#, "rules[0].limit: invalid value: integer `300`"),

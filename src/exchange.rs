@@ -28,6 +28,12 @@ pub trait Policy: Sized {
 
 /// The steps of one exchange in the order in which a host calls them. Each defaults to "continue, unchanged".
 pub trait Exchange {
+    /// Whether this part of a message concerns the exchange. A host asks before every step but the first, and leaves out,
+    /// with all its reading and copying, what does not.
+    fn wants(&self, _side: Side, _part: Part) -> bool {
+        true
+    }
+
     /// The request's head. [`Step::Hold`] keeps it until a body step decides.
     fn request_head(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
         Step::Continue
@@ -60,6 +66,26 @@ pub trait Exchange {
 
     /// The exchange is over, in whatever way. Counters and audit lines are written here.
     fn done(&mut self, _host: &mut dyn Host) {}
+}
+
+/// Which message of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The client's.
+    Request,
+    /// The answer.
+    Response,
+}
+
+/// Which part of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Its header section.
+    Head,
+    /// Its content.
+    Body,
+    /// Its trailer section.
+    Trailers,
 }
 
 /// What becomes of a head.

@@ -147,13 +147,13 @@ impl Default for Source {
     }
 }
 
-/// The wire form of [`Source`].
+/// The wire form of [`Source`]: one of its members.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub(crate) enum SourceWire {
-    FilterState(String),
-    JwtAuthn(JwtAuthnWire),
-    TrustedHeader(TrustedHeaderWire),
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceWire {
+    filter_state: Option<String>,
+    jwt_authn: Option<JwtAuthnWire>,
+    trusted_header: Option<TrustedHeaderWire>,
 }
 
 #[derive(Deserialize)]
@@ -180,12 +180,12 @@ impl SourceWire {
             text.map(|text| claim_path(&text).map_err(|error| error.at(format!("{path}.jwt_authn.{field}"))))
                 .transpose()
         };
-        Ok(match self {
-            Self::FilterState(name) if name.is_empty() => {
+        Ok(match (self.filter_state, self.jwt_authn, self.trusted_header) {
+            (Some(name), None, None) if name.is_empty() => {
                 return Err(ConfigError::new(format!("{path}.filter_state"), "is empty"));
             }
-            Self::FilterState(name) => Source::FilterState(name),
-            Self::JwtAuthn(wire) => {
+            (Some(name), None, None) => Source::FilterState(name),
+            (None, Some(wire), None) => {
                 if wire.payload.is_empty() {
                     return Err(ConfigError::new(
                         format!("{path}.jwt_authn.payload"),
@@ -202,7 +202,7 @@ impl SourceWire {
                     permissions: claim("permissions", wire.permissions)?,
                 }
             }
-            Self::TrustedHeader(wire) => {
+            (None, None, Some(wire)) => {
                 let header = |field: &str, name: Option<String>| match name {
                     Some(name) if !is_header_name(&name) => Err(ConfigError::new(
                         format!("{path}.trusted_header.{field}"),
@@ -220,6 +220,9 @@ impl SourceWire {
                     return Err(ConfigError::new(format!("{path}.trusted_header"), "names no header"));
                 }
                 source
+            }
+            (_, _, _) => {
+                return Err(ConfigError::new(path, "must name one source: filter_state, jwt_authn or trusted_header"));
             }
         })
     }

@@ -56,12 +56,14 @@ impl MatchWire {
 }
 
 impl Match {
-    /// The first pattern that fits, for a rule that takes away: letters match in either case, a trailing slash does
-    /// not matter, and what is said of GET holds for HEAD, whose answer has the same head.
+    /// The first pattern that fits, for a rule that takes away: letters of path and method match in either case (there are
+    /// portals that take `get` for GET), a trailing slash does not matter, and what is said of GET holds for HEAD, whose
+    /// answer has the same head.
     #[must_use]
     pub fn takes_away(&self, method: &[u8], path: &[u8]) -> Option<&PathPattern> {
         if let Some(methods) = &self.methods {
-            let same = |want: &String| want.as_bytes() == method || want == "GET" && method == b"HEAD";
+            let is = |want: &str| want.as_bytes().eq_ignore_ascii_case(method);
+            let same = |want: &String| is(want) || want == "GET" && is("HEAD");
             if !methods.iter().any(same) {
                 return None;
             }
@@ -87,7 +89,8 @@ mod tests {
             ("HEAD", "/b/", Some("/b")),
             ("POST", "/b", Some("/b")),
             ("PUT", "/b", None),
-            ("get", "/b", None),
+            ("get", "/b", Some("/b")),
+            ("Head", "/b", Some("/b")),
             ("GET", "/c", None),
         ] {
             let fits = get.takes_away(method.as_bytes(), path.as_bytes());

@@ -181,7 +181,7 @@ fn drive<E: Exchange>(
     });
     match sent.stop {
         None => {}
-        Some(Stop::Reply(reply)) => return replied(reply, forwarded),
+        Some(Stop::Reply(reply)) => return replied(reply, request, forwarded),
         Some(Stop::Abort(reason)) => {
             return Outcome {
                 ending: Ending::Abort(Some(reason)),
@@ -213,7 +213,7 @@ fn drive<E: Exchange>(
     let sent = send(exchange, host, Side::Response, fields, &content, tail, heads);
     let status = sent.head.as_ref().map_or(0, |head| text_of(head, ":status").parse().unwrap_or(0));
     let ending = match (sent.stop, tail) {
-        (Some(Stop::Reply(reply)), _) => return replied(reply, forwarded),
+        (Some(Stop::Reply(reply)), _) => return replied(reply, request, forwarded),
         (Some(Stop::Abort(reason)), _) => Ending::Abort(Some(reason)),
         (None, Tail::Cut) => Ending::Abort(None),
         (None, Tail::Empty | Tail::Chunk | Tail::Trailers) => Ending::Pass,
@@ -362,7 +362,7 @@ fn pass_on(
     false
 }
 
-fn replied(reply: Reply, forwarded: Option<Forwarded>) -> Outcome {
+fn replied(reply: Reply, request: &Request, forwarded: Option<Forwarded>) -> Outcome {
     let mut headers: Fields =
         reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())).collect();
     headers.push(("content-length".to_owned(), reply.body.len().to_string().into_bytes()));
@@ -370,7 +370,8 @@ fn replied(reply: Reply, forwarded: Option<Forwarded>) -> Outcome {
         ending: Ending::Reply(reply.reason),
         status: reply.status,
         headers,
-        body: reply.body,
+        // Envoy sends the head of what GET would get.
+        body: if request.method == "HEAD" { Vec::new() } else { reply.body },
         trailers: Vec::new(),
         forwarded,
     }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::config::{self, ConfigError};
 use crate::identity::{Rights, RightsWire, Source, SourceWire, is_header_name};
@@ -44,8 +45,10 @@ pub const DEFAULT_DETAIL: &str = "Access denied to revenue data";
 pub const MAX_RULE_NAME_BYTES: usize = 64;
 /// Most names, patterns or kept names of one rule.
 pub const MAX_LIST: usize = 1000;
-/// Longest redaction text and detail, in bytes.
-pub const MAX_TEXT_BYTES: usize = 4096;
+/// Longest `detail`, in bytes.
+pub const MAX_DETAIL_BYTES: usize = 4096;
+/// Longest redaction literal, in bytes: it may stand for values of one byte, many in a chunk.
+pub const MAX_REDACTION_BYTES: usize = 256;
 /// Most `protected` rules.
 pub const MAX_PROTECTED: usize = 256;
 /// Most `pass_types` and most `vary` entries.
@@ -95,7 +98,7 @@ struct ProtectedWire {
 #[serde(rename_all = "snake_case")]
 enum ActionWire {
     Remove,
-    Redact(Value),
+    Redact(Box<RawValue>),
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -316,13 +319,14 @@ impl ActionWire {
             Self::Remove => return Ok(Action::Remove),
             Self::Redact(literal) => literal,
         };
-        let json = literal.to_string();
-        at_most(&format!("{path}.redact"), json.len(), MAX_TEXT_BYTES)?;
-        let header = match literal {
-            Value::String(text) if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => text,
-            _ if json.is_ascii() => json.clone(),
+        // Byte for byte as it is written: numbers keep their digits.
+        let json = literal.get().to_owned();
+        at_most(&format!("{path}.redact"), json.len(), MAX_REDACTION_BYTES)?;
+        let header = match serde_json::from_str(&json) {
+            Ok(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => text,
+            Ok(_) if json.is_ascii() => json.clone(),
             // A header takes ASCII only.
-            _ => "redacted".to_owned(),
+            Ok(_) | Err(_) => "redacted".to_owned(),
         };
         Ok(Action::Redact { json, header })
     }
@@ -332,7 +336,7 @@ impl ProtectedWire {
     fn check(self, path: &str) -> Result<Protected, ConfigError> {
         check_name(path, &self.name)?;
         let detail = self.detail.unwrap_or_else(|| DEFAULT_DETAIL.to_owned());
-        at_most(&format!("{path}.detail"), detail.len(), MAX_TEXT_BYTES)?;
+        at_most(&format!("{path}.detail"), detail.len(), MAX_DETAIL_BYTES)?;
         Ok(Protected {
             matches: self.matches.check(&format!("{path}.match"))?,
             unless: self.unless.check(&format!("{path}.unless"))?,
@@ -366,7 +370,7 @@ impl LimitsWire {
                 max_depth: u32::try_from(depth).unwrap_or(default.json.max_depth),
                 max_key_bytes: size("max_key_bytes", self.max_key_bytes, 64, 1 << 20, default.json.max_key_bytes)?,
             },
-            hold_bytes: size("hold_bytes", self.hold_bytes, 0, 1 << 20, default.hold_bytes)?,
+            hold_bytes: size("hold_bytes", self.hold_bytes, 0, 1 << 15, default.hold_bytes)?,
             max_held_bytes: size("max_held_bytes", self.max_held_bytes, 1 << 16, 1 << 24, default.max_held_bytes)?,
         })
     }

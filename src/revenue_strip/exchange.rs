@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::audit::{Audit, subject_hash};
-use crate::exchange::{self as steps, Body, Chunk, Step};
+use crate::exchange::{self as steps, Body, Chunk, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::{Host, integer};
 use crate::identity::{Identity, Rights};
@@ -31,6 +31,8 @@ pub struct Exchange {
     held: Held,
     /// Whether this filter has answered itself.
     replied: bool,
+    /// Whether the answer comes from a protected endpoint that this caller may use.
+    guarded: bool,
 }
 
 /// What is kept of a request's head.
@@ -98,16 +100,17 @@ impl Exchange {
             status: 0,
             held: Held::default(),
             replied: false,
+            guarded: false,
         }
     }
 
     /// An answer of our own to a request, with its record.
     fn refuse_request(&mut self, reason: Reason, head: &Head, host: &mut dyn Host) -> Step {
         host.count(self.shared.counters.refused(reason), 1);
-        let audit = Audit { outcome: "refused", reason: Some(reason.code()), ..self.record(host) };
+        let id = correlation_id(head);
+        let audit = Audit { id: id.clone(), outcome: "refused", reason: Some(reason.code()), ..self.record(host) };
         host.audit(&audit);
         self.replied = true;
-        let id = correlation_id(head);
         Step::Reply(Reply::problem(reason.status(Direction::Request), reason.code(), None, id.as_deref()))
     }
 
@@ -181,6 +184,7 @@ impl Exchange {
                 continue;
             };
             if caller.holds(&rule.unless) {
+                self.guarded |= rule.mode == Mode::Enforce;
                 continue;
             }
             let subject = caller.identity().subject.as_deref().map(subject_hash);
@@ -318,7 +322,9 @@ impl Exchange {
                 let book = Rulebook { matcher: &mut matcher, rules, active };
                 let result = stream.watch(chunk, book).map(|()| Progress::Unchanged);
                 *bytes = stream.bytes();
-                result
+                let more = self.held.hold(&shared, direction, stream.held_bytes());
+                // Watching ends there; the body goes on.
+                if more && shared.held_bytes.get() > limits.max_held_bytes { Err(Reason::Busy) } else { result }
             }
         };
         self.finish_step(direction, result, out)
@@ -331,10 +337,15 @@ impl Exchange {
             State::Edit(stream) => stream.finish(out),
             State::Watch(stream) => stream.finish(&mut Vec::new()).map(|_| Progress::Unchanged),
         };
+        self.held.hold(&Rc::clone(&self.shared), direction, 0);
         self.finish_step(direction, result, out)
     }
 
     fn finish_step(&mut self, direction: Direction, result: Result<Progress, Reason>, out: &mut Vec<u8>) -> Body {
+        // The body has ended, in one way or another: nothing of it is held.
+        if !matches!(self.message(direction).state, State::Edit(_) | State::Watch(_)) || result.is_err() {
+            self.held.hold(&Rc::clone(&self.shared), direction, 0);
+        }
         match result {
             Ok(Progress::Unchanged) => Body::Unchanged,
             Ok(Progress::Replaced) => Body::Replaced,
@@ -423,9 +434,25 @@ fn outcome_of(fields: u64) -> &'static str {
 }
 
 impl steps::Exchange for Exchange {
+    fn wants(&self, side: Side, part: Part) -> bool {
+        let (message, concerned) = match side {
+            Side::Request => (&self.incoming, true),
+            Side::Response => {
+                let matched = self.outgoing.matched != 0 || self.guarded || !self.outgoing.active.is_empty();
+                (&self.outgoing, matched && self.request.is_some() && !self.replied)
+            }
+        };
+        match part {
+            Part::Head => concerned,
+            Part::Body => !matches!(message.state, State::Pass),
+            Part::Trailers => !matches!(message.state, State::Pass) || message.judged && !message.active.is_empty(),
+        }
+    }
+
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let method = match head.single(":method") {
-            Single::One(method) => method.to_vec(),
+            // There are portals that take `get` for GET: rules do, too.
+            Single::One(method) => method.to_ascii_uppercase(),
             Single::Absent | Single::Many => {
                 return self.refuse_request(Reason::UnsafePath, head, host);
             }
@@ -450,6 +477,10 @@ impl steps::Exchange for Exchange {
             return Step::Reply(reply);
         }
         let patterns = self.select_rules(&method, &path, &mut caller);
+        if !patterns.is_empty() {
+            // Audit lines say who, also where no rule asks.
+            caller.identity();
+        }
         let known = caller.identity.take().unwrap_or_default();
         let acting = self.incoming.active.enforce | self.outgoing.active.enforce;
         self.request = Some(Request {
@@ -497,7 +528,7 @@ impl steps::Exchange for Exchange {
         if self.replied {
             return Step::Continue;
         }
-        if self.outgoing.matched != 0 {
+        if self.outgoing.matched != 0 || self.guarded {
             keep_caches_apart(head, &self.shared.config.vary);
         }
         let nothing_to_judge = self.outgoing.active.is_empty() && self.outgoing.exempt == 0;
@@ -526,6 +557,10 @@ impl steps::Exchange for Exchange {
                     head.set("content-length", b"0");
                 }
                 no_ranges(head);
+            }
+            if acting && !head.ends() {
+                // There is no body after such a head; whatever comes all the same goes nowhere.
+                self.outgoing.state = State::Closed;
             }
             Ok(Step::Continue)
         } else {

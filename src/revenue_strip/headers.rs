@@ -20,6 +20,9 @@ const SIGNATURES: [&str; 2] = ["signature", "signature-input"];
 /// Prefixes of storage services' checksums.
 const CHECKSUM_PREFIXES: [&str; 2] = ["x-amz-checksum-", "x-goog-hash"];
 
+/// Fields that tell one kind of cache what to do, besides those that end in `-cache-control`.
+const AIMED_AT_CACHES: [&str; 3] = ["surrogate-control", "edge-control", "x-accel-expires"];
+
 /// Which fields of a message would be wrong, or would tell, after an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Describing {
@@ -58,9 +61,15 @@ pub(super) fn keep_caches_apart(head: &mut Head, identity_headers: &[String]) {
         directives.push("private".to_owned());
     }
     head.set("cache-control", directives.join(", ").as_bytes());
-    // A gateway's cache would obey these before `cache-control` (RFC 9213).
-    head.remove("cdn-cache-control");
-    head.remove("surrogate-control");
+    // Caches obey these before `cache-control` (RFC 9213, and what came before it).
+    let aimed = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.ends_with("-cache-control") || AIMED_AT_CACHES.contains(&name.as_str())
+    };
+    let aimed: Vec<String> = head.fields().filter(|(name, _)| aimed(name)).map(|(name, _)| name.to_owned()).collect();
+    for name in aimed {
+        head.remove(&name);
+    }
 
     let mut vary = list(head, "vary");
     if says(&vary, "*") {
@@ -133,9 +142,11 @@ mod tests {
             keep_caches_apart(&mut head, &["authorization".to_owned()]);
             assert_eq!(head.single("cache-control"), Single::One(want.as_bytes()), "{given:?}");
         }
-        let mut head = head(&[("surrogate-control", "max-age=9"), ("cdn-cache-control", "public")]);
+        let aimed =
+            ["surrogate-control", "cdn-cache-control", "Vendor-CDN-Cache-Control", "edge-control", "x-accel-expires"];
+        let mut head = head(&aimed.map(|name| (name, "max-age=9")));
         keep_caches_apart(&mut head, &[]);
-        assert!(!head.has("surrogate-control") && !head.has("cdn-cache-control"));
+        assert_eq!(head.fields().map(|(name, _)| name).collect::<Vec<_>>(), ["cache-control", "vary"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
 use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
+use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition};
 
 use crate::config::ConfigError;
 use crate::json::RawKey;
@@ -77,11 +78,9 @@ impl Matcher {
         if let Some(mask) = slot.as_ref().and_then(|slot| self.header_cache.find(slot)) {
             return mask;
         }
-        let form = header_form(name);
-        // A pattern may be written with either sign.
-        let dashed = form.replace('_', "-");
-        let mask = self.headers.rules(&form) | self.headers.rules(&dashed);
-        let mask = mask & !self.headers.kept(&form);
+        // Patterns see the name with and without its `x-`: `^x-cost` and `^cost` both find `x-cost`.
+        let (form, whole) = (header_form(name), name.to_ascii_lowercase());
+        let mask = (self.headers.rules(&form) | self.headers.rules(&whole)) & !self.headers.kept(&form);
         if let Some(slot) = slot {
             self.header_cache.put(slot, mask);
         }
@@ -89,7 +88,7 @@ impl Matcher {
     }
 }
 
-/// A header's name as it is compared: lower case, `_` for `-`, a leading `x-` dropped.
+/// A header's name as exact names are compared: lower case, `_` for `-`, a leading `x-` dropped.
 fn header_form(name: &str) -> String {
     let form = name.to_ascii_lowercase().replace('-', "_");
     match form.strip_prefix("x_") {
@@ -156,10 +155,19 @@ struct Patterns {
 }
 
 impl Patterns {
-    fn new(patterns: &[&String], ignore_case: bool) -> Result<Self, String> {
+    /// `of_headers`: letters match in either case, `-` and `_` alike.
+    fn new(patterns: &[&String], of_headers: bool) -> Result<Self, String> {
+        let syntax = syntax::Config::new().case_insensitive(of_headers);
+        let mut trees = Vec::with_capacity(patterns.len());
+        for pattern in patterns {
+            let tree = syntax::parse_with(pattern, &syntax).map_err(|error| one_line(&error))?;
+            trees.push(if of_headers { either_sign(&tree) } else { tree });
+        }
+        let nfa = thompson::Compiler::new()
+            .configure(thompson::Config::new().nfa_size_limit(Some(MAX_PATTERNS_SIZE)))
+            .build_many_from_hir(&trees)
+            .map_err(|error| one_line(&error))?;
         let automaton = DFA::builder()
-            .syntax(syntax::Config::new().case_insensitive(ignore_case))
-            .thompson(thompson::Config::new().nfa_size_limit(Some(MAX_PATTERNS_SIZE)))
             .configure(
                 DFA::config()
                     .match_kind(MatchKind::All)
@@ -167,8 +175,9 @@ impl Patterns {
                     .unicode_word_boundary(true)
                     .cache_capacity(MAX_AUTOMATON_SIZE),
             )
-            .build_many(patterns)
-            .map_err(|error| one_line(&error))?;
+            .build_from_nfa(nfa)
+            // Only its size can be at fault.
+            .map_err(|_| "is too large".to_owned())?;
         Ok(Self { cache: automaton.create_cache(), automaton, found: PatternSet::new(patterns.len()) })
     }
 
@@ -189,6 +198,48 @@ impl Patterns {
             }
         }
         &self.found
+    }
+}
+
+/// The pattern with `[-_]` wherever it has one of the two. The parser has bounded its depth.
+fn either_sign(tree: &Hir) -> Hir {
+    let sign = || {
+        let ranges = [b'-', b'_'].map(|sign| ClassUnicodeRange::new(sign.into(), sign.into()));
+        ClassUnicode::new(ranges)
+    };
+    let is_sign = |byte: u8| matches!(byte, b'-' | b'_');
+    match tree.kind() {
+        HirKind::Empty => Hir::empty(),
+        HirKind::Look(look) => Hir::look(*look),
+        HirKind::Literal(literal) => {
+            let runs = literal.0.chunk_by(|one, next| !is_sign(*one) && !is_sign(*next));
+            Hir::concat(
+                runs.map(|run| match run {
+                    [byte] if is_sign(*byte) => Hir::class(Class::Unicode(sign())),
+                    _ => Hir::literal(run),
+                })
+                .collect(),
+            )
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            let mut class = class.clone();
+            let mut signs = sign();
+            signs.intersect(&class);
+            if !signs.ranges().is_empty() {
+                class.union(&sign());
+            }
+            Hir::class(Class::Unicode(class))
+        }
+        HirKind::Class(Class::Bytes(class)) => Hir::class(Class::Bytes(class.clone())),
+        HirKind::Repetition(repetition) => {
+            let sub = Box::new(either_sign(&repetition.sub));
+            Hir::repetition(Repetition { sub, ..repetition.clone() })
+        }
+        HirKind::Capture(capture) => {
+            Hir::capture(Capture { sub: Box::new(either_sign(&capture.sub)), ..capture.clone() })
+        }
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(either_sign).collect()),
+        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(either_sign).collect()),
     }
 }
 
@@ -347,7 +398,7 @@ mod tests {
     fn header_names_are_compared_without_case_sign_and_x() {
         let mut matcher = Matcher::new(&[names(
             &["unit_cost", "unitCost"],
-            &["cost.*internal", "net-price"],
+            &["cost.*internal", "net-price", "^x-secret", "^top[-]both_signs-mixed"],
             &["x-cost-internal-note"],
         )])
         .unwrap();
@@ -361,6 +412,11 @@ mod tests {
                 ("cost-internal-note", 0),
                 ("x-net_price", 1),
                 ("unit-costs", 0),
+                ("x-secret-note", 1),
+                ("secret-note", 0),
+                ("x_secret", 1),
+                ("top-both-signs-mixed", 1),
+                ("x-top_both_signs_mixed", 1),
                 (":status", 0),
                 ("x-", 0),
             ] {

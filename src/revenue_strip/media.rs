@@ -49,7 +49,7 @@ impl PassType {
             return refuse("is no media type such as image/* or text/css");
         }
         let everything_json = main == "application" || main == "text";
-        if sub == "*" && everything_json || is_json(main, sub) {
+        if sub == "*" && everything_json || sub.contains("json") {
             return refuse("would let JSON pass unread");
         }
         Ok(Self { main: main.to_owned(), sub: (sub != "*").then(|| sub.to_owned()) })
@@ -215,6 +215,11 @@ mod tests {
             ("application/json", false),
             ("model/gltf+json", false),
             ("application/*+json", false),
+            ("application/x-json", false),
+            ("application/x-ndjson", false),
+            ("application/json-seq", false),
+            // By their own name these are no JSON: the operator's word counts.
+            ("text/html", true),
             ("css", false),
             ("", false),
         ] {

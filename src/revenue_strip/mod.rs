@@ -28,8 +28,8 @@ use self::counters::Counters;
 use self::matcher::Matcher;
 
 pub use self::config::{
-    DEFAULT_DETAIL, DEFAULT_NAMES, DEFAULT_PATTERNS, MAX_LIST, MAX_PROTECTED, MAX_RULE_NAME_BYTES, MAX_SHORT_LIST,
-    MAX_TEXT_BYTES,
+    DEFAULT_DETAIL, DEFAULT_NAMES, DEFAULT_PATTERNS, MAX_DETAIL_BYTES, MAX_LIST, MAX_PROTECTED, MAX_REDACTION_BYTES,
+    MAX_RULE_NAME_BYTES, MAX_SHORT_LIST,
 };
 pub use self::error::Reason;
 pub use self::exchange::Exchange;

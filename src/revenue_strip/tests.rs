@@ -158,10 +158,13 @@ fn a_path_with_two_readings_is_refused_or_made_one() {
     for path in
         ["/api/../other", "//api/x", "/%61pi/x", "/api/x;y", "/api\\x", "/api/%2e%2e/x", "/x%2fy", "/x#y", "x", ""]
     {
-        let (outcome, host) = run(RULES, &get(path, &[]), &json_answer(BODY));
+        let (outcome, host) = run(RULES, &get(path, &[("x-request-id", "id-3")]), &json_answer(BODY));
         assert_problem(&outcome, 400, "unsafe_path");
         assert_eq!(outcome.forwarded, None, "{path}");
-        assert_eq!(host.audits.last().map(|audit| audit.outcome), Some("refused"), "{path}");
+        assert_eq!(
+            host.audits.last().map(|audit| (audit.outcome, audit.id.as_deref())),
+            Some(("refused", Some("id-3")))
+        );
     }
     let rewriting = RULES.replacen('{', r#"{"unnormalized": "rewrite","#, 1);
     for (path, forwarded) in
@@ -519,13 +522,13 @@ fn shadow_changes_nothing_and_tells() {
 #[test]
 fn removing_beats_redacting_and_every_rule_applies() {
     let rules = r#"{"rules": [
-        {"name": "a", "match": {"paths": ["/**"]}, "names": ["x", "y"], "action": {"redact": {"gone": true}}},
+        {"name": "a", "match": {"paths": ["/**"]}, "names": ["x", "y"], "action": {"redact": {"gone":1234567890123456789012}}},
         {"name": "b", "match": {"paths": ["/b/**"]}, "names": ["x"], "action": "remove"},
         {"name": "c", "match": {"paths": ["/**"]}, "patterns": ["^z"], "keep": ["zed"], "action": {"redact": null}}
     ]}"#;
     for (path, want) in [
-        ("/b", r#"{"y":{"gone":true},"zed":3,"zoo":null}"#),
-        ("/a", r#"{"x":{"gone":true},"y":{"gone":true},"zed":3,"zoo":null}"#),
+        ("/b", r#"{"y":{"gone":1234567890123456789012},"zed":3,"zoo":null}"#),
+        ("/a", r#"{"x":{"gone":1234567890123456789012},"y":{"gone":1234567890123456789012},"zed":3,"zoo":null}"#),
     ] {
         let (outcome, _) = run(rules, &get(path, &[]), &json_answer(r#"{"x":1,"y":2,"zed":3,"zoo":4}"#));
         assert_eq!(String::from_utf8_lossy(&outcome.body), want, "{path}");
@@ -567,6 +570,120 @@ fn what_all_bodies_hold_is_bounded() {
 }
 
 #[test]
+fn what_is_held_is_given_back_when_trailers_end_a_body() {
+    use crate::exchange::{Body, Chunk, Exchange as _, HeadState};
+    use crate::head::Head;
+    let rules = RULES.replacen('{', r#"{"limits": {"max_held_bytes": 65536},"#, 1);
+    let policy = policy(&rules);
+    let mut host = MemoryHost::default();
+    let body = format!("[\"{}\"]", "x".repeat(8000));
+    let mut open = Vec::new();
+    for n in 0..30 {
+        let mut exchange = policy.open();
+        let request = [(":method", "POST"), (":path", "/api/sync/x"), ("content-type", "application/json")];
+        let _ = exchange.request_head(&mut Head::new(fields(&request), false), &mut host);
+        let chunk = Chunk { bytes: body.as_bytes(), end: false, head: HeadState::Held };
+        assert_eq!(exchange.request_body(chunk, &mut Vec::new(), &mut host), Body::Hold, "request {n}");
+        let end = exchange.request_trailers(&mut Head::new(Vec::new(), true), &mut Vec::new(), &mut host);
+        assert_eq!(end, Body::Unchanged);
+        open.push(exchange);
+    }
+}
+
+#[test]
+fn a_shadow_rule_holds_no_more_than_others() {
+    use crate::exchange::{Body, Chunk, Exchange as _, HeadState};
+    use crate::head::Head;
+    let rules = RULES
+        .replacen('{', r#"{"limits": {"max_held_bytes": 65536},"#, 1)
+        .replace(r#""direction": "request","#, r#""direction": "request", "mode": "shadow","#);
+    let policy = policy(&rules);
+    let mut host = MemoryHost::default();
+    let body = format!("{{\"{}", "k".repeat(30_000));
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let mut exchange = policy.open();
+        let request = [(":method", "POST"), (":path", "/api/sync/x"), ("content-type", "application/json")];
+        let _ = exchange.request_head(&mut Head::new(fields(&request), false), &mut host);
+        let chunk = Chunk { bytes: body.as_bytes(), end: false, head: HeadState::Sent };
+        assert_eq!(exchange.request_body(chunk, &mut Vec::new(), &mut host), Body::Unchanged);
+        open.push(exchange);
+    }
+    for mut exchange in open {
+        exchange.done(&mut host);
+    }
+    let given_up = host.audits.iter().filter(|audit| audit.shadow && audit.reason == Some("busy"));
+    assert_eq!(given_up.count(), 2, "two fit, two are watched no more");
+}
+
+#[test]
+fn methods_match_in_either_case() {
+    let rules = RULES.replacen(r#"["/api/**"]}"#, r#"["/api/**"], "methods": ["GET"]}"#, 1);
+    for method in ["get", "Get", "head"] {
+        let request = Request { method: method.to_owned(), ..get("/api/x", &[]) };
+        let (outcome, _) = run(&rules, &request, &json_answer(BODY));
+        assert!(!String::from_utf8_lossy(&outcome.body).contains("unit_cost"), "{method}");
+        assert_eq!(outcome.forwarded.expect("forwarded").method, method, "the portal gets it as it was");
+    }
+    let tunnel = Request { method: "connect".to_owned(), ..get("", &[]) };
+    assert_problem(&ask(&tunnel, &json_answer(BODY)), 403, "connect");
+}
+
+#[test]
+fn no_shared_cache_keeps_what_a_protected_endpoint_says() {
+    let rules = r#"{"protected": [{"name": "p", "match": {"paths": ["/p/**"]}, "unless": {"roles": ["A"]}}]}"#;
+    let cached = answer(200, &[("content-type", "application/json"), ("cache-control", "public, max-age=9")], BODY);
+    let mut host = MemoryHost::default();
+    host.set_attribute(&["lockgate.identity"], br#"{"roles":["A"]}"#);
+    let outcome = replay::run(&policy(rules), &mut host, &get("/p/x", &[]), &cached, Heads::Wait);
+    assert_eq!(value(&outcome.headers, "cache-control"), Some("max-age=9, private"));
+    assert_eq!(value(&outcome.headers, "vary"), Some("authorization"));
+    assert_eq!(outcome.body, BODY.as_bytes());
+}
+
+#[test]
+fn a_body_where_none_may_be_goes_nowhere() {
+    use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Part, Side, Step};
+    use crate::head::Head;
+    for (method, status) in [("GET", "204"), ("GET", "304"), ("HEAD", "200")] {
+        let policy = policy(RULES);
+        let (mut exchange, mut host, mut out) = (policy.open(), MemoryHost::default(), Vec::new());
+        let request = [(":method", method), (":path", "/api/x")];
+        let _ = exchange.request_head(&mut Head::new(fields(&request), true), &mut host);
+        let mut head = Head::new(fields(&[(":status", status), ("content-type", "application/json")]), false);
+        assert_eq!(exchange.response_head(&mut head, &mut host), Step::Continue);
+        assert!(exchange.wants(Side::Response, Part::Body));
+        let chunk = Chunk { bytes: BODY.as_bytes(), end: true, head: HeadState::Sent };
+        assert_eq!(exchange.response_body(chunk, &mut out, &mut host), Body::Replaced);
+        assert_eq!(out, b"", "{method} {status}");
+    }
+}
+
+#[test]
+fn what_concerns_no_rule_is_not_asked_for() {
+    use crate::exchange::{Exchange as _, Part, Side};
+    use crate::head::Head;
+    let policy = policy(RULES);
+    let admin = [("x-roles", "SMS_ADMIN"), ("x-permissions", "view_sensitive_data")];
+    for (name, path, headers, wanted) in [
+        ("no rule", "/other", &[][..], [false, false, false]),
+        ("a manager", "/api/x", &[], [true, false, false]),
+        ("an admin", "/api/x", &admin, [true, false, false]),
+    ] {
+        let (mut exchange, mut host) = (policy.open(), MemoryHost::default());
+        let mut request = fields(&[(":method", "GET"), (":path", path)]);
+        request.extend(fields(headers));
+        let _ = exchange.request_head(&mut Head::new(request, false), &mut host);
+        let asked = [
+            exchange.wants(Side::Response, Part::Head),
+            exchange.wants(Side::Request, Part::Body),
+            exchange.wants(Side::Request, Part::Trailers),
+        ];
+        assert_eq!(asked, wanted, "{name}");
+    }
+}
+
+#[test]
 fn a_wrong_configuration_names_the_field() {
     let rule = |body: &str| format!(r#"{{"rules": [{{"name": "a", "match": {{"paths": ["/**"]}}, {body}}}]}}"#);
     let cases = [
@@ -602,6 +719,12 @@ fn a_wrong_configuration_names_the_field() {
             RULES.replacen('{', r#"{"identity": {"jwt_authn": {"payload": "p"}},"#, 1),
             "(configuration): duplicate field `identity`",
         ),
+        (
+            r#"{"identity": {"filter_state": "a", "jwt_authn": {"payload": "p", "roles": "r"}}, "protected": []}"#
+                .replace("[]", r#"[{"name": "p", "match": {"paths": ["/p"]}, "unless": {"roles": ["A"]}}]"#),
+            "identity: must name one source",
+        ),
+        (rule(r#""action": "remove", "patterns": ["(?i)\\w{50}\\w{50}x"]"#), "rules[0].patterns[0]: is too large"),
         (format!("{RULES} x"), "(configuration): has bytes after its end"),
     ];
     for (text, want) in cases {

@@ -1,5 +1,7 @@
 //! Properties of the core's public API, natively and (`cargo test --target wasm32-wasip1`) in Wasm with SIMD.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests, and what only they use")]
+
 mod bodies;
 mod editor;
 mod filter;

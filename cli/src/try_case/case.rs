@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use lockgate::replay::{Answer, Content, Fields, Request};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A case, ready to run.
 #[derive(Debug)]
@@ -25,8 +26,10 @@ pub(crate) struct Case {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
-    config: Value,
+struct Wire<'a> {
+    /// As it is written: a repeated field is for the filter to refuse.
+    #[serde(borrow)]
+    config: &'a RawValue,
     now: Option<u64>,
     /// Only filters with secrets read it.
     #[serde(rename = "env")]
@@ -89,12 +92,12 @@ struct ResponseWire {
 
 impl Case {
     /// Reads a case.
-    pub(crate) fn read(value: Value) -> Result<Self, String> {
-        let wire: Wire = serde_json::from_value(value).map_err(|error| format!("case: {error}"))?;
-        let config = match wire.config {
-            Value::String(text) => text,
-            Value::Null => String::new(),
-            other => other.to_string(),
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| format!("case: {error}"))?;
+        let config = match serde_json::from_str(wire.config.get()) {
+            Ok(Value::String(text)) => text,
+            Ok(Value::Null) => String::new(),
+            Ok(_) | Err(_) => wire.config.get().to_owned(),
         };
         let request = wire.request;
         let answer = match wire.response {

@@ -59,57 +59,59 @@ pub(crate) fn run(args: &TryArgs) -> Result<u8, String> {
     if args.jsonl {
         return run_lines(args);
     }
-    let read = |path: &PathBuf| -> Result<Value, String> {
-        let text = fs::read(path).map_err(|error| format!("read {}: {error}", path.display()))?;
-        serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
+    let read = |path: &PathBuf| fs::read_to_string(path).map_err(|error| format!("read {}: {error}", path.display()));
+    let read_json = |path: &PathBuf| -> Result<Value, String> {
+        serde_json::from_str(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
     };
-    let mut line = serde_json::Map::new();
-    if let Some(path) = &args.config {
-        let text = fs::read_to_string(path).map_err(|error| format!("read {}: {error}", path.display()))?;
-        line.insert("config".to_owned(), Value::String(text));
-    }
-    let request = match &args.request {
-        Some(path) => read(path)?,
-        None => serde_json::json!({"method": "GET", "path": "/", "headers": []}),
+    let config = args.config.as_ref().map(read).transpose()?.unwrap_or_default();
+    let mut case = serde_json::json!({"config": config, "request": {"method": "GET", "path": "/"}});
+    let mut put = |name: &str, value: Option<Value>| {
+        if let (Some(members), Some(value)) = (case.as_object_mut(), value) {
+            members.insert(name.to_owned(), value);
+        }
     };
-    line.insert("request".to_owned(), request);
-    if let Some(path) = &args.response {
-        line.insert("response".to_owned(), read(path)?);
-    }
-    if let Some(text) = &args.identity {
-        let identity = serde_json::from_str(text).map_err(|error| format!("--identity: {error}"))?;
-        line.insert("identity".to_owned(), identity);
-    }
-    let case = Case::read(Value::Object(line))?;
+    put("request", args.request.as_ref().map(read_json).transpose()?);
+    put("response", args.response.as_ref().map(read_json).transpose()?);
+    let identity = args.identity.as_deref().map(serde_json::from_str).transpose();
+    put("identity", identity.map_err(|error| format!("--identity: {error}"))?);
+    let case = Case::read(&case.to_string())?;
     let verdict = judge(args, &case, &mut MemoryHost::default());
     let text = serde_json::to_string_pretty(&verdict).map_err(|error| error.to_string())?;
     writeln!(io::stdout(), "{text}").map_err(|error| format!("write verdict: {error}"))?;
     Ok(verdict.exit_code())
 }
 
-/// One case a line in, one verdict a line out.
+/// One case a line in, one verdict a line out; also for a line that is no case, and then the exit code is 2.
 fn run_lines(args: &TryArgs) -> Result<u8, String> {
     let mut sessions: BTreeMap<String, MemoryHost> = BTreeMap::new();
     let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut code = 0;
     for (n, line) in io::stdin().lock().lines().enumerate() {
         let place = |error: &dyn std::fmt::Display| format!("line {}: {error}", n + 1);
         let line = line.map_err(|error| place(&error))?;
         if line.trim().is_empty() {
             continue;
         }
-        let case = serde_json::from_str(&line)
-            .map_err(|error| place(&error))
-            .and_then(|value| Case::read(value).map_err(|error| place(&error)))?;
-        let mut fresh = MemoryHost::default();
-        let host = match &case.session {
-            Some(session) => sessions.entry(session.clone()).or_default(),
-            None => &mut fresh,
+        let verdict = match Case::read(&line) {
+            Ok(case) => {
+                let mut fresh = MemoryHost::default();
+                let host = match &case.session {
+                    Some(session) => sessions.entry(session.clone()).or_default(),
+                    None => &mut fresh,
+                };
+                judge(args, &case, host)
+            }
+            Err(error) => {
+                let error = place(&error);
+                eprintln!("lockgate: {error}");
+                code = 2;
+                Verdict::config_error(&error)
+            }
         };
-        let verdict = judge(args, &case, host);
         serde_json::to_writer(&mut out, &verdict).map_err(|error| place(&error))?;
         out.write_all(b"\n").and_then(|()| out.flush()).map_err(|error| place(&error))?;
     }
-    Ok(0)
+    Ok(code)
 }
 
 fn judge(args: &TryArgs, case: &Case, host: &mut MemoryHost) -> Verdict {

@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lockgate::audit::Audit;
-use lockgate::config::ConfigError;
 use lockgate::replay::{Ending, Fields, Forwarded, Outcome};
 use serde::Serialize;
 
@@ -47,8 +46,8 @@ struct ShadowOut {
 }
 
 impl Verdict {
-    /// The configuration is refused; the reason has the field's path.
-    pub(crate) fn config_error(error: &ConfigError) -> Self {
+    /// The configuration, or the case itself, is refused; the reason has the field's path.
+    pub(crate) fn config_error(error: &dyn std::fmt::Display) -> Self {
         Self {
             outcome: "config_error",
             status: None,

@@ -6,13 +6,13 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
-use lockgate::exchange::Policy;
+use lockgate::exchange::{Policy, Side};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
 
 use crate::metrics::Metrics;
-use crate::stream::Stream;
+use crate::stream::{PIECE_BYTES, Stream};
 
 /// How long a head waits for the first byte of its body, in milliseconds; one tick more at most.
 const HEAD_WAIT_MS: u64 = 100;
@@ -32,6 +32,27 @@ pub(crate) struct Plugin<P: Policy> {
     pub(crate) policy: P,
     pub(crate) metrics: Metrics,
     pub(crate) heads: Heads,
+    /// Where exchanges write edited bytes: one buffer for all, since only one callback runs at a time.
+    out: Cell<Vec<u8>>,
+}
+
+/// What is kept of the buffer for edited bytes between callbacks, in bytes.
+const KEPT_CAPACITY: usize = 2 * PIECE_BYTES;
+
+impl<P: Policy> Plugin<P> {
+    /// An empty buffer.
+    pub(crate) fn borrow_buffer(&self) -> Vec<u8> {
+        let mut out = self.out.take();
+        out.clear();
+        out
+    }
+
+    /// Keeps a buffer for the next callback, unless it has grown large.
+    pub(crate) fn give_back(&self, out: Vec<u8>) {
+        if out.capacity() <= KEPT_CAPACITY {
+            self.out.set(out);
+        }
+    }
 }
 
 impl<P: Policy> Root<P> {
@@ -55,7 +76,7 @@ impl<P: Policy + 'static> RootContext for Root<P> {
             Ok(policy) => {
                 let metrics = Metrics::define(&policy.counters());
                 metrics.report_memory();
-                self.plugin = Some(Rc::new(Plugin { policy, metrics, heads: Heads::default() }));
+                self.plugin = Some(Rc::new(Plugin { policy, metrics, heads: Heads::default(), out: Cell::default() }));
                 true
             }
             Err(error) => {
@@ -79,13 +100,6 @@ impl<P: Policy + 'static> RootContext for Root<P> {
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
-}
-
-/// Which head of an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Side {
-    Request,
-    Response,
 }
 
 /// The heads that wait for their bodies.

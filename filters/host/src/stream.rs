@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use lockgate::exchange::{Body, Chunk, Exchange, HeadState, Policy, Step};
+use lockgate::exchange::{Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
 use lockgate::head::Head;
 use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
@@ -10,9 +10,14 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
 use crate::calls::Calls;
-use crate::root::{Plugin, Side};
+use crate::root::Plugin;
 
-/// An exchange in the host.
+/// The most bytes of a body that are in the VM at a time; Envoy may hand over as much as its buffers hold.
+pub(crate) const PIECE_BYTES: usize = 64 * 1024;
+/// Beyond any buffer: what is written there is appended.
+const APPEND: usize = u32::MAX as usize;
+
+/// An exchange in the host. Small: there is one for each request in flight, whatever its client's pace.
 pub(crate) struct Stream<P: Policy> {
     id: u32,
     plugin: Rc<Plugin<P>>,
@@ -20,7 +25,6 @@ pub(crate) struct Stream<P: Policy> {
     request: Way,
     response: Way,
     audit: String,
-    out: Vec<u8>,
     open: Open,
     /// Whether the portal's answer has reached us.
     answer_begun: bool,
@@ -38,15 +42,17 @@ enum Open {
 }
 
 /// Where one message of the exchange is.
-#[derive(Clone, Copy, Debug)]
-struct Way {
-    head: HeadState,
-    /// Bytes in the host's buffer that the exchange has seen and that wait with the head.
-    waiting_bytes: usize,
-}
-
-impl Way {
-    const NEW: Self = Self { head: HeadState::Sent, waiting_bytes: 0 };
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Its head is on its way, or has not come.
+    Sent,
+    /// Its head is held, and no callback for its body has come.
+    Waiting,
+    /// Its head is held, and so are this many bytes of its body, which the exchange has seen.
+    Held {
+        /// How many of the first bytes in the host's buffer.
+        seen: usize,
+    },
 }
 
 impl<P: Policy + 'static> Stream<P> {
@@ -56,10 +62,9 @@ impl<P: Policy + 'static> Stream<P> {
             id,
             plugin,
             exchange,
-            request: Way::NEW,
-            response: Way::NEW,
+            request: Way::Sent,
+            response: Way::Sent,
             audit: String::new(),
-            out: Vec::new(),
             open: Open::Yes,
             answer_begun: false,
         }
@@ -94,7 +99,7 @@ impl<P: Policy + 'static> Stream<P> {
         }
         // A head without a body is never held: no body callback would come to release it.
         if step == Step::Hold && !ends && self.plugin.heads.wait(self.id, side) {
-            self.way(side).head = HeadState::Held;
+            *self.way(side) = Way::Waiting;
             return Action::Pause;
         }
         Action::Continue
@@ -106,26 +111,101 @@ impl<P: Policy + 'static> Stream<P> {
             (Open::Answered, Side::Response) => return Action::Continue,
             (Open::Answered, Side::Request) | (Open::Stopped, _) => return self.swallow(side, size),
         }
+        if !self.exchange.wants(side, Part::Body) {
+            return Action::Continue;
+        }
         self.note_body(side);
-        let Way { head, waiting_bytes } = *self.way(side);
-        let fresh = size.saturating_sub(waiting_bytes);
-        let bytes = match hostcalls::get_buffer(buffer(side), waiting_bytes, fresh) {
-            _ if fresh == 0 => Vec::new(),
-            Ok(Some(bytes)) if bytes.len() == fresh => bytes,
-            other => return self.fail(format_args!("read {side:?} body: {:?}", other.map(|bytes| bytes.is_some()))),
+        let seen = self.seen(side);
+        let fresh = size.saturating_sub(seen);
+        if fresh <= PIECE_BYTES {
+            return match self.piece(side, seen, fresh, end) {
+                Ok((Body::Replaced, out)) => self.replace(side, size, out),
+                Ok((Body::Unchanged, out)) => {
+                    self.plugin.give_back(out);
+                    self.go_on(side)
+                }
+                Ok((Body::Hold, out)) => {
+                    self.plugin.give_back(out);
+                    *self.way(side) = Way::Held { seen: size };
+                    Action::Pause
+                }
+                Ok((Body::Refuse(reply), _)) => self.refuse(side, size, &reply),
+                Err(status) => self.fail(format_args!("read {side:?} body: {status:?}")),
+            };
+        }
+        self.pieces(side, size, seen, end)
+    }
+
+    /// A chunk in pieces: each is taken from the front of the host's buffer, and what becomes of it put at its end.
+    fn pieces(&mut self, side: Side, size: usize, seen: usize, end: bool) -> Action {
+        // Bytes at the front that the exchange has seen; they go on with the first piece that does.
+        let mut seen = seen;
+        let mut left = size;
+        let mut moved_bytes = 0;
+        while left > seen {
+            let length = (left - seen).min(PIECE_BYTES);
+            let last = seen + length == left;
+            let (body, out) = match self.piece(side, seen, length, end && last) {
+                Ok(piece) => piece,
+                Err(status) => return self.fail(format_args!("read {side:?} body: {status:?}")),
+            };
+            let front = seen + length;
+            let moved = match body {
+                Body::Hold => {
+                    seen = front;
+                    continue;
+                }
+                Body::Refuse(reply) => return self.refuse(side, left + moved_bytes, &reply),
+                Body::Replaced => {
+                    moved_bytes += out.len();
+                    hostcalls::set_buffer(buffer(side), 0, front, b"")
+                        .and_then(|()| hostcalls::set_buffer(buffer(side), APPEND, 0, &out))
+                }
+                Body::Unchanged => hostcalls::get_buffer(buffer(side), 0, front).and_then(|bytes| {
+                    moved_bytes += front;
+                    hostcalls::set_buffer(buffer(side), 0, front, b"")?;
+                    hostcalls::set_buffer(buffer(side), APPEND, 0, &bytes.unwrap_or_default())
+                }),
+            };
+            self.plugin.give_back(out);
+            if let Err(status) = moved {
+                return self.fail(format_args!("write {side:?} body: {status:?}"));
+            }
+            left -= front;
+            seen = 0;
+        }
+        if seen == 0 {
+            return self.go_on(side);
+        }
+        *self.way(side) = Way::Held { seen };
+        Action::Pause
+    }
+
+    /// Shows the exchange a piece of a body; what it wrote comes with its answer.
+    fn piece(&mut self, side: Side, at: usize, length: usize, end: bool) -> Result<(Body, Vec<u8>), Status> {
+        let bytes = match length {
+            0 => Vec::new(),
+            _ => hostcalls::get_buffer(buffer(side), at, length)?.unwrap_or_default(),
         };
-        self.out.clear();
+        if bytes.len() != length {
+            return Err(Status::InternalFailure);
+        }
+        let head = if *self.way(side) == Way::Sent { HeadState::Sent } else { HeadState::Held };
         let chunk = Chunk { bytes: &bytes, end, head };
+        let mut out = self.plugin.borrow_buffer();
         let mut host = Calls { metrics: &self.plugin.metrics, audit: &mut self.audit };
         let body = match side {
-            Side::Request => self.exchange.request_body(chunk, &mut self.out, &mut host),
-            Side::Response => self.exchange.response_body(chunk, &mut self.out, &mut host),
+            Side::Request => self.exchange.request_body(chunk, &mut out, &mut host),
+            Side::Response => self.exchange.response_body(chunk, &mut out, &mut host),
         };
-        self.pass_on(side, size, body)
+        Ok((body, out))
     }
 
     fn trailers(&mut self, side: Side) -> Action {
         if self.open != Open::Yes {
+            return Action::Continue;
+        }
+        if !self.exchange.wants(side, Part::Trailers) {
             return Action::Continue;
         }
         self.note_body(side);
@@ -137,59 +217,69 @@ impl<P: Policy + 'static> Stream<P> {
             Ok(fields) => Head::new(fields, true),
             Err(status) => return self.fail(format_args!("read {side:?} trailers: {status:?}")),
         };
-        self.out.clear();
+        let mut out = self.plugin.borrow_buffer();
         let mut host = Calls { metrics: &self.plugin.metrics, audit: &mut self.audit };
         let body = match side {
-            Side::Request => self.exchange.request_trailers(&mut trailers, &mut self.out, &mut host),
-            Side::Response => self.exchange.response_trailers(&mut trailers, &mut self.out, &mut host),
+            Side::Request => self.exchange.request_trailers(&mut trailers, &mut out, &mut host),
+            Side::Response => self.exchange.response_trailers(&mut trailers, &mut out, &mut host),
         };
         if let Err(status) = write(map, &trailers) {
             return self.fail(format_args!("write {side:?} trailers: {status:?}"));
         }
-        let size = self.way(side).waiting_bytes;
-        self.pass_on(side, size, body)
+        let size = self.seen(side);
+        match body {
+            // Trailers end a body: there is nothing to wait for.
+            Body::Unchanged | Body::Hold => self.go_on(side),
+            Body::Replaced => self.replace(side, size, out),
+            Body::Refuse(reply) => self.refuse(side, size, &reply),
+        }
     }
 
-    /// Does with the bytes in the host's buffer, `size` of them, what the exchange says.
-    fn pass_on(&mut self, side: Side, size: usize, body: Body) -> Action {
-        let action = match body {
-            Body::Unchanged => Action::Continue,
-            Body::Replaced if size == 0 && self.out.is_empty() => Action::Continue,
-            Body::Replaced => match hostcalls::set_buffer(buffer(side), 0, size, &self.out) {
-                Ok(()) => Action::Continue,
-                Err(status) => return self.fail(format_args!("write {side:?} body: {status:?}")),
-            },
-            Body::Hold => {
-                self.way(side).waiting_bytes = size;
-                return Action::Pause;
-            }
-            Body::Refuse(reply) => {
-                let held = self.way(side).head == HeadState::Held;
-                // Nothing of the body may follow, whatever becomes of the answer.
-                let _ = self.swallow(side, size);
-                return match side {
-                    Side::Response if !held => self.break_off(),
-                    Side::Request | Side::Response => self.reply(&reply),
-                };
-            }
-        };
-        *self.way(side) = Way::NEW;
-        action
+    fn go_on(&mut self, side: Side) -> Action {
+        *self.way(side) = Way::Sent;
+        Action::Continue
+    }
+
+    /// Puts `out` in the place of all `size` bytes in the host's buffer.
+    fn replace(&mut self, side: Side, size: usize, out: Vec<u8>) -> Action {
+        let written =
+            if size == 0 && out.is_empty() { Ok(()) } else { hostcalls::set_buffer(buffer(side), 0, size, &out) };
+        self.plugin.give_back(out);
+        match written {
+            Ok(()) => self.go_on(side),
+            Err(status) => self.fail(format_args!("write {side:?} body: {status:?}")),
+        }
+    }
+
+    fn refuse(&mut self, side: Side, size: usize, reply: &Reply) -> Action {
+        // Nothing of the body may follow, whatever becomes of the answer.
+        let _ = self.swallow(side, size);
+        match (side, *self.way(side)) {
+            (Side::Response, Way::Sent) => self.break_off(),
+            (Side::Response, Way::Waiting | Way::Held { .. }) | (Side::Request, _) => self.reply(reply),
+        }
+    }
+
+    /// Bytes at the front of the host's buffer that the exchange has seen.
+    fn seen(&mut self, side: Side) -> usize {
+        match *self.way(side) {
+            Way::Held { seen } => seen,
+            Way::Sent | Way::Waiting => 0,
+        }
     }
 
     /// Notes for the waiting heads that a body or its end is here.
     fn note_body(&mut self, side: Side) {
-        let (id, heads) = (self.id, &self.plugin.heads);
-        let waits = heads.waits(id, side);
-        let way = match side {
-            Side::Request => &mut self.request,
-            Side::Response => &mut self.response,
-        };
-        // Held, but on the list no more: released because it had waited long enough.
-        if way.head == HeadState::Held && !waits && way.waiting_bytes == 0 {
-            way.head = HeadState::Sent;
+        let waits = self.plugin.heads.waits(self.id, side);
+        let way = self.way(side);
+        match *way {
+            Way::Waiting if waits => *way = Way::Held { seen: 0 },
+            // On the list no more: released because it had waited long enough.
+            Way::Waiting => *way = Way::Sent,
+            Way::Sent | Way::Held { .. } => {}
         }
-        heads.body_came(id, side, way.head == HeadState::Held);
+        let held = *way != Way::Sent;
+        self.plugin.heads.body_came(self.id, side, held);
     }
 
     fn reply(&mut self, reply: &Reply) -> Action {
@@ -257,6 +347,9 @@ impl<P: Policy + 'static> HttpContext for Stream<P> {
         match self.open {
             Open::Yes => {
                 self.answer_begun = true;
+                if !self.exchange.wants(Side::Response, Part::Head) {
+                    return Action::Continue;
+                }
                 self.head(Side::Response, ends)
             }
             // Our own answer, or what an earlier filter makes of a broken exchange; no body of the portal follows.
