@@ -63,6 +63,39 @@ fn replies_of_the_gateway_keep_status_and_text() {
 }
 
 #[test]
+fn a_cache_on_either_side_gives_nobody_the_admins_answer() {
+    let upstream = Upstream::start();
+    let cache = json!({
+        "name": "envoy.filters.http.cache",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.cache.v3.CacheConfig",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.http.cache.simple_http_cache.v3.SimpleHttpCacheConfig",
+            },
+        },
+    });
+    // Fresh for ten years from this date, so that no test needs a clock.
+    let headers = [
+        ("content-type", "application/json"),
+        ("cache-control", "public, max-age=315360000"),
+        ("date", "Sat, 21 Nov 2026 00:00:00 GMT"),
+    ];
+    let policy = policy(&trusted_headers());
+    let setups = [
+        ("portal, cache, filter, client", Setup::new(&upstream).strip(&policy).filter(cache.clone())),
+        ("portal, filter, cache, client", Setup::new(&upstream).filter(cache).strip(&policy)),
+    ];
+    cases::each(setups, |_, setup| {
+        let gate = setup.start();
+        upstream.on("/api/cached", Answer::with("200 OK", &headers, PART));
+        for _ in 0..2 {
+            assert_eq!(gate.ask(&Request::get("/api/cached").admin()).text(), PART);
+            assert_body(&gate.get("/api/cached"), PART_STRIPPED);
+        }
+    });
+}
+
+#[test]
 fn jwt_authn_says_who_is_calling() {
     let upstream = Upstream::start();
     let issuer = Issuer::new();
