@@ -14,6 +14,11 @@ pub(crate) fn processor() -> String {
     format!("{model}, {cores} cores")
 }
 
+/// How many programs wanted to run at once in the last minute.
+pub(crate) fn load() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
+
 /// The first line that a program says, empty when it does not.
 pub(crate) fn says(program: &str, arguments: &[&str], folder: &Path) -> String {
     let output = Command::new(program).args(arguments).current_dir(folder).output();

@@ -14,6 +14,12 @@ pub(crate) fn record(workspace: &Workspace, modules: &Modules) -> Result<(), Err
     // Before the record itself makes a difference.
     let commit = machine::commit(workspace.root());
     let size = modules.revenue_strip_bytes()?;
+    let load = machine::load();
+    let quiet = match load {
+        Some(load) if load > QUIET => format!("load average {load} at the start: **others used the machine, {BUSY}**"),
+        Some(load) => format!("load average {load} at the start"),
+        None => "load unknown".to_owned(),
+    };
     let through = envoy::measure(workspace, modules, Effort::Full)?;
     let wasm = wasm::measure(workspace, modules, Effort::Full)?;
     let processor = machine::processor();
@@ -22,7 +28,7 @@ pub(crate) fn record(workspace: &Workspace, modules: &Modules) -> Result<(), Err
     let markdown = format!(
         "# revenue_strip: cost, speed, size\n\n\
          Written by `cargo run --release -p lockgate-bench -- record`.\n\n\
-         Commit {commit} · {date} · {processor} · {rustc}\n\n\
+         Commit {commit} · {date} · {processor} · {rustc} · {quiet}\n\n\
          `revenue_strip.wasm`: {size} bytes.\n\n\
          ## Through Envoy\n\n{THROUGH}\n\n{}\n\
          ## In Wasm without a proxy\n\n{IN_WASM}\n\n{}",
@@ -30,7 +36,7 @@ pub(crate) fn record(workspace: &Workspace, modules: &Modules) -> Result<(), Err
         wasm.to_markdown(),
     );
     let json = json!({
-        "commit": commit, "date": date, "processor": processor, "rustc": rustc, "revenue_strip_wasm_bytes": size,
+        "commit": commit, "date": date, "processor": processor, "rustc": rustc, "load_average": load, "revenue_strip_wasm_bytes": size,
         "through_envoy": through.to_json(), "in_wasm": wasm.to_json(),
     });
     let folder = workspace.root().join("benches").join("record");
@@ -43,6 +49,10 @@ pub(crate) fn record(workspace: &Workspace, modules: &Modules) -> Result<(), Err
     say("written: benches/record/revenue_strip.md and .json");
     Ok(())
 }
+
+/// One of our own programs has just been compiled, perhaps.
+const QUIET: f64 = 1.2;
+const BUSY: &str = "times and ratios of times are not to be quoted; instruction counts are";
 
 const THROUGH: &str = "\
 CPU time of the whole Envoy process, user and system, for one GET over a keep-alive connection; minified purchase orders, about half
