@@ -164,6 +164,21 @@ fn shared_caches_keep_nothing_not_even_the_admins_answer() {
 }
 
 #[test]
+fn shared_caches_keep_nothing_of_a_protected_endpoint() {
+    let upstream = Upstream::start();
+    let mut policy = rules(&[revenue_rule()]);
+    policy["protected"] =
+        json!([{"name": "guarded", "match": {"paths": ["/guarded/**"]}, "unless": {"roles": ["SMS_ADMIN"]}}]);
+    let gate = Setup::new(&upstream).strip(&policy).start();
+    let headers = [("content-type", "text/csv"), ("cache-control", "public, max-age=60, s-maxage=600")];
+    upstream.on("/guarded/export", Answer::with("200 OK", &headers, "id,unit_cost"));
+    let response = gate.ask(&Request::get("/guarded/export").admin());
+    assert_eq!(response.text(), "id,unit_cost");
+    assert_eq!(response.header("cache-control").as_deref(), Some("max-age=60, private"), "{response}");
+    assert!(response.header("vary").unwrap_or_default().contains("x-test-roles"), "{response}");
+}
+
+#[test]
 fn questions_that_only_fit_the_portals_bytes_are_not_forwarded() {
     let upstream = Upstream::start();
     upstream.on("/api/asked", Answer::json(PART));
