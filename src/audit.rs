@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 /// A decision, as it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,26 +37,49 @@ impl Audit {
     /// The record as one line of JSON, absent members left out.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut line = Map::new();
-        let mut put = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                line.insert(name.to_owned(), value);
-            }
+        let line = Line {
+            time_ms: self.time_ms,
+            id: self.id.as_deref(),
+            filter: self.filter,
+            rule: self.rule.as_deref(),
+            outcome: self.outcome,
+            reason: self.reason,
+            shadow: self.shadow.then_some(true),
+            fields: (self.fields != 0).then_some(self.fields),
+            subject: self.subject.map(|hash| format!("{hash:016x}")),
+            system: self.system.as_deref(),
+            path: self.path.as_deref(),
+            version: format!("{:016x}", self.version),
         };
-        put("time_ms", self.time_ms.map(Into::into));
-        put("id", self.id.as_deref().map(Into::into));
-        put("filter", Some(self.filter.into()));
-        put("rule", self.rule.as_deref().map(Into::into));
-        put("outcome", Some(self.outcome.into()));
-        put("reason", self.reason.map(Into::into));
-        put("shadow", self.shadow.then_some(true.into()));
-        put("fields", (self.fields != 0).then_some(self.fields.into()));
-        put("subject", self.subject.map(|hash| format!("{hash:016x}").into()));
-        put("system", self.system.as_deref().map(Into::into));
-        put("path", self.path.as_deref().map(Into::into));
-        put("version", Some(format!("{:016x}", self.version).into()));
-        Value::Object(line).to_string()
+        // Texts and numbers always fit into JSON.
+        serde_json::to_string(&line).unwrap_or_default()
     }
+}
+
+/// The wire form.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    filter: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
+    outcome: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    version: String,
 }
 
 /// A hash that tells one subject from another in audit lines. It is no protection against somebody who can guess the
@@ -100,7 +123,7 @@ mod tests {
         };
         assert_eq!(
             audit.to_json(),
-            r#"{"fields":2,"filter":"revenue_strip","id":"a\n\"b","outcome":"stripped","path":"/api/**","rule":"revenue","subject":"00000000000000ab","time_ms":1,"version":"0000000000000001"}"#
+            r#"{"time_ms":1,"id":"a\n\"b","filter":"revenue_strip","rule":"revenue","outcome":"stripped","fields":2,"subject":"00000000000000ab","path":"/api/**","version":"0000000000000001"}"#
         );
     }
 }

@@ -1,5 +1,8 @@
 //! The editor: one pass, chunk in, chunk out.
 
+mod members;
+
+use self::members::{Run, plain_text_end};
 use super::error::{Error, Fault};
 use super::key::RawKey;
 use super::levels::{Level, Levels};
@@ -211,6 +214,18 @@ impl Editor {
                     _ => return self.fail(i, Fault::Unexpected),
                 },
                 At::KeyText => {
+                    if !key_began_earlier && self.held.is_empty() {
+                        let mut run = Run { i, from, hold, changed };
+                        let next = self.members(chunk, judge, out, &mut run);
+                        Run { i, from, hold, changed } = run;
+                        match next {
+                            Some(next) => {
+                                at = next;
+                                continue;
+                            }
+                            None => key_start = i,
+                        }
+                    }
                     let Some(end) = self.read_text(chunk, i)? else {
                         break;
                     };
@@ -460,7 +475,18 @@ impl Editor {
 
     /// Reads a string on from `i`: the place after its closing quotation mark, or `None` when the chunk ends in it.
     #[inline]
-    fn read_text(&mut self, chunk: &[u8], mut i: usize) -> Result<Option<usize>, Error> {
+    fn read_text(&mut self, chunk: &[u8], i: usize) -> Result<Option<usize>, Error> {
+        if self.text == Text::Plain
+            && self.utf8.is_complete()
+            && let Some(end) = plain_text_end(chunk, i)
+        {
+            return Ok(Some(end));
+        }
+        self.read_any_text(chunk, i)
+    }
+
+    #[inline(never)]
+    fn read_any_text(&mut self, chunk: &[u8], mut i: usize) -> Result<Option<usize>, Error> {
         loop {
             match self.text {
                 Text::Plain => {
@@ -518,5 +544,8 @@ impl Editor {
 
 #[inline]
 fn copy(chunk: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(chunk.get(from..to).unwrap_or_default());
+    // Neighbouring members removed one after another leave nothing between them.
+    if from < to {
+        out.extend_from_slice(chunk.get(from..to).unwrap_or_default());
+    }
 }

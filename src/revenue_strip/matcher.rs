@@ -60,9 +60,15 @@ impl Matcher {
         let Some(slot) = CachedKey::of(key.bytes()) else {
             return self.members.rules(key.text(&mut self.space));
         };
-        if let Some(mask) = self.member_cache.find(&slot) {
-            return mask;
+        match self.member_cache.find(&slot) {
+            Some(mask) => mask,
+            None => self.look_up(key, slot),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_up(&mut self, key: RawKey<'_>, slot: CachedKey) -> RuleMask {
         let mask = self.members.rules(key.text(&mut self.space));
         self.member_cache.put(slot, mask);
         mask
@@ -287,6 +293,12 @@ impl CachedKey {
     }
 
     #[inline]
+    fn is(&self, other: &Self) -> bool {
+        let ([a, b, c, d], [e, f, g, h]) = (self.words, other.words);
+        (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) | (self.length ^ other.length) == 0
+    }
+
+    #[inline]
     fn hash(&self) -> u64 {
         let [a, b, c, d] = self.words;
         let mixed = a ^ b.rotate_left(23) ^ c.rotate_left(41) ^ d.rotate_left(7) ^ self.length;
@@ -316,10 +328,10 @@ impl KeyCache {
     #[inline]
     fn find(&self, key: &CachedKey) -> Option<RuleMask> {
         let [first, second] = self.sets.get(self.place(key))?;
-        if first.0 == *key {
+        if first.0.is(key) {
             return Some(first.1);
         }
-        (second.0 == *key).then_some(second.1)
+        second.0.is(key).then_some(second.1)
     }
 
     fn put(&mut self, key: CachedKey, mask: RuleMask) {

@@ -114,6 +114,7 @@ pub(crate) struct Heads {
     /// The head released last, and when.
     released: Cell<Option<((u32, Side), u64)>>,
     bodies: Cell<Bodies>,
+    ticking: Cell<bool>,
 }
 
 /// What is known of bodies whose heads wait.
@@ -132,10 +133,11 @@ impl Heads {
             return false;
         }
         let Ok(mut waiting) = self.waiting.try_borrow_mut() else { return false };
-        if waiting.is_empty()
+        if !self.ticking.replace(true)
             && let Err(status) = hostcalls::set_tick_period(TICK)
         {
             log::warn!("set tick period: {status:?}");
+            self.ticking.set(false);
             return false;
         }
         waiting.insert((id, side), now_ms());
@@ -164,9 +166,8 @@ impl Heads {
     /// Takes a head off the list.
     pub(crate) fn forget(&self, id: u32, side: Side) {
         let Ok(mut waiting) = self.waiting.try_borrow_mut() else { return };
-        if waiting.remove(&(id, side)).is_some() && waiting.is_empty() {
-            stop_ticking();
-        }
+        // The next tick stops the ticking when nothing waits: under load that spares two host calls an exchange.
+        waiting.remove(&(id, side));
     }
 
     fn release_overdue(&self, now: u64) {
@@ -182,7 +183,7 @@ impl Heads {
                 overdue.iter().for_each(|head| {
                     waiting.remove(head);
                 });
-                if waiting.is_empty() {
+                if waiting.is_empty() && self.ticking.replace(false) {
                     stop_ticking();
                 }
                 overdue
