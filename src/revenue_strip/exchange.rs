@@ -364,7 +364,8 @@ impl Exchange {
     /// host does not say, the answer is taken for the portal's.
     fn is_from_portal(host: &mut dyn Host) -> bool {
         match host.attribute(&["response", "code_details"]) {
-            Some(details) => details == b"via_upstream",
+            // A cache between this filter and the router says what the portal said, to anybody.
+            Some(details) => details == b"via_upstream" || details.starts_with(b"cache"),
             // Filters made with the SDK give no details; then no portal has been asked.
             None => host.attribute(&["upstream", "request_attempt_count"]).and_then(|count| integer(&count)) != Some(0),
         }

@@ -72,6 +72,9 @@ pub(super) fn classify(head: &Head, pass_types: &[PassType]) -> Result<Media, Re
                 None => (value.as_str(), None),
             };
             let essence = essence.trim_matches([' ', '\t']);
+            if value.trim().is_empty() {
+                return if is_encoded(head) { Err(Reason::Encoding) } else { Ok(Media::Sniff) };
+            }
             let (main, sub) = essence.split_once('/').ok_or(Reason::ContentType)?;
             if !is_token(main) || !is_token(sub) {
                 return Err(Reason::ContentType);
@@ -170,7 +173,8 @@ mod tests {
             ("json", Err(Reason::ContentType)),
             ("application/json, text/css", Err(Reason::ContentType)),
             ("application/json\u{a0}", Err(Reason::ContentType)),
-            ("", Err(Reason::ContentType)),
+            ("", Ok(Media::Sniff)),
+            (";charset=utf-8", Err(Reason::ContentType)),
             ("image/png", Ok(Media::Pass)),
             ("font/woff2", Ok(Media::Pass)),
             ("text/css; charset=utf-16", Ok(Media::Pass)),

@@ -394,6 +394,37 @@ fn what_envoy_answers_keeps_its_status_and_text() {
 }
 
 #[test]
+fn only_what_no_portal_said_passes_as_the_gateways() {
+    use crate::exchange::{Exchange as _, Step};
+    use crate::head::Head;
+    for (details, attempts, from_portal) in [
+        (Some("via_upstream"), 1, true),
+        (Some("cache.response_from_cache_filter"), 0, true),
+        (None, 1, true),
+        (None, 0, false),
+        (Some("direct_response"), 0, false),
+        (Some("response_timeout"), 1, false),
+    ] {
+        let policy = policy(RULES);
+        let (mut exchange, mut host) = (policy.open(), MemoryHost::default());
+        let request = [(":method", "GET"), (":path", "/api/x")];
+        let _ = exchange.request_head(&mut Head::new(fields(&request), true), &mut host);
+        host.set_attribute(&["upstream", "request_attempt_count"], &u64::to_le_bytes(attempts));
+        if let Some(details) = details {
+            host.set_attribute(&["response", "code_details"], details.as_bytes());
+        }
+        let mut head = Head::new(fields(&[(":status", "200"), ("content-type", "application/json")]), false);
+        let want = if from_portal { Step::Hold } else { Step::Continue };
+        assert_eq!(exchange.response_head(&mut head, &mut host), want, "{details:?}, {attempts}");
+    }
+    // A host that knows neither: the answer is taken for the portal's.
+    let (mut exchange, mut host) = (policy(RULES).open(), MemoryHost::default());
+    let _ = exchange.request_head(&mut Head::new(fields(&[(":method", "GET"), (":path", "/api/x")]), true), &mut host);
+    let mut head = Head::new(fields(&[(":status", "200"), ("content-type", "application/json")]), false);
+    assert_eq!(exchange.response_head(&mut head, &mut host), Step::Hold);
+}
+
+#[test]
 fn a_body_that_turns_bad_after_its_head_left_breaks_off() {
     let rows = r#"{"unit_cost":5,"a":1},"#.repeat(1000);
     let body = format!("[{rows}{{\"unit_cost\":5 x");
