@@ -30,7 +30,12 @@ struct Wire<'a> {
     /// As it is written: a repeated field is for the filter to refuse.
     #[serde(borrow)]
     config: &'a RawValue,
-    now: Option<u64>,
+    /// `name` and `id` are for people and scripts.
+    #[serde(rename = "name")]
+    _name: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "id")]
+    _id: Option<serde::de::IgnoredAny>,
+    now: Option<f64>,
     /// Only filters with secrets read it.
     #[serde(rename = "env")]
     _env: Option<BTreeMap<String, String>>,
@@ -121,7 +126,8 @@ impl Case {
         };
         Ok(Self {
             config,
-            now: wire.now,
+            // Whole seconds from 1970 on; what lies before counts as then.
+            now: wire.now.map(|seconds| seconds as u64),
             session: wire.session.map(|session| session.to_string()),
             identity: wire.identity,
             address: request.address,
