@@ -46,6 +46,19 @@ impl Default for Limits {
     }
 }
 
+/// How many texts a body has, and what stands between them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Texts {
+    /// One (RFC 8259).
+    #[default]
+    One,
+    /// Any number, a line feed after each but the last; empty lines in between (NDJSON). A text may run over several
+    /// lines: no line feed stands inside a token, so a client that reads line by line sees no name that was not judged.
+    Lines,
+    /// Any number, a record separator (0x1E) before each (RFC 7464).
+    Records,
+}
+
 /// What a chunk became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -56,7 +69,7 @@ pub enum Edit {
     Replaced,
 }
 
-/// Removes members from one JSON text that comes in chunks.
+/// Removes members from JSON texts that come in chunks.
 ///
 /// A byte is written only when no continuation could make it part of a removed member. Any split of the same bytes
 /// gives the same text. Held on the heap: `max_key_bytes` and a quarter byte a level, at most.
@@ -78,9 +91,11 @@ pub struct Editor {
     held_key: usize,
     /// Bytes of the body before the current chunk.
     read: u64,
+    texts: Texts,
     limits: Limits,
 }
 
+const RECORD_SEPARATOR: u8 = 0x1e;
 const NOT_CUTTING: u32 = u32::MAX;
 /// `hold` outside commas and names: no chunk has this many bytes.
 const NO_HOLD: usize = usize::MAX;
@@ -91,6 +106,8 @@ const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 enum At {
     /// A byte order mark of which this many bytes have come, or the text.
     Bom(u8),
+    /// The first record separator.
+    NoRecord,
     /// The text, or only white space.
     Top,
     Value,
@@ -111,7 +128,7 @@ enum At {
     Name(Name, u8),
     /// A comma or the end of the array or object.
     After,
-    /// White space only.
+    /// White space, or what stands between texts.
     End,
     Failed,
 }
@@ -126,11 +143,17 @@ enum Text {
 }
 
 impl Editor {
-    /// An editor for one body.
+    /// An editor for a body of one text.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
+        Self::of(Texts::One, limits)
+    }
+
+    /// An editor for a body of such texts.
+    #[must_use]
+    pub fn of(texts: Texts, limits: Limits) -> Self {
         Self {
-            at: At::Bom(0),
+            at: if texts == Texts::Records { At::NoRecord } else { At::Bom(0) },
             text: Text::Plain,
             escaped: false,
             utf8: Utf8::default(),
@@ -139,6 +162,7 @@ impl Editor {
             held: Vec::new(),
             held_key: 0,
             read: 0,
+            texts,
             limits,
         }
     }
@@ -297,6 +321,8 @@ impl Editor {
                         at = self.end_value(i, &mut from);
                     }
                     _ if scan::is_space(byte) => i = scan::space_end(chunk, i),
+                    // A record may be empty (RFC 7464, section 2.1).
+                    RECORD_SEPARATOR if at == At::Top && self.texts == Texts::Records => i += 1,
                     _ => {
                         at = if let Some(number) = Number::start(byte) {
                             At::Number(number)
@@ -382,11 +408,13 @@ impl Editor {
                         at = At::Value;
                     }
                 }
-                At::End => {
-                    if !scan::is_space(byte) {
-                        return self.fail(i, Fault::Unexpected);
+                At::End | At::NoRecord => {
+                    i += 1;
+                    match (self.texts, byte) {
+                        (Texts::Lines, b'\n') | (Texts::Records, RECORD_SEPARATOR) => at = At::Top,
+                        (_, _) if scan::is_space(byte) => {}
+                        (_, _) => return self.fail(i - 1, Fault::Unexpected),
                     }
-                    i = scan::space_end(chunk, i);
                 }
                 At::Bom(come) => match BOM.get(usize::from(come)) {
                     Some(&want) if want == byte => {
@@ -434,7 +462,7 @@ impl Editor {
     /// [`Fault::Truncated`] when the text is not complete; a body of nothing but white space is.
     pub fn finish(&self) -> Result<(), Error> {
         let fault = match self.at {
-            At::Bom(0 | 3) | At::Top | At::End => return Ok(()),
+            At::Bom(0 | 3) | At::NoRecord | At::Top | At::End => return Ok(()),
             At::Number(number) if number.is_complete() && self.levels.depth() == 0 => return Ok(()),
             At::Failed => Fault::Failed,
             At::Bom(_)

@@ -2,7 +2,7 @@
 //!
 //! | input | type to use |
 //! | --- | --- |
-//! | one JSON text in chunks, members to drop or blank | [`Editor`] with a [`Judge`] |
+//! | a JSON text, or many ([`Texts`]), in chunks, members to drop or blank | [`Editor`] with a [`Judge`] |
 //! | a member's name as it stands in the text | [`RawKey`] |
 //!
 //! The grammar is RFC 8259 to the letter and the text must be UTF-8, also inside removed values: a client never
@@ -20,7 +20,7 @@ mod utf8;
 #[cfg(test)]
 mod tests;
 
-pub use editor::{Edit, Editor, Judge, Limits, Verdict};
+pub use editor::{Edit, Editor, Judge, Limits, Texts, Verdict};
 pub use error::{Error, Fault};
 pub use key::RawKey;
 #[doc(hidden)]

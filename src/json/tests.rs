@@ -1,6 +1,6 @@
 //! Tables over the editor: each case at every chunk width.
 
-use super::{Edit, Editor, Error, Fault, Judge, Limits, RawKey, Verdict};
+use super::{Edit, Editor, Error, Fault, Judge, Limits, RawKey, Texts, Verdict};
 
 /// Removes `s…`, replaces `r…` by `"X"`, keeps the rest.
 struct ByFirstLetter(String);
@@ -21,7 +21,10 @@ impl Judge for ByFirstLetter {
 }
 
 fn edit_with(body: &[u8], width: usize, limits: Limits) -> Result<Vec<u8>, Error> {
-    let mut editor = Editor::new(limits);
+    edit_through(Editor::new(limits), body, width)
+}
+
+fn edit_through(mut editor: Editor, body: &[u8], width: usize) -> Result<Vec<u8>, Error> {
     let mut judge = ByFirstLetter(String::new());
     let mut out = Vec::new();
     for chunk in body.chunks(width.max(1)) {
@@ -275,4 +278,47 @@ fn an_error_is_final() {
     assert_eq!(again.map_err(|error| error.fault), Err(Fault::Failed));
     assert_eq!(editor.finish().map_err(|error| error.fault), Err(Fault::Failed));
     assert_eq!(out, b"");
+}
+
+#[test]
+fn many_texts_are_edited_one_after_another() {
+    let unexpected = |at| Err(Error { at, fault: Fault::Unexpected });
+    let cases = [
+        (Texts::Lines, "lines", "{\"s\":1}\n{\"a\":{\"s\":[]}}\n", Ok("{}\n{\"a\":{}}\n")),
+        (Texts::Lines, "no line feed after the last", "{\"s\":1}\r\n[{\"s\":1}]", Ok("{}\r\n[{}]")),
+        (Texts::Lines, "empty lines", "\n \n{\"s\":1}\n\r\n\n1\n\n", Ok("\n \n{}\n\r\n\n1\n\n")),
+        (Texts::Lines, "an order mark first", "\u{feff}{\"s\":1}\n2", Ok("\u{feff}{}\n2")),
+        (Texts::Lines, "an order mark later", "1\n\u{feff}2", unexpected(2)),
+        (Texts::Lines, "scalars", "1\n\"s\"\ntrue\n-0.5e3", Ok("1\n\"s\"\ntrue\n-0.5e3")),
+        (Texts::Lines, "a text over two lines", "{\"s\":\n1,\n\"a\":2}\n{}", Ok("{\n\"a\":2}\n{}")),
+        (Texts::Lines, "two texts in a line", "{} {}", unexpected(3)),
+        (Texts::Lines, "two texts without a gap", "{}{}", unexpected(2)),
+        (Texts::Lines, "a carriage return ends no line", "{}\r{}", unexpected(3)),
+        (Texts::Lines, "a cut record", "{\"a\":1\n{\"s\":2}", unexpected(7)),
+        (Texts::Lines, "a record separator", "\u{1e}{}", unexpected(0)),
+        (Texts::Lines, "cut", "{}\n{", Err(Error { at: 4, fault: Fault::Truncated })),
+        (
+            Texts::Records,
+            "records",
+            "\u{1e}{\"s\":1}\n\u{1e}[{\"s\":2,\"a\":1}]\n",
+            Ok("\u{1e}{}\n\u{1e}[{\"a\":1}]\n"),
+        ),
+        (Texts::Records, "spaced and empty", " \n\u{1e} \u{1e}\u{1e}1\n", Ok(" \n\u{1e} \u{1e}\u{1e}1\n")),
+        (Texts::Records, "none", "", Ok("")),
+        (Texts::Records, "a text over lines", "\u{1e}{\n\"s\":\n1}\n", Ok("\u{1e}{}\n")),
+        (Texts::Records, "no separator first", "{\"s\":1}", unexpected(0)),
+        (Texts::Records, "an order mark", "\u{feff}\u{1e}{}", unexpected(0)),
+        (Texts::Records, "two texts in a record", "\u{1e}{}\n{}", unexpected(4)),
+        (Texts::Records, "a separator in a text", "\u{1e}{\"a\":\u{1e}1}", unexpected(6)),
+        (Texts::Records, "in a string", "\u{1e}\"\u{1e}\"", Err(Error { at: 2, fault: Fault::ControlCharacter })),
+        (Texts::One, "a second text", "{}\n{}", unexpected(3)),
+        (Texts::One, "a record separator", "\u{1e}{}", unexpected(0)),
+    ];
+    for (texts, name, body, want) in cases {
+        let want = want.map(|want| want.as_bytes().to_vec());
+        for width in 1..=body.len().max(1) {
+            let got = edit_through(Editor::of(texts, Limits::default()), body.as_bytes(), width);
+            assert_eq!(got, want, "{texts:?}, {name}, width {width}");
+        }
+    }
 }
