@@ -1,8 +1,8 @@
 //! The editor: one pass, chunk in, chunk out.
 
-mod members;
+mod quick;
 
-use self::members::{Run, plain_text_end};
+use self::quick::Place;
 use super::error::{Error, Fault};
 use super::key::RawKey;
 use super::levels::{Level, Levels};
@@ -25,6 +25,15 @@ pub enum Verdict {
 pub trait Judge {
     /// What becomes of the member with this name.
     fn judge(&mut self, key: RawKey<'_>) -> Verdict;
+
+    /// A guess at the name whose first byte is at `at` of `text`, from what has come before: what becomes of the member, and
+    /// the place after the colon. The bytes up to there must be a name that was judged before, its closing quotation mark and
+    /// a colon.
+    #[inline]
+    fn foresee(&mut self, text: &[u8], at: usize) -> Option<(Verdict, usize)> {
+        let _ = (text, at);
+        None
+    }
 
     /// The JSON text that stands for a value after [`Verdict::Replace`].
     fn replacement(&self, number: u32) -> &[u8];
@@ -239,9 +248,13 @@ impl Editor {
                 },
                 At::KeyText => {
                     if !key_began_earlier && self.held.is_empty() {
-                        let mut run = Run { i, from, hold, changed };
-                        let next = self.members(chunk, judge, out, &mut run);
-                        Run { i, from, hold, changed } = run;
+                        let mut place = Place { i, from, hold, changed };
+                        let next = if self.cut == NOT_CUTTING {
+                            self.quick::<false>(chunk, judge, out, &mut place)
+                        } else {
+                            self.quick::<true>(chunk, judge, out, &mut place)
+                        };
+                        Place { i, from, hold, changed } = place;
                         match next {
                             Some(next) => {
                                 at = next;
@@ -502,19 +515,7 @@ impl Editor {
     }
 
     /// Reads a string on from `i`: the place after its closing quotation mark, or `None` when the chunk ends in it.
-    #[inline]
-    fn read_text(&mut self, chunk: &[u8], i: usize) -> Result<Option<usize>, Error> {
-        if self.text == Text::Plain
-            && self.utf8.is_complete()
-            && let Some(end) = plain_text_end(chunk, i)
-        {
-            return Ok(Some(end));
-        }
-        self.read_any_text(chunk, i)
-    }
-
-    #[inline(never)]
-    fn read_any_text(&mut self, chunk: &[u8], mut i: usize) -> Result<Option<usize>, Error> {
+    fn read_text(&mut self, chunk: &[u8], mut i: usize) -> Result<Option<usize>, Error> {
         loop {
             match self.text {
                 Text::Plain => {

@@ -25,3 +25,4 @@ pub use error::{Error, Fault};
 pub use key::RawKey;
 #[doc(hidden)]
 pub use scan::fuzz_scan;
+pub(crate) use scan::{WINDOW_BYTES, agrees};

@@ -41,10 +41,9 @@ impl Active {
 /// Asks the rules about each member.
 struct RuleJudge<'a>(Rulebook<'a>);
 
-impl Judge for RuleJudge<'_> {
+impl RuleJudge<'_> {
     #[inline]
-    fn judge(&mut self, key: RawKey<'_>) -> Verdict {
-        let mask = self.0.matcher.member(key);
+    fn verdict(&mut self, mask: RuleMask) -> Verdict {
         if mask == 0 {
             return Verdict::Keep;
         }
@@ -53,6 +52,20 @@ impl Judge for RuleJudge<'_> {
             Some((_, Action::Remove)) => Verdict::Remove,
             Some((n, Action::Redact { .. })) => Verdict::Replace(n),
         }
+    }
+}
+
+impl Judge for RuleJudge<'_> {
+    #[inline]
+    fn judge(&mut self, key: RawKey<'_>) -> Verdict {
+        let mask = self.0.matcher.member(key);
+        self.verdict(mask)
+    }
+
+    #[inline]
+    fn foresee(&mut self, text: &[u8], at: usize) -> Option<(Verdict, usize)> {
+        let (mask, end) = self.0.matcher.foresee(text, at)?;
+        Some((self.verdict(mask), end))
     }
 
     fn replacement(&self, number: u32) -> &[u8] {

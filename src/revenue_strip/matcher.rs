@@ -8,6 +8,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
 use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition};
 
+use super::key_cache::{CachedKey, KeyCache};
 use crate::config::ConfigError;
 use crate::json::RawKey;
 
@@ -48,7 +49,7 @@ impl Matcher {
         Ok(Self {
             members,
             headers,
-            member_cache: KeyCache::new(10),
+            member_cache: KeyCache::new(9),
             header_cache: KeyCache::new(7),
             space: String::new(),
         })
@@ -70,8 +71,15 @@ impl Matcher {
     #[inline(never)]
     fn look_up(&mut self, key: RawKey<'_>, slot: CachedKey) -> RuleMask {
         let mask = self.members.rules(key.text(&mut self.space));
-        self.member_cache.put(slot, mask);
+        self.member_cache.put(key.bytes(), slot, mask);
         mask
+    }
+
+    /// Whether the text at `at` is the member's name that followed the last one before: the rules that it falls under, and
+    /// the place after its colon.
+    #[inline]
+    pub(super) fn foresee(&mut self, text: &[u8], at: usize) -> Option<(RuleMask, usize)> {
+        self.member_cache.foresee(text, at)
     }
 
     /// The rules that a header's name falls under.
@@ -88,7 +96,7 @@ impl Matcher {
         let (form, whole) = (header_form(name), name.to_ascii_lowercase());
         let mask = (self.headers.rules(&form) | self.headers.rules(&whole)) & !self.headers.kept(&form);
         if let Some(slot) = slot {
-            self.header_cache.put(slot, mask);
+            self.header_cache.put(name.as_bytes(), slot, mask);
         }
         mask
     }
@@ -258,99 +266,9 @@ fn one_line(error: &dyn std::error::Error) -> String {
     innermost.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
-/// A name of at most 32 bytes as four words: equal words and lengths mean equal names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct CachedKey {
-    length: u64,
-    words: [u64; 4],
-}
-
-impl CachedKey {
-    const EMPTY: Self = Self { length: u64::MAX, words: [0; 4] };
-
-    /// `None` for longer names, which are not cached.
-    #[inline]
-    fn of(name: &[u8]) -> Option<Self> {
-        let words = match name.len() {
-            0 => [0; 4],
-            length @ 1..=3 => {
-                let byte = |at: usize| name.get(at).copied().map_or(0, u64::from);
-                [byte(0) | byte(length / 2) << 8 | byte(length - 1) << 16, 0, 0, 0]
-            }
-            4..=7 => {
-                let first = u32::from_le_bytes(*name.first_chunk()?);
-                let last = u32::from_le_bytes(*name.last_chunk()?);
-                [u64::from(first) | u64::from(last) << 32, 0, 0, 0]
-            }
-            8..=16 => [word(name, 0)?, u64::from_le_bytes(*name.last_chunk()?), 0, 0],
-            length @ 17..=32 => {
-                let near_end = word(name, length - 16)?;
-                [word(name, 0)?, word(name, 8)?, near_end, u64::from_le_bytes(*name.last_chunk()?)]
-            }
-            _ => return None,
-        };
-        Some(Self { length: name.len() as u64, words })
-    }
-
-    #[inline]
-    fn is(&self, other: &Self) -> bool {
-        let ([a, b, c, d], [e, f, g, h]) = (self.words, other.words);
-        (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) | (self.length ^ other.length) == 0
-    }
-
-    #[inline]
-    fn hash(&self) -> u64 {
-        let [a, b, c, d] = self.words;
-        let mixed = a ^ b.rotate_left(23) ^ c.rotate_left(41) ^ d.rotate_left(7) ^ self.length;
-        mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
-#[inline]
-fn word(name: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*name.get(at..)?.first_chunk()?))
-}
-
-/// A cache of decisions with two places for each hash: of fixed size, whatever names come. Entries are compared in
-/// full, so a name never gets another one's decision.
-#[derive(Debug)]
-struct KeyCache {
-    sets: Vec<[(CachedKey, RuleMask); 2]>,
-    shift: u32,
-}
-
-impl KeyCache {
-    /// A cache of 2^`bits` sets of 96 bytes.
-    fn new(bits: u32) -> Self {
-        Self { sets: vec![[(CachedKey::EMPTY, 0); 2]; 1 << bits], shift: u64::BITS - bits }
-    }
-
-    #[inline]
-    fn find(&self, key: &CachedKey) -> Option<RuleMask> {
-        let [first, second] = self.sets.get(self.place(key))?;
-        if first.0.is(key) {
-            return Some(first.1);
-        }
-        second.0.is(key).then_some(second.1)
-    }
-
-    fn put(&mut self, key: CachedKey, mask: RuleMask) {
-        let place = self.place(&key);
-        if let Some([first, second]) = self.sets.get_mut(place) {
-            *second = *first;
-            *first = (key, mask);
-        }
-    }
-
-    #[inline]
-    fn place(&self, key: &CachedKey) -> usize {
-        usize::try_from(key.hash() >> self.shift).unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{CachedKey, KeyCache, Matcher, Names};
+    use super::{Matcher, Names};
 
     fn names(exact: &[&str], patterns: &[&str], keep: &[&str]) -> Names {
         let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
@@ -459,39 +377,5 @@ mod tests {
         assert_eq!(error.to_string(), "rules[0].patterns[1]: unclosed group");
         let error = Matcher::new(&[names(&[], &["(a{1000}){1000}"], &[])]).unwrap_err();
         assert!(error.to_string().starts_with("rules[0].patterns[0]: "), "{error}");
-    }
-
-    #[test]
-    fn equal_words_mean_equal_names() {
-        let mut all = Vec::new();
-        for length in 0..=32_usize {
-            for place in 0..length.max(1) {
-                let mut name = vec![b'a'; length];
-                if let Some(byte) = name.get_mut(place) {
-                    *byte = b'b';
-                }
-                all.push(name);
-            }
-        }
-        for one in &all {
-            for other in &all {
-                let same = CachedKey::of(one) == CachedKey::of(other);
-                assert_eq!(same, one == other, "{one:?} {other:?}");
-            }
-        }
-        assert_eq!(CachedKey::of(&[b'a'; 33]), None);
-    }
-
-    #[test]
-    fn a_full_cache_forgets_and_never_mixes_up() {
-        let mut cache = KeyCache::new(2);
-        let key = |n: u64| CachedKey::of(&n.to_le_bytes()).unwrap();
-        for n in 0..1000 {
-            cache.put(key(n), n);
-            assert_eq!(cache.find(&key(n)), Some(n));
-        }
-        let found = (0..1000).filter_map(|n| cache.find(&key(n)).map(|mask| (n, mask)));
-        assert!(found.clone().count() <= 8);
-        assert!(found.into_iter().all(|(n, mask)| n == mask));
     }
 }

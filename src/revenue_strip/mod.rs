@@ -10,6 +10,7 @@ mod counters;
 mod error;
 mod exchange;
 mod headers;
+mod key_cache;
 mod matcher;
 mod media;
 

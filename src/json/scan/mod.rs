@@ -44,6 +44,39 @@ pub(super) fn space_end(bytes: &[u8], at: usize) -> usize {
     }
 }
 
+/// The bytes that [`agrees`] compares.
+pub(crate) const WINDOW_BYTES: usize = 32;
+
+/// Whether two texts have the same bytes where `care` is 0xff; it is 0 elsewhere.
+#[inline(always)]
+pub(crate) fn agrees(one: &[u8; WINDOW_BYTES], other: &[u8; WINDOW_BYTES], care: &[u8; WINDOW_BYTES]) -> bool {
+    fast::agrees(one, other, care)
+}
+
+/// The first byte from `at` on that is a quotation mark, a backslash, a control character or not ASCII, or the end.
+#[inline(always)]
+pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
+    match fast::plain_end(bytes, at) {
+        Ok(end) => end,
+        Err(at) => plain_end_slowly(bytes, at),
+    }
+}
+
+/// The places of the first byte from `at` on that is no digit, and of the first such byte after that; `None` when either is
+/// more than fifteen bytes away or near the end of the bytes.
+#[inline(always)]
+pub(super) fn digits_ends(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    fast::digits_ends(bytes, at)
+}
+
+#[inline(never)]
+fn plain_end_slowly(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(|&byte| byte < 0x80 && !is_special(byte)) {
+        at += 1;
+    }
+    at
+}
+
 #[inline]
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
@@ -81,7 +114,18 @@ pub fn fuzz_scan(bytes: &[u8]) {
     for at in 0..=bytes.len() {
         assert_eq!(text_run(bytes, at), text_run_slowly(bytes, at, false), "text from {at}");
         assert_eq!(space_end(bytes, at), space_end_slowly(bytes, at), "space from {at}");
+        assert_eq!(plain_end(bytes, at), plain_end_slowly(bytes, at), "plain from {at}");
+        if let Some((first, second)) = digits_ends(bytes, at) {
+            assert_eq!(Some(first), no_digit(bytes, at), "no digit from {at}");
+            assert_eq!(Some(second), no_digit(bytes, first + 1), "no digit from {first}");
+        }
     }
+}
+
+/// The first byte from `at` on that is no digit.
+fn no_digit(bytes: &[u8], at: usize) -> Option<usize> {
+    let after = bytes.get(at..)?.iter().position(|byte| !byte.is_ascii_digit())?;
+    Some(at + after)
 }
 
 #[cfg(test)]

@@ -19,6 +19,41 @@ fn load(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*eight))
 }
 
+/// Whether two texts have the same bytes where `care` is 0xff.
+#[inline(always)]
+pub(super) fn agrees(one: &[u8; 32], other: &[u8; 32], care: &[u8; 32]) -> bool {
+    let words = |bytes: &[u8; 32]| match bytes.as_chunks() {
+        ([a, b, c, d], _) => [a, b, c, d].map(|word| u64::from_le_bytes(*word)),
+        (_, _) => [0; 4],
+    };
+    let ([a, b, c, d], [e, f, g, h], [i, j, k, l]) = (words(one), words(other), words(care));
+    (a ^ e) & i | (b ^ f) & j | (c ^ g) & k | (d ^ h) & l == 0
+}
+
+/// The first byte that is special in a string or not ASCII, or how far the search came.
+#[inline(always)]
+pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
+    while let Some(word) = load(bytes, at) {
+        let marks = equal(word, b'"') | equal(word, b'\\') | control(word) | word & HIGHS;
+        if marks != 0 {
+            return Ok(at + (marks.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    Err(at)
+}
+
+/// The first two bytes that are no digits, when both are in the next sixteen.
+#[inline(always)]
+pub(super) fn digits_ends(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    const ONES: u128 = u128::MAX / 255;
+    const HIGHS: u128 = ONES * 0x80;
+    let sixteen = u128::from_le_bytes(*bytes.get(at..)?.first_chunk()?) ^ (ONES * 0x30);
+    let others = (((sixteen & !HIGHS) + ONES * 0x76) | sixteen) & HIGHS;
+    let rest = others & others.wrapping_sub(1);
+    (rest != 0).then(|| (at + (others.trailing_zeros() / 8) as usize, at + (rest.trailing_zeros() / 8) as usize))
+}
+
 /// The end of a string's plain part, or how far the search came; and whether it saw a byte that is not ASCII.
 pub(super) fn text_run(bytes: &[u8], mut at: usize) -> (Option<usize>, usize, bool) {
     let mut high = false;

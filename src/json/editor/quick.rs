@@ -1,0 +1,293 @@
+//! The quick way: whole members and elements, token by token without the states of [`Editor::push`]. Whatever is odd, or
+//! may not be here in whole, is left to the states, at a place from which they can go on.
+
+use super::{At, Editor, Judge, NO_HOLD, Verdict, copy};
+use crate::json::key::RawKey;
+use crate::json::levels::Level;
+use crate::json::scan;
+
+/// The editor's place in a chunk: see the variables of the same names in [`Editor::push`].
+pub(super) struct Place {
+    pub(super) i: usize,
+    pub(super) from: usize,
+    pub(super) hold: usize,
+    pub(super) changed: bool,
+}
+
+impl Editor {
+    /// Goes on from a name's first byte in an object, or from an element of an array. `CUT`: inside a value that is being
+    /// removed, where names are not judged; ends with it.
+    ///
+    /// What may come next; `None` when that is a name at its first byte.
+    pub(super) fn quick<const CUT: bool>(
+        &mut self,
+        chunk: &[u8],
+        judge: &mut impl Judge,
+        out: &mut Vec<u8>,
+        place: &mut Place,
+    ) -> Option<At> {
+        let Place { mut i, mut from, mut hold, mut changed } = *place;
+        let (mut object, mut kept) = self.innermost();
+        let next = 'items: loop {
+            let mut removing = false;
+            if object {
+                let colon_end;
+                if CUT {
+                    let Some(end) = text_end(chunk, i) else { break None };
+                    if chunk.get(end) != Some(&b':') {
+                        break None;
+                    }
+                    colon_end = end + 1;
+                } else {
+                    let verdict;
+                    if i - hold > self.limits.max_key_bytes.saturating_sub(scan::WINDOW_BYTES) {
+                        break None;
+                    }
+                    if let Some((foreseen, end)) = judge.foresee(chunk, i) {
+                        (verdict, colon_end) = (foreseen, end);
+                    } else {
+                        // Names with escapes or beyond ASCII are left to the states.
+                        let end = scan::plain_end(chunk, i) + 1;
+                        if chunk.get(end - 1..=end) != Some(b"\":") || end - hold > self.limits.max_key_bytes {
+                            break None;
+                        }
+                        colon_end = end + 1;
+                        let bytes = chunk.get(i..end - 1).unwrap_or_default();
+                        verdict = judge.judge(RawKey { bytes, escaped: false });
+                    }
+                    match verdict {
+                        Verdict::Keep => {
+                            if !kept {
+                                kept = true;
+                                self.levels.keep_member();
+                            }
+                        }
+                        Verdict::Remove => {
+                            copy(chunk, from, hold, out);
+                            changed = true;
+                            removing = true;
+                        }
+                        Verdict::Replace(number) => {
+                            self.levels.keep_member();
+                            hold = NO_HOLD;
+                            i = colon_end;
+                            break Some(At::ReplacedValue(number));
+                        }
+                    }
+                    hold = NO_HOLD;
+                }
+                i = colon_end;
+                if chunk.get(i) == Some(&b' ') {
+                    i += 1;
+                }
+            }
+            match chunk.get(i) {
+                Some(b'{' | b'[') => {
+                    if removing {
+                        self.cut = self.levels.depth();
+                        break Some(At::Value);
+                    }
+                    let Some(inside) = self.enter(chunk, i) else { break Some(At::Value) };
+                    object = chunk.get(i) == Some(&b'{');
+                    kept = false;
+                    if object {
+                        if !CUT {
+                            hold = i + 1;
+                        }
+                        i = inside + 1;
+                    } else {
+                        i = inside;
+                    }
+                    continue;
+                }
+                Some(&byte) => match scalar_end(chunk, i, byte) {
+                    Some(end) => i = end,
+                    None => {
+                        if removing {
+                            self.cut = self.levels.depth();
+                        }
+                        break Some(At::Value);
+                    }
+                },
+                None => {
+                    if removing {
+                        self.cut = self.levels.depth();
+                    }
+                    break Some(At::Value);
+                }
+            }
+            if removing {
+                from = i;
+            }
+            loop {
+                match chunk.get(i) {
+                    Some(b',') if object => {
+                        if !CUT {
+                            if kept {
+                                hold = i;
+                            } else {
+                                // The comma goes with the removed members before it.
+                                copy(chunk, from, i, out);
+                                changed = true;
+                                from = i + 1;
+                                hold = i + 1;
+                            }
+                        }
+                        i += 1;
+                        if chunk.get(i) != Some(&b'"') {
+                            i = scan::space_end(chunk, i);
+                            if chunk.get(i) != Some(&b'"') {
+                                break 'items Some(At::Key);
+                            }
+                        }
+                        i += 1;
+                        continue 'items;
+                    }
+                    Some(b',') => {
+                        i = scan::space_end(chunk, i + 1);
+                        continue 'items;
+                    }
+                    Some(&byte @ (b'}' | b']')) if object == (byte == b'}') => {
+                        i += 1;
+                        self.levels.close();
+                        if CUT && self.levels.depth() == self.cut || self.levels.depth() == 0 {
+                            break 'items Some(self.end_value(i, &mut from));
+                        }
+                        (object, kept) = self.innermost();
+                    }
+                    Some(&byte) if scan::is_space(byte) => i = scan::space_end(chunk, i),
+                    Some(_) | None => break 'items Some(At::After),
+                }
+            }
+        };
+        *place = Place { i, from, hold, changed };
+        if next.is_none() {
+            self.escaped = false;
+        }
+        next
+    }
+
+    /// Whether the innermost level is an object, and whether a member of it has been kept.
+    #[inline(always)]
+    fn innermost(&self) -> (bool, bool) {
+        match self.levels.innermost() {
+            Level::Object { kept } => (true, kept),
+            Level::Array | Level::Top => (false, false),
+        }
+    }
+
+    /// Enters the object or array at `i` when its first name or element is here: where that begins. Empty ones and those
+    /// beyond the limits are left to the states.
+    #[inline(always)]
+    fn enter(&mut self, chunk: &[u8], i: usize) -> Option<usize> {
+        if self.levels.depth() >= self.limits.max_depth {
+            return None;
+        }
+        let inside = scan::space_end(chunk, i + 1);
+        match (chunk.get(i)?, chunk.get(inside)?) {
+            (b'{', b'"') => self.levels.open_object(),
+            (b'{', _) | (_, b']') => return None,
+            (_, _) => self.levels.open_array(),
+        }
+        Some(inside)
+    }
+}
+
+/// The place after a string, a number without exponent or a literal name that is here in whole.
+#[inline(always)]
+fn scalar_end(chunk: &[u8], i: usize, first: u8) -> Option<usize> {
+    match first {
+        b'"' => text_end(chunk, i + 1),
+        b't' => (chunk.get(i..i + 4)? == b"true").then_some(i + 4),
+        b'f' => (chunk.get(i..i + 5)? == b"false").then_some(i + 5),
+        b'n' => (chunk.get(i..i + 4)? == b"null").then_some(i + 4),
+        b'0'..=b'9' => number_end(chunk, i),
+        b'-' => number_end(chunk, i + 1),
+        _ => None,
+    }
+}
+
+/// The place after a number without sign and exponent.
+#[inline(always)]
+fn number_end(chunk: &[u8], i: usize) -> Option<usize> {
+    let (mut end, after) = scan::digits_ends(chunk, i)?;
+    let whole = end - i;
+    if whole == 0 || (whole > 1 && *chunk.get(i)? == b'0') {
+        return None;
+    }
+    if *chunk.get(end)? == b'.' {
+        if after == end + 1 {
+            return None;
+        }
+        end = after;
+    }
+    (!matches!(chunk.get(end)?, b'e' | b'E')).then_some(end)
+}
+
+/// The place after a string's closing quotation mark.
+#[inline(always)]
+fn text_end(chunk: &[u8], i: usize) -> Option<usize> {
+    let end = scan::plain_end(chunk, i);
+    match chunk.get(end)? {
+        b'"' => Some(end + 1),
+        _ => odd_text_end(chunk, end),
+    }
+}
+
+/// The place after the closing quotation mark of a string that has escapes or is not ASCII.
+#[inline(never)]
+fn odd_text_end(chunk: &[u8], mut i: usize) -> Option<usize> {
+    loop {
+        i = match chunk.get(i)? {
+            b'"' => return Some(i + 1),
+            b'\\' => escape_end(chunk, i)?,
+            _ => sequence_end(chunk, i)?,
+        };
+        i = scan::plain_end(chunk, i);
+    }
+}
+
+/// The place after an escape.
+fn escape_end(chunk: &[u8], i: usize) -> Option<usize> {
+    match chunk.get(i + 1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(i + 2),
+        b'u' => chunk.get(i + 2..i + 6)?.iter().all(u8::is_ascii_hexdigit).then_some(i + 6),
+        _ => None,
+    }
+}
+
+/// The place after a UTF-8 sequence of two bytes or more (RFC 3629, section 4).
+fn sequence_end(chunk: &[u8], i: usize) -> Option<usize> {
+    const ANY: std::ops::RangeInclusive<u8> = 0x80..=0xbf;
+    let (second, length) = match chunk.get(i)? {
+        0xc2..=0xdf => (ANY, 2),
+        0xe0 => (0xa0..=0xbf, 3),
+        0xed => (0x80..=0x9f, 3),
+        0xe1..=0xef => (ANY, 3),
+        0xf0 => (0x90..=0xbf, 4),
+        0xf1..=0xf3 => (ANY, 4),
+        0xf4 => (0x80..=0x8f, 4),
+        _ => return None,
+    };
+    let (first, rest) = chunk.get(i + 1..i + length)?.split_first()?;
+    (second.contains(first) && rest.iter().all(|byte| ANY.contains(byte))).then_some(i + length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sequence_end;
+
+    #[test]
+    fn sequences_are_those_of_the_standard_library() {
+        for first in 0x80..=0xff_u8 {
+            for second in 0..=0xff_u8 {
+                for rest in [[0x80, 0x80], [0xbf, 0xbf], [0x7f, 0x80], [0x80, 0xc0]] {
+                    let bytes = [first, second, rest[0], rest[1]];
+                    let want = (2..=4).find(|&length| std::str::from_utf8(&bytes[..length]).is_ok());
+                    assert_eq!(sequence_end(&bytes, 0), want, "{bytes:x?}");
+                }
+            }
+        }
+        assert_eq!(sequence_end("漢".as_bytes().get(..2).unwrap(), 0), None, "cut");
+    }
+}
