@@ -1,6 +1,7 @@
 //! The editor: one pass, chunk in, chunk out.
 
 mod quick;
+mod tree;
 
 use self::quick::Place;
 use super::error::{Error, Fault};
@@ -137,6 +138,10 @@ enum At {
     Name(Name, u8),
     /// A comma or the end of the array or object.
     After,
+    /// Inside an object or array that is being removed, outside its strings.
+    Tree,
+    /// In a string there.
+    TreeText,
     /// White space, or what stands between texts.
     End,
     Failed,
@@ -193,7 +198,7 @@ impl Editor {
         // The kept bytes from here on are not yet written.
         let mut from = 0;
         // Where this chunk's part of an undecided comma, white space and name begins.
-        let holding = self.cut == NOT_CUTTING && matches!(at, At::FirstKey | At::Key | At::KeyText);
+        let holding = matches!(at, At::FirstKey | At::Key | At::KeyText);
         let mut hold = if holding { 0 } else { NO_HOLD };
         let mut key_start = 0;
         let mut key_began_earlier = at == At::KeyText;
@@ -204,16 +209,14 @@ impl Editor {
                 At::After => match byte {
                     b',' => match self.levels.innermost() {
                         Level::Object { kept } => {
-                            if self.cut == NOT_CUTTING {
-                                if kept {
-                                    hold = i;
-                                } else {
-                                    // The comma goes with the removed members before it.
-                                    copy(chunk, from, i, out);
-                                    changed = true;
-                                    from = i + 1;
-                                    hold = i + 1;
-                                }
+                            if kept {
+                                hold = i;
+                            } else {
+                                // The comma goes with the removed members before it.
+                                copy(chunk, from, i, out);
+                                changed = true;
+                                from = i + 1;
+                                hold = i + 1;
                             }
                             i += 1;
                             at = At::Key;
@@ -249,11 +252,7 @@ impl Editor {
                 At::KeyText => {
                     if !key_began_earlier && self.held.is_empty() {
                         let mut place = Place { i, from, hold, changed };
-                        let next = if self.cut == NOT_CUTTING {
-                            self.quick::<false>(chunk, judge, out, &mut place)
-                        } else {
-                            self.quick::<true>(chunk, judge, out, &mut place)
-                        };
+                        let next = self.quick(chunk, judge, out, &mut place)?;
                         Place { i, from, hold, changed } = place;
                         match next {
                             Some(next) => {
@@ -268,40 +267,38 @@ impl Editor {
                     };
                     i = end;
                     at = At::Colon;
-                    if self.cut == NOT_CUTTING {
-                        if self.held.len() + (i - hold) > self.limits.max_key_bytes {
-                            return self.fail(i, Fault::KeyTooLong);
-                        }
-                        let escaped = self.escaped;
-                        let verdict = if self.held.is_empty() {
-                            let bytes = chunk.get(key_start..i - 1).unwrap_or_default();
-                            judge.judge(RawKey { bytes, escaped })
-                        } else {
-                            if !key_began_earlier {
-                                self.held_key = self.held.len() + key_start;
-                            }
-                            copy(chunk, 0, i, &mut self.held);
-                            let bytes = self.held.get(self.held_key..self.held.len() - 1).unwrap_or_default();
-                            judge.judge(RawKey { bytes, escaped })
-                        };
-                        if verdict == Verdict::Remove {
-                            copy(chunk, from, hold, out);
-                            changed = true;
-                            self.cut = self.levels.depth();
-                        } else {
-                            self.levels.keep_member();
-                            if !self.held.is_empty() {
-                                out.extend_from_slice(&self.held);
-                                changed = true;
-                                from = i;
-                            }
-                            if let Verdict::Replace(number) = verdict {
-                                at = At::ColonThenReplace(number);
-                            }
-                        }
-                        self.held.clear();
-                        hold = NO_HOLD;
+                    if self.held.len() + (i - hold) > self.limits.max_key_bytes {
+                        return self.fail(i, Fault::KeyTooLong);
                     }
+                    let escaped = self.escaped;
+                    let verdict = if self.held.is_empty() {
+                        let bytes = chunk.get(key_start..i - 1).unwrap_or_default();
+                        judge.judge(RawKey { bytes, escaped })
+                    } else {
+                        if !key_began_earlier {
+                            self.held_key = self.held.len() + key_start;
+                        }
+                        copy(chunk, 0, i, &mut self.held);
+                        let bytes = self.held.get(self.held_key..self.held.len() - 1).unwrap_or_default();
+                        judge.judge(RawKey { bytes, escaped })
+                    };
+                    if verdict == Verdict::Remove {
+                        copy(chunk, from, hold, out);
+                        changed = true;
+                        self.cut = self.levels.depth();
+                    } else {
+                        self.levels.keep_member();
+                        if !self.held.is_empty() {
+                            out.extend_from_slice(&self.held);
+                            changed = true;
+                            from = i;
+                        }
+                        if let Verdict::Replace(number) = verdict {
+                            at = At::ColonThenReplace(number);
+                        }
+                    }
+                    self.held.clear();
+                    hold = NO_HOLD;
                     key_began_earlier = false;
                     if at == At::Colon && chunk.get(i) == Some(&b':') {
                         i += 1;
@@ -313,14 +310,16 @@ impl Editor {
                         i += 1;
                         at = At::Text;
                     }
+                    b'{' | b'[' if self.cut != NOT_CUTTING => {
+                        (at, i) = self.tree(chunk, i)?;
+                        from = i;
+                    }
                     b'{' => {
                         self.check_depth(i)?;
                         self.levels.open_object();
                         i += 1;
                         at = At::FirstKey;
-                        if self.cut == NOT_CUTTING {
-                            hold = i;
-                        }
+                        hold = i;
                     }
                     b'[' => {
                         self.check_depth(i)?;
@@ -384,14 +383,12 @@ impl Editor {
                         at = At::KeyText;
                     }
                     b'}' if at == At::FirstKey => {
-                        if self.cut == NOT_CUTTING {
-                            if self.held.len() + (i - hold) > self.limits.max_key_bytes {
-                                return self.fail(i, Fault::KeyTooLong);
-                            }
-                            changed |= !self.held.is_empty();
-                            out.append(&mut self.held);
-                            hold = NO_HOLD;
+                        if self.held.len() + (i - hold) > self.limits.max_key_bytes {
+                            return self.fail(i, Fault::KeyTooLong);
                         }
+                        changed |= !self.held.is_empty();
+                        out.append(&mut self.held);
+                        hold = NO_HOLD;
                         i += 1;
                         self.levels.close();
                         at = self.end_value(i, &mut from);
@@ -420,6 +417,17 @@ impl Editor {
                         self.cut = self.levels.depth();
                         at = At::Value;
                     }
+                }
+                At::Tree => {
+                    (at, i) = self.tree(chunk, i)?;
+                    from = i;
+                }
+                At::TreeText => {
+                    let Some(end) = self.read_text(chunk, i)? else {
+                        break;
+                    };
+                    i = end;
+                    at = At::Tree;
                 }
                 At::End | At::NoRecord => {
                     i += 1;
@@ -490,7 +498,9 @@ impl Editor {
             | At::Text
             | At::Number(_)
             | At::Name(..)
-            | At::After => Fault::Truncated,
+            | At::After
+            | At::Tree
+            | At::TreeText => Fault::Truncated,
         };
         Err(Error { at: self.read, fault })
     }

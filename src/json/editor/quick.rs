@@ -2,6 +2,7 @@
 //! may not be here in whole, is left to the states, at a place from which they can go on.
 
 use super::{At, Editor, Judge, NO_HOLD, Verdict, copy};
+use crate::json::error::Error;
 use crate::json::key::RawKey;
 use crate::json::levels::Level;
 use crate::json::scan;
@@ -15,85 +16,76 @@ pub(super) struct Place {
 }
 
 impl Editor {
-    /// Goes on from a name's first byte in an object, or from an element of an array. `CUT`: inside a value that is being
-    /// removed, where names are not judged; ends with it.
-    ///
-    /// What may come next; `None` when that is a name at its first byte.
-    pub(super) fn quick<const CUT: bool>(
+    /// Goes on from a name's first byte. What may come next; `None` when that is a name at its first byte.
+    pub(super) fn quick(
         &mut self,
         chunk: &[u8],
         judge: &mut impl Judge,
         out: &mut Vec<u8>,
         place: &mut Place,
-    ) -> Option<At> {
+    ) -> Result<Option<At>, Error> {
         let Place { mut i, mut from, mut hold, mut changed } = *place;
         let (mut object, mut kept) = self.innermost();
         let next = 'items: loop {
             let mut removing = false;
             if object {
                 let colon_end;
-                if CUT {
-                    let Some(end) = text_end(chunk, i) else { break None };
-                    if chunk.get(end) != Some(&b':') {
+                let verdict;
+                if i - hold > self.limits.max_key_bytes.saturating_sub(scan::WINDOW_BYTES) {
+                    break None;
+                }
+                if let Some((foreseen, end)) = judge.foresee(chunk, i) {
+                    (verdict, colon_end) = (foreseen, end);
+                } else {
+                    // Names with escapes or beyond ASCII are left to the states.
+                    let end = scan::plain_end(chunk, i) + 1;
+                    if chunk.get(end - 1..=end) != Some(b"\":") || end - hold > self.limits.max_key_bytes {
                         break None;
                     }
                     colon_end = end + 1;
-                } else {
-                    let verdict;
-                    if i - hold > self.limits.max_key_bytes.saturating_sub(scan::WINDOW_BYTES) {
-                        break None;
-                    }
-                    if let Some((foreseen, end)) = judge.foresee(chunk, i) {
-                        (verdict, colon_end) = (foreseen, end);
-                    } else {
-                        // Names with escapes or beyond ASCII are left to the states.
-                        let end = scan::plain_end(chunk, i) + 1;
-                        if chunk.get(end - 1..=end) != Some(b"\":") || end - hold > self.limits.max_key_bytes {
-                            break None;
-                        }
-                        colon_end = end + 1;
-                        let bytes = chunk.get(i..end - 1).unwrap_or_default();
-                        verdict = judge.judge(RawKey { bytes, escaped: false });
-                    }
-                    match verdict {
-                        Verdict::Keep => {
-                            if !kept {
-                                kept = true;
-                                self.levels.keep_member();
-                            }
-                        }
-                        Verdict::Remove => {
-                            copy(chunk, from, hold, out);
-                            changed = true;
-                            removing = true;
-                        }
-                        Verdict::Replace(number) => {
-                            self.levels.keep_member();
-                            hold = NO_HOLD;
-                            i = colon_end;
-                            break Some(At::ReplacedValue(number));
-                        }
-                    }
-                    hold = NO_HOLD;
+                    let bytes = chunk.get(i..end - 1).unwrap_or_default();
+                    verdict = judge.judge(RawKey { bytes, escaped: false });
                 }
+                match verdict {
+                    Verdict::Keep => {
+                        if !kept {
+                            kept = true;
+                            self.levels.keep_member();
+                        }
+                    }
+                    Verdict::Remove => {
+                        copy(chunk, from, hold, out);
+                        changed = true;
+                        removing = true;
+                    }
+                    Verdict::Replace(number) => {
+                        self.levels.keep_member();
+                        hold = NO_HOLD;
+                        i = colon_end;
+                        break Some(At::ReplacedValue(number));
+                    }
+                }
+                hold = NO_HOLD;
                 i = colon_end;
                 if chunk.get(i) == Some(&b' ') {
                     i += 1;
                 }
             }
             match chunk.get(i) {
-                Some(b'{' | b'[') => {
-                    if removing {
-                        self.cut = self.levels.depth();
-                        break Some(At::Value);
+                Some(b'{' | b'[') if removing => {
+                    self.cut = self.levels.depth();
+                    let (next, end) = self.tree(chunk, i)?;
+                    i = end;
+                    if next != At::After {
+                        break Some(next);
                     }
+                }
+                Some(b'{' | b'[') => {
                     let Some(inside) = self.enter(chunk, i) else { break Some(At::Value) };
                     object = chunk.get(i) == Some(&b'{');
                     kept = false;
                     if object {
-                        if !CUT {
-                            hold = i + 1;
-                        }
+                        hold = i + 1;
                         i = inside + 1;
                     } else {
                         i = inside;
@@ -122,16 +114,14 @@ impl Editor {
             loop {
                 match chunk.get(i) {
                     Some(b',') if object => {
-                        if !CUT {
-                            if kept {
-                                hold = i;
-                            } else {
-                                // The comma goes with the removed members before it.
-                                copy(chunk, from, i, out);
-                                changed = true;
-                                from = i + 1;
-                                hold = i + 1;
-                            }
+                        if kept {
+                            hold = i;
+                        } else {
+                            // The comma goes with the removed members before it.
+                            copy(chunk, from, i, out);
+                            changed = true;
+                            from = i + 1;
+                            hold = i + 1;
                         }
                         i += 1;
                         if chunk.get(i) != Some(&b'"') {
@@ -150,8 +140,8 @@ impl Editor {
                     Some(&byte @ (b'}' | b']')) if object == (byte == b'}') => {
                         i += 1;
                         self.levels.close();
-                        if CUT && self.levels.depth() == self.cut || self.levels.depth() == 0 {
-                            break 'items Some(self.end_value(i, &mut from));
+                        if self.levels.depth() == 0 {
+                            break 'items Some(At::End);
                         }
                         (object, kept) = self.innermost();
                     }
@@ -164,7 +154,7 @@ impl Editor {
         if next.is_none() {
             self.escaped = false;
         }
-        next
+        Ok(next)
     }
 
     /// Whether the innermost level is an object, and whether a member of it has been kept.
@@ -201,18 +191,20 @@ fn scalar_end(chunk: &[u8], i: usize, first: u8) -> Option<usize> {
         b't' => (chunk.get(i..i + 4)? == b"true").then_some(i + 4),
         b'f' => (chunk.get(i..i + 5)? == b"false").then_some(i + 5),
         b'n' => (chunk.get(i..i + 4)? == b"null").then_some(i + 4),
-        b'0'..=b'9' => number_end(chunk, i),
-        b'-' => number_end(chunk, i + 1),
+        b'0'..=b'9' => number_end(chunk, i, first),
+        b'-' => match chunk.get(i + 1)? {
+            &digit @ b'0'..=b'9' => number_end(chunk, i + 1, digit),
+            _ => None,
+        },
         _ => None,
     }
 }
 
-/// The place after a number without sign and exponent.
+/// The place after a number without sign and exponent, of which `first` is the first digit.
 #[inline(always)]
-fn number_end(chunk: &[u8], i: usize) -> Option<usize> {
-    let (mut end, after) = scan::digits_ends(chunk, i)?;
-    let whole = end - i;
-    if whole == 0 || (whole > 1 && *chunk.get(i)? == b'0') {
+fn number_end(chunk: &[u8], i: usize, first: u8) -> Option<usize> {
+    let (mut end, after) = scan::digits_ends(chunk, i + 1)?;
+    if first == b'0' && end > i + 1 {
         return None;
     }
     if *chunk.get(end)? == b'.' {
@@ -226,7 +218,7 @@ fn number_end(chunk: &[u8], i: usize) -> Option<usize> {
 
 /// The place after a string's closing quotation mark.
 #[inline(always)]
-fn text_end(chunk: &[u8], i: usize) -> Option<usize> {
+pub(super) fn text_end(chunk: &[u8], i: usize) -> Option<usize> {
     let end = scan::plain_end(chunk, i);
     match chunk.get(end)? {
         b'"' => Some(end + 1),

@@ -69,6 +69,53 @@ pub(super) fn digits_ends(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     fast::digits_ends(bytes, at)
 }
 
+/// The bytes of a [`Block`].
+pub(super) const BLOCK_BYTES: usize = 64;
+
+/// What stands where in the next bytes: bit n for byte n.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    /// Quotation marks.
+    pub(super) quotes: u64,
+    /// Square and curly brackets.
+    pub(super) brackets: u64,
+    /// Backslashes, control characters and what is not ASCII.
+    pub(super) odd: u64,
+    /// What no JSON text has outside its strings.
+    pub(super) strange: u64,
+}
+
+/// The block from `at` on; `None` near the end of the bytes, and in builds without SIMD.
+#[inline(always)]
+pub(super) fn block(bytes: &[u8], at: usize) -> Option<Block> {
+    fast::block(bytes, at)
+}
+
+/// The first byte from `at` on that no JSON text has outside its strings and brackets, or the end of the bytes.
+#[inline]
+pub(super) fn filler_end(bytes: &[u8], at: usize) -> usize {
+    match fast::filler_end(bytes, at) {
+        Ok(end) => end,
+        Err(at) => filler_end_slowly(bytes, at),
+    }
+}
+
+/// White space, commas, colons and what numbers, `true`, `false` and `null` are made of.
+#[inline]
+fn is_filler(byte: u8) -> bool {
+    is_space(byte)
+        || matches!(byte, b',' | b':' | b'0'..=b'9' | b'+' | b'-' | b'.' | b'E')
+        || matches!(byte, b'a' | b'e' | b'f' | b'l' | b'n' | b'r' | b's' | b't' | b'u')
+}
+
+#[inline(never)]
+fn filler_end_slowly(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(|&byte| is_filler(byte)) {
+        at += 1;
+    }
+    at
+}
+
 #[inline(never)]
 fn plain_end_slowly(bytes: &[u8], mut at: usize) -> usize {
     while bytes.get(at).is_some_and(|&byte| byte < 0x80 && !is_special(byte)) {
@@ -115,6 +162,20 @@ pub fn fuzz_scan(bytes: &[u8]) {
         assert_eq!(text_run(bytes, at), text_run_slowly(bytes, at, false), "text from {at}");
         assert_eq!(space_end(bytes, at), space_end_slowly(bytes, at), "space from {at}");
         assert_eq!(plain_end(bytes, at), plain_end_slowly(bytes, at), "plain from {at}");
+        assert_eq!(filler_end(bytes, at), filler_end_slowly(bytes, at), "filler from {at}");
+        if let Some(block) = block(bytes, at) {
+            let mask = |fits: fn(u8) -> bool| {
+                let bits = bytes.iter().skip(at).take(BLOCK_BYTES).map(|&byte| u64::from(fits(byte)));
+                bits.zip(0..).fold(0, |mask, (bit, place)| mask | bit << place)
+            };
+            let want = Block {
+                quotes: mask(|byte| byte == b'"'),
+                brackets: mask(|byte| b"{}[]".contains(&byte)),
+                odd: mask(|byte| byte >= 0x80 || byte != b'"' && is_special(byte)),
+                strange: mask(|byte| byte != b'"' && !b"{}[]".contains(&byte) && !is_filler(byte)),
+            };
+            assert_eq!(block, want, "block from {at}");
+        }
         if let Some((first, second)) = digits_ends(bytes, at) {
             assert_eq!(Some(first), no_digit(bytes, at), "no digit from {at}");
             assert_eq!(Some(second), no_digit(bytes, first + 1), "no digit from {first}");
@@ -137,7 +198,7 @@ mod tests {
         for byte in 0..=u8::MAX {
             for place in [0, 1, 7, 8, 15, 16, 17, 31, 40] {
                 for fill in [b'a', b' ', 0xc3, 0x1f, 0x20, 0x21, 0x7f, 0x80, 0xff] {
-                    let mut bytes = [fill; 41];
+                    let mut bytes = [fill; 81];
                     bytes[place] = byte;
                     fuzz_scan(&bytes);
                 }

@@ -1,8 +1,10 @@
 //! Sixteen bytes at a time with WebAssembly SIMD; no `unsafe`: the compiler makes one load of [`load`].
 
+use super::{BLOCK_BYTES, Block};
+
 use core::arch::wasm32::{
-    i8x16_lt, i8x16_splat, u8x16, u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_splat, u8x16_sub, v128, v128_and,
-    v128_any_true, v128_or, v128_xor,
+    i8x16_lt, i8x16_splat, u8x16, u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle,
+    v128, v128_and, v128_any_true, v128_or, v128_xor,
 };
 
 #[inline(always)]
@@ -43,6 +45,84 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
         at += 16;
     }
     Err(at)
+}
+
+/// A bit for each row of sixteen characters that has filler, and one for brackets and one for the quotation mark. What a byte
+/// is: the bits that its column and its row share.
+mod class {
+    pub(super) const CONTROL: u8 = 1;
+    pub(super) const SIGNS: u8 = 2;
+    pub(super) const DIGITS: u8 = 4;
+    pub(super) const E: u8 = 8;
+    pub(super) const A_TO_O: u8 = 16;
+    pub(super) const P_TO_Z: u8 = 32;
+    pub(super) const BRACKET: u8 = 64;
+    pub(super) const QUOTE: u8 = 128;
+}
+
+/// The classes of sixteen bytes; 0 for what no JSON text has outside its strings.
+#[inline(always)]
+fn classes(block: v128) -> v128 {
+    use class::{A_TO_O, BRACKET, CONTROL, DIGITS, E, P_TO_Z, QUOTE, SIGNS};
+    let columns = u8x16(
+        DIGITS | SIGNS,
+        DIGITS | A_TO_O,
+        DIGITS | P_TO_Z | QUOTE,
+        DIGITS | P_TO_Z,
+        DIGITS | P_TO_Z,
+        DIGITS | E | A_TO_O | P_TO_Z,
+        DIGITS | A_TO_O,
+        DIGITS,
+        DIGITS,
+        DIGITS | CONTROL,
+        DIGITS | CONTROL,
+        SIGNS | BRACKET,
+        SIGNS | A_TO_O,
+        SIGNS | CONTROL | BRACKET,
+        SIGNS | A_TO_O,
+        0,
+    );
+    let rows = u8x16(CONTROL, 0, SIGNS | QUOTE, DIGITS, E, BRACKET, A_TO_O, P_TO_Z | BRACKET, 0, 0, 0, 0, 0, 0, 0, 0);
+    let column = u8x16_swizzle(columns, v128_and(block, u8x16_splat(0x0f)));
+    let row = u8x16_swizzle(rows, u8x16_shr(block, 4));
+    v128_and(column, row)
+}
+
+/// The first byte that is no filler, or how far the search came.
+#[inline(always)]
+pub(super) fn filler_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
+    while let Some(block) = load(bytes, at) {
+        let class = classes(block);
+        // Quotation marks have the sign bit: below 1 as signed numbers, as has 0.
+        let others = v128_or(i8x16_lt(class, i8x16_splat(1)), u8x16_eq(class, u8x16_splat(class::BRACKET)));
+        let others = u8x16_bitmask(others);
+        if others != 0 {
+            return Ok(at + others.trailing_zeros() as usize);
+        }
+        at += 16;
+    }
+    Err(at)
+}
+
+/// What stands where in the next sixty-four bytes.
+#[inline(always)]
+pub(super) fn block(bytes: &[u8], at: usize) -> Option<Block> {
+    let ([a, b, c, d], _) = bytes.get(at..)?.first_chunk::<BLOCK_BYTES>()?.as_chunks() else {
+        return None;
+    };
+    let mut block = Block { quotes: 0, brackets: 0, odd: 0, strange: 0 };
+    for (sixteen, shift) in [(a, 0), (b, 16), (c, 32), (d, 48)] {
+        let sixteen = vector(sixteen);
+        let class = classes(sixteen);
+        let backslash = u8x16_eq(sixteen, u8x16_splat(b'\\'));
+        let odd = v128_or(i8x16_lt(sixteen, i8x16_splat(0x20)), backslash);
+        let bits = |mask: v128| u64::from(u8x16_bitmask(mask)) << shift;
+        block.quotes |= bits(class);
+        block.brackets |= bits(u8x16_eq(class, u8x16_splat(class::BRACKET)));
+        block.odd |= bits(odd);
+        block.strange |= bits(u8x16_eq(class, u8x16_splat(0)));
+    }
+    Some(block)
 }
 
 /// The first two bytes that are no digits, when both are in the next sixteen.

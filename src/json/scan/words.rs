@@ -1,5 +1,7 @@
 //! Eight bytes at a time in an integer register.
 
+use super::Block;
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
@@ -39,6 +41,25 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
             return Ok(at + (marks.trailing_zeros() / 8) as usize);
         }
         at += 8;
+    }
+    Err(at)
+}
+
+/// Sixty-four bytes one by one would cost more than they save.
+#[inline]
+pub(super) fn block(_: &[u8], _: usize) -> Option<Block> {
+    None
+}
+
+/// The first byte that is no filler, or how far the search came.
+#[inline]
+pub(super) fn filler_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
+    // Filler has no pattern that words could test at once; runs of it are short.
+    while let Some(&byte) = bytes.get(at) {
+        if !super::is_filler(byte) {
+            return Ok(at);
+        }
+        at += 1;
     }
     Err(at)
 }
