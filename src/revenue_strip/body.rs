@@ -13,6 +13,8 @@ use super::media::Media;
 pub(super) struct Active {
     /// Rules that act.
     pub(super) enforce: RuleMask,
+    /// Those of them that remove.
+    pub(super) removing: RuleMask,
     /// Rules that only watch.
     pub(super) shadow: RuleMask,
     /// For each rule: fields it took, or would have taken.
@@ -22,6 +24,14 @@ pub(super) struct Active {
 impl Active {
     pub(super) fn is_empty(&self) -> bool {
         self.enforce | self.shadow == 0
+    }
+
+    /// Adds a rule that acts.
+    pub(super) fn enforce(&mut self, bit: RuleMask, action: &Action) {
+        self.enforce |= bit;
+        if matches!(action, Action::Remove) {
+            self.removing |= bit;
+        }
     }
 
     /// Notes that the rules of `mask` meet a field; gives those of them that act.
@@ -47,7 +57,11 @@ impl RuleJudge<'_> {
         if mask == 0 {
             return Verdict::Keep;
         }
-        match decide(self.0.rules, self.0.active.meet(mask)) {
+        let mask = self.0.active.meet(mask);
+        if mask & self.0.active.removing != 0 {
+            return Verdict::Remove;
+        }
+        match decide(self.0.rules, mask) {
             None => Verdict::Keep,
             Some((_, Action::Remove)) => Verdict::Remove,
             Some((n, Action::Redact { .. })) => Verdict::Replace(n),

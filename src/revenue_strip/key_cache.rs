@@ -61,24 +61,32 @@ fn word(name: &[u8], at: usize) -> Option<u64> {
 struct Slot {
     key: CachedKey,
     rules: RuleMask,
-    /// The name, a quotation mark and a colon, as they stand in a minified text; blank for names that do not fit.
+    /// The name, a quotation mark and a colon, as they stand in a minified text; for names that do not fit,
+    /// what stands in no text.
     text: [u8; WINDOW_BYTES],
     /// 0xff where `text` counts.
     care: [u8; WINDOW_BYTES],
-    /// How many bytes of `text` count; 0 for names that are never foreseen.
+    /// How many bytes of `text` count.
     length: usize,
     /// The slot of the name that came after this one when it last came.
     next: usize,
 }
 
 impl Slot {
-    const EMPTY: Self =
-        Self { key: CachedKey::EMPTY, rules: 0, text: [0; WINDOW_BYTES], care: [0; WINDOW_BYTES], length: 0, next: 0 };
+    const EMPTY: Self = Self {
+        key: CachedKey::EMPTY,
+        rules: 0,
+        text: [0xff; WINDOW_BYTES],
+        care: [0xff; WINDOW_BYTES],
+        length: 0,
+        next: 0,
+    };
 
     fn new(name: &[u8], key: CachedKey, rules: RuleMask) -> Self {
         let mut slot = Self { key, rules, ..Self::EMPTY };
         let length = name.len() + 2;
         if length <= WINDOW_BYTES {
+            slot.care = [0; WINDOW_BYTES];
             for ((text, care), &byte) in slot.text.iter_mut().zip(&mut slot.care).zip(name.iter().chain(b"\":")) {
                 (*text, *care) = (byte, 0xff);
             }
@@ -143,7 +151,7 @@ impl KeyCache {
         let next = self.slots.get(self.last)?.next;
         let slot = self.slots.get(next)?;
         let window = text.get(at..)?.first_chunk()?;
-        if slot.length == 0 || !agrees(window, &slot.text, &slot.care) {
+        if !agrees(window, &slot.text, &slot.care) {
             return None;
         }
         self.last = next;

@@ -64,7 +64,7 @@ impl Exchange {
             let bit = 1 << n;
             let exempt = rule.unless.as_ref().is_some_and(|rights| caller.holds(rights));
             match (rule.mode, exempt) {
-                (Mode::Enforce, false) => message.active.enforce |= bit,
+                (Mode::Enforce, false) => message.active.enforce(bit, &rule.action),
                 (Mode::Shadow, false) => message.active.shadow |= bit,
                 (Mode::Enforce, true) => message.exempt |= bit,
                 (Mode::Shadow, true) => {}

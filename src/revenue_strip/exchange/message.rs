@@ -45,7 +45,7 @@ pub(super) enum State {
 impl Message {
     pub(super) fn new(rules: usize) -> Self {
         Self {
-            active: Active { enforce: 0, shadow: 0, fields: vec![0; rules] },
+            active: Active { enforce: 0, removing: 0, shadow: 0, fields: vec![0; rules] },
             exempt: 0,
             matched: 0,
             state: State::Pass,
