@@ -5,9 +5,10 @@
 //! | a JSON text, or many ([`Texts`]), in chunks, members to drop or blank | [`Editor`] with a [`Judge`] |
 //! | a member's name as it stands in the text | [`RawKey`] |
 //!
-//! The grammar is RFC 8259 to the letter and the text must be UTF-8, also inside removed values: a client never
-//! reads a name that the editor did not see. Numbers are checked and never parsed; order, spacing and escapes of all
-//! that is kept stay as they are.
+//! The grammar is RFC 8259 to the letter and the text must be UTF-8: a client never reads a name that the editor did not
+//! see. Numbers are checked and never parsed; order, spacing and escapes of all that is kept stay as they are. Inside an
+//! object or array that is removed only what tells where it ends is checked: strings, brackets, depth, and that no byte
+//! stands there that JSON does not have.
 
 mod editor;
 mod error;

@@ -64,6 +64,13 @@ fn members_go_with_one_comma() {
         ("an array keeps its elements", r#"[{"s":1},{"s":2}]"#, "[{},{}]"),
         ("nested in a kept one", r#"{"a":{"s":1,"b":{"s":[]}}}"#, r#"{"a":{"b":{}}}"#),
         ("a removed tree", r#"{"s":{"a":[1,{"b":"]}\""}],"s":2},"b":1}"#, r#"{"b":1}"#),
+        ("a removed tree of loose tokens", r#"{"s":{"a" 01 "b",,:[tru]},"b":1}"#, r#"{"b":1}"#),
+        ("a replaced tree of loose tokens", r#"{"r":[1 2,{"s"}],"b":1}"#, r#"{"r":"X","b":1}"#),
+        (
+            "a long removed tree",
+            r#"{"s":[{"a":"text with \\ and \"quotes\", longer than any block of sixty-four bytes } ] { ["},"é漢","x"],"b":1}"#,
+            r#"{"b":1}"#,
+        ),
         ("a removed tree last", r#"{"b":1,"s":[[[{"x":[]}]]]}"#, r#"{"b":1}"#),
         ("pretty", "{\n  \"a\": 1,\n  \"s\": 2,\n  \"b\": 3\n}", "{\n  \"a\": 1,\n  \"b\": 3\n}"),
         ("pretty, first", "{\n  \"s\": 1,\n  \"b\": 2\n}", "{\n  \"b\": 2\n}"),
@@ -118,7 +125,7 @@ fn what_is_kept_stays_byte_for_byte() {
 #[test]
 fn nothing_but_rfc_8259_passes() {
     use Fault::{BadEscape, ControlCharacter, NotUtf8, Truncated, Unexpected};
-    let cases: [(&str, &[u8], u64, Fault); 65] = [
+    let cases: [(&str, &[u8], u64, Fault); 75] = [
         ("cut in a string", b"{\"a", 3, Truncated),
         ("cut after a name", b"{\"a\"", 4, Truncated),
         ("cut in an object", b"{\"a\":1", 6, Truncated),
@@ -169,6 +176,16 @@ fn nothing_but_rfc_8259_passes() {
         ("two points", b"1.1.1", 3, Unexpected),
         ("empty exponent", b"[1e]", 3, Unexpected),
         ("a bad number in a removed value", b"{\"s\":01}", 6, Unexpected),
+        ("a comment in a removed tree", b"{\"s\":[/*]*/]}", 6, Unexpected),
+        ("another quotation mark in a removed tree", b"{\"s\":[']']}", 6, Unexpected),
+        ("a backslash in a removed tree", b"{\"s\":[\\\"]}", 6, Unexpected),
+        ("not ASCII in a removed tree", b"{\"s\":[1,\xc2\xa0]}", 8, Unexpected),
+        ("a form feed in a removed tree", b"{\"s\":[\x0c]}", 6, Unexpected),
+        ("NaN in a removed tree", b"{\"s\":[NaN]}", 6, Unexpected),
+        ("wrong bracket in a removed tree", b"{\"s\":[[{]}]}", 8, Unexpected),
+        ("raw tab in a string of a removed tree", b"{\"s\":[\"a\t\"]}", 8, ControlCharacter),
+        ("overlong in a string of a removed tree", b"{\"s\":[\"\xc1\xad\"]}", 7, NotUtf8),
+        ("bad escape in a string of a removed tree", br#"{"s":["\x"]}"#, 8, BadEscape),
         ("no-break space", b"\xc2\xa0{}", 0, Unexpected),
         ("form feed", b"\x0c{}", 0, Unexpected),
         ("NUL before the text", b"\0{}", 0, Unexpected),

@@ -5,3 +5,4 @@
 mod bodies;
 mod editor;
 mod filter;
+mod oracle;

@@ -128,10 +128,22 @@ impl Editor {
             if removing {
                 place.from = i;
             }
-            if inside == Inside::KeptObject && chunk.get(i..i + 2) == Some(b",\"") {
-                hold = i;
-                i += 2;
-                continue;
+            // The next member: at once in a minified text, on its own line in a pretty one.
+            if inside == Inside::KeptObject {
+                if chunk.get(i..i + 2) == Some(b",\"") {
+                    hold = i;
+                    i += 2;
+                    continue;
+                }
+                if chunk.get(i..i + 2) == Some(b",\n") {
+                    hold = i;
+                    i = scan::space_end(chunk, i + 2);
+                    if chunk.get(i) != Some(&b'"') {
+                        break Some(At::Key);
+                    }
+                    i += 1;
+                    continue;
+                }
             }
             loop {
                 match chunk.get(i) {
