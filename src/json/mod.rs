@@ -15,8 +15,9 @@ mod error;
 mod key;
 mod levels;
 mod lexeme;
-mod scan;
-mod utf8;
+// Also for other texts that are edited in a stream.
+pub(crate) mod scan;
+pub(crate) mod utf8;
 
 #[cfg(test)]
 mod tests;

@@ -2,26 +2,26 @@
 
 /// A sequence that the end of a chunk has cut: at most three bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Utf8 {
+pub(crate) struct Utf8 {
     cut: [u8; 4],
     len: usize,
 }
 
 /// The bytes are not UTF-8: where the bad sequence begins, from the first of the given bytes; it may lie before them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NotUtf8 {
-    pub(super) start: i64,
+pub(crate) struct NotUtf8 {
+    pub(crate) start: i64,
 }
 
 impl Utf8 {
     /// Whether no sequence is open.
     #[inline]
-    pub(super) fn is_complete(self) -> bool {
+    pub(crate) fn is_complete(self) -> bool {
         self.len == 0
     }
 
     /// Checks the next bytes of a string. A sequence may stay open only when there is `more` of the string to come.
-    pub(super) fn push(&mut self, bytes: &[u8], more: bool) -> Result<(), NotUtf8> {
+    pub(crate) fn push(&mut self, bytes: &[u8], more: bool) -> Result<(), NotUtf8> {
         let earlier = self.len;
         let mut rest = bytes;
         while self.len != 0 {

@@ -11,22 +11,28 @@ use simd128 as fast;
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 use words as fast;
 
-/// Where the plain part of a string ends.
+/// Where the plain part of a text ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TextRun {
-    /// The first quotation mark, backslash or control character, or the end of the bytes.
-    pub(super) end: usize,
+pub(crate) struct TextRun {
+    /// The first byte that is not plain, or the end of the bytes.
+    pub(crate) end: usize,
     /// Whether a byte before `end` is not ASCII.
-    pub(super) high: bool,
+    pub(crate) high: bool,
 }
 
-/// Reads a string's plain part from `at` on.
+/// Reads a string's plain part from `at` on: to a quotation mark, backslash or control character.
 #[inline]
 pub(super) fn text_run(bytes: &[u8], at: usize) -> TextRun {
-    let (found, at, high) = fast::text_run(bytes, at);
+    run_until(bytes, at, b'\\')
+}
+
+/// Reads on from `at` to a quotation mark, a control character or `stop`.
+#[inline]
+pub(crate) fn run_until(bytes: &[u8], at: usize, stop: u8) -> TextRun {
+    let (found, at, high) = fast::run_until(bytes, at, stop);
     match found {
         Some(end) => TextRun { end, high },
-        None => text_run_slowly(bytes, at, high),
+        None => run_until_slowly(bytes, at, stop, high),
     }
 }
 
@@ -118,7 +124,7 @@ fn filler_end_slowly(bytes: &[u8], mut at: usize) -> usize {
 
 #[inline(never)]
 fn plain_end_slowly(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at).is_some_and(|&byte| byte < 0x80 && !is_special(byte)) {
+    while bytes.get(at).is_some_and(|&byte| byte < 0x80 && !is_special(byte, b'\\')) {
         at += 1;
     }
     at
@@ -130,13 +136,13 @@ pub(super) fn is_space(byte: u8) -> bool {
 }
 
 #[inline]
-fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
+fn is_special(byte: u8, stop: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == stop
 }
 
-fn text_run_slowly(bytes: &[u8], mut at: usize, mut high: bool) -> TextRun {
+fn run_until_slowly(bytes: &[u8], mut at: usize, stop: u8, mut high: bool) -> TextRun {
     while let Some(&byte) = bytes.get(at) {
-        if is_special(byte) {
+        if is_special(byte, stop) {
             break;
         }
         high |= byte >= 0x80;
@@ -152,6 +158,9 @@ fn space_end_slowly(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// What runs are ended by in the checks: as in JSON, as in CSV.
+const STOPS: [u8; 3] = [b'\\', b',', b'|'];
+
 /// Checks that the fast searches answer as the plain loops do, from every place in `bytes`.
 ///
 /// # Panics
@@ -159,7 +168,9 @@ fn space_end_slowly(bytes: &[u8], mut at: usize) -> usize {
 #[doc(hidden)]
 pub fn fuzz_scan(bytes: &[u8]) {
     for at in 0..=bytes.len() {
-        assert_eq!(text_run(bytes, at), text_run_slowly(bytes, at, false), "text from {at}");
+        for stop in STOPS {
+            assert_eq!(run_until(bytes, at, stop), run_until_slowly(bytes, at, stop, false), "{stop:?} from {at}");
+        }
         assert_eq!(space_end(bytes, at), space_end_slowly(bytes, at), "space from {at}");
         assert_eq!(plain_end(bytes, at), plain_end_slowly(bytes, at), "plain from {at}");
         assert_eq!(filler_end(bytes, at), filler_end_slowly(bytes, at), "filler from {at}");
@@ -191,7 +202,7 @@ fn no_digit(bytes: &[u8], at: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{fuzz_scan, space_end_slowly, text_run_slowly, words};
+    use super::{STOPS, fuzz_scan, run_until_slowly, space_end_slowly, words};
 
     #[test]
     fn fast_searches_agree_with_plain_loops_for_each_byte_at_each_place() {
@@ -214,11 +225,13 @@ mod tests {
             bytes.push(if n % 5 == 0 { byte } else { b' ' + byte % 3 });
         }
         for at in 0..bytes.len() {
-            let (found, stop, high) = words::text_run(&bytes, at);
-            let want = text_run_slowly(&bytes, at, false);
-            match found {
-                Some(end) => assert_eq!((end, high), (want.end, want.high), "text from {at}"),
-                None => assert_eq!(text_run_slowly(&bytes, stop, high), want, "text from {at}"),
+            for stop in STOPS {
+                let (found, came, high) = words::run_until(&bytes, at, stop);
+                let want = run_until_slowly(&bytes, at, stop, false);
+                match found {
+                    Some(end) => assert_eq!((end, high), (want.end, want.high), "text from {at}"),
+                    None => assert_eq!(run_until_slowly(&bytes, came, stop, high), want, "text from {at}"),
+                }
             }
             let end = words::space_end(&bytes, at).unwrap_or_else(|stop| space_end_slowly(&bytes, stop));
             assert_eq!(end, space_end_slowly(&bytes, at), "space from {at}");

@@ -135,15 +135,15 @@ pub(super) fn digits_ends(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     (rest != 0).then(|| (at + others.trailing_zeros() as usize, at + rest.trailing_zeros() as usize))
 }
 
-/// The end of a string's plain part, or how far the search came; and whether it saw a byte that is not ASCII.
+/// The end of the plain part, or how far the search came; and whether it saw a byte that is not ASCII.
 #[inline]
-pub(super) fn text_run(bytes: &[u8], mut at: usize) -> (Option<usize>, usize, bool) {
+pub(super) fn run_until(bytes: &[u8], mut at: usize, stop: u8) -> (Option<usize>, usize, bool) {
     let mut high = 0;
     while let Some(block) = load(bytes, at) {
         let quote = u8x16_eq(block, u8x16_splat(b'"'));
-        let backslash = u8x16_eq(block, u8x16_splat(b'\\'));
+        let other = u8x16_eq(block, u8x16_splat(stop));
         let control = u8x16_lt(block, u8x16_splat(0x20));
-        let marks = u8x16_bitmask(v128_or(v128_or(quote, backslash), control));
+        let marks = u8x16_bitmask(v128_or(v128_or(quote, other), control));
         if marks != 0 {
             high |= u8x16_bitmask(block) & (marks - 1) & !marks;
             return (Some(at + marks.trailing_zeros() as usize), at, high != 0);

@@ -75,11 +75,12 @@ pub(super) fn digits_ends(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     (rest != 0).then(|| (at + (others.trailing_zeros() / 8) as usize, at + (rest.trailing_zeros() / 8) as usize))
 }
 
-/// The end of a string's plain part, or how far the search came; and whether it saw a byte that is not ASCII.
-pub(super) fn text_run(bytes: &[u8], mut at: usize) -> (Option<usize>, usize, bool) {
+/// The end of the plain part, or how far the search came; and whether it saw a byte that is not ASCII.
+#[inline]
+pub(super) fn run_until(bytes: &[u8], mut at: usize, stop: u8) -> (Option<usize>, usize, bool) {
     let mut high = false;
     while let Some(word) = load(bytes, at) {
-        let marks = equal(word, b'"') | equal(word, b'\\') | control(word);
+        let marks = equal(word, b'"') | equal(word, stop) | control(word);
         if marks != 0 {
             let first = marks.trailing_zeros() / 8;
             let before = (1_u64 << (first * 8)) - 1;
