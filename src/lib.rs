@@ -15,6 +15,7 @@
 
 pub mod audit;
 pub mod config;
+pub mod csv;
 pub mod exchange;
 pub mod head;
 pub mod host;

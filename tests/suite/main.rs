@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests, and what only they use")]
 
 mod bodies;
+mod csv;
 mod editor;
 mod filter;
 mod oracle;

@@ -1,0 +1,491 @@
+//! The editor: one pass, chunk in, chunk out.
+
+use crate::json::scan;
+use crate::json::utf8::Utf8;
+use crate::json::{Edit, Verdict};
+
+use super::Dialect;
+use super::error::{Error, Fault};
+use super::header::{Header, is_separator};
+use super::plan::{Column, Fate, Plan};
+use super::spellings::Spellings;
+
+/// Decides about columns. Asked once for each, when the header row has come.
+pub trait Judge {
+    /// What becomes of the column with this name: the strictest of what rules say of any of its spellings
+    /// ([`Spellings::strictest`]).
+    fn judge(&mut self, name: &Spellings) -> Verdict;
+
+    /// The JSON text that stands for cells after [`Verdict::Replace`].
+    fn replacement(&self, number: u32) -> &[u8];
+}
+
+/// The editor's ceilings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the header row with its order mark, all of which are held until it is complete. Beyond:
+    /// [`Fault::HeaderTooLong`].
+    pub max_header_bytes: usize,
+    /// Columns; eight bytes each are held. Beyond: [`Fault::TooManyColumns`].
+    pub max_columns: usize,
+}
+
+impl Default for Limits {
+    /// 64 KiB and 4,096 columns.
+    fn default() -> Self {
+        Self { max_header_bytes: 64 * 1024, max_columns: 4096 }
+    }
+}
+
+/// Removes columns from one table that comes in chunks.
+///
+/// Nothing is written before the header row is complete. From there on nothing is held: each byte's fate is known when it
+/// comes. Any split of the same bytes gives the same table. Of a record with too few or too many fields, what came in
+/// earlier chunks may be on its way when that is found out; no byte of it stood under another name than the header row's.
+#[derive(Debug)]
+pub struct Editor {
+    at: At,
+    dialect: Dialect,
+    separator: u8,
+    line_end: LineEnd,
+    plan: Plan,
+    /// The column of the cell that is being read.
+    column: usize,
+    /// Whether the bytes at this place go on.
+    writing: bool,
+    /// A UTF-8 sequence cut by the last chunk's end; complete outside fields.
+    utf8: Utf8,
+    /// What earlier chunks gave of the header row.
+    held: Vec<u8>,
+    /// Bytes of the body before the current chunk.
+    read: u64,
+    limits: Limits,
+}
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// What may come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// The header row, or empty lines alone.
+    Start,
+    /// Empty lines have come and no header row.
+    Blank,
+    /// More of the header row.
+    Header {
+        quoted: bool,
+    },
+    /// The LF after the header row's CR, or a record.
+    HeaderEnd,
+    /// A record, or an empty line.
+    Record,
+    Cell,
+    Plain,
+    Quoted,
+    /// After a backslash between quotation marks.
+    Backslash,
+    /// After a quotation mark that closes the cell, or the first of two.
+    Quote,
+    /// The LF after a CR.
+    LineFeed,
+    Failed,
+}
+
+/// How lines end. The header row decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineEnd {
+    Lf,
+    CrLf,
+    Cr,
+}
+
+/// The editor's place in a chunk.
+struct Place {
+    /// The next byte to read.
+    i: usize,
+    /// The kept bytes from here on are not yet written, while the editor is writing.
+    from: usize,
+    /// Whether what goes on differs from the chunk.
+    changed: bool,
+}
+
+impl Editor {
+    /// An editor for one body.
+    #[must_use]
+    pub fn new(dialect: Dialect, limits: Limits) -> Self {
+        Self {
+            at: At::Start,
+            dialect,
+            separator: b',',
+            line_end: LineEnd::Lf,
+            plan: Plan::default(),
+            column: 0,
+            writing: true,
+            utf8: Utf8::default(),
+            held: Vec::new(),
+            read: 0,
+            limits,
+        }
+    }
+
+    /// Bytes held on the heap for later chunks.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.held.len() + self.plan.held_bytes()
+    }
+
+    /// Reads all of `chunk`. Unless it goes on unchanged, appends to `out` what goes on in its place.
+    ///
+    /// # Errors
+    /// The table is not what RFC 4180 and the limits allow. Final for this body: what was appended to `out` by this call
+    /// must not be sent, and every later call fails.
+    pub fn push(&mut self, chunk: &[u8], judge: &mut impl Judge, out: &mut Vec<u8>) -> Result<Edit, Error> {
+        if self.at == At::Failed {
+            return self.fail(0, Fault::Failed);
+        }
+        let mut place = Place { i: 0, from: 0, changed: !self.writing && !chunk.is_empty() };
+        self.read_start(chunk, &mut place, judge, out)?;
+        self.read_records(chunk, &mut place, out)?;
+        self.read = self.read.saturating_add(chunk.len() as u64);
+        if !place.changed {
+            return Ok(Edit::Unchanged);
+        }
+        if self.writing {
+            copy(chunk, place.from, chunk.len(), out);
+        }
+        Ok(Edit::Replaced)
+    }
+
+    /// Ends the body. What is left to write, the header row of a table without a line end or an empty last cell, is
+    /// appended to `out`: [`Edit::Replaced`] when there was any.
+    ///
+    /// # Errors
+    /// The table is not complete, or its header row is not what RFC 4180 and the limits allow.
+    pub fn finish(&mut self, judge: &mut impl Judge, out: &mut Vec<u8>) -> Result<Edit, Error> {
+        let before = out.len();
+        match std::mem::replace(&mut self.at, At::Failed) {
+            At::Start | At::Blank | At::HeaderEnd | At::Record => {}
+            At::Header { .. } => {
+                let row = std::mem::take(&mut self.held);
+                // A mark and nothing else is an empty body.
+                if row == BOM {
+                    out.extend_from_slice(BOM);
+                } else {
+                    self.read_header(&row, judge, true, out)?;
+                }
+            }
+            at @ (At::Cell | At::Plain | At::Quote) => {
+                if !self.utf8.is_complete() {
+                    return self.fail(0, Fault::NotUtf8);
+                }
+                if self.column + 1 != self.plan.len() {
+                    return self.fail(0, Fault::FieldCount);
+                }
+                if self.plan.fate() == Fate::OneLeft && self.writing && at == At::Cell {
+                    out.extend_from_slice(b"\"\"");
+                }
+            }
+            At::Quoted | At::Backslash | At::LineFeed => return self.fail(0, Fault::Truncated),
+            At::Failed => return self.fail(0, Fault::Failed),
+        }
+        Ok(if out.len() == before { Edit::Unchanged } else { Edit::Replaced })
+    }
+
+    /// Reads the header row, and empty lines when there is none. Gives up the chunk to records at [`At::Record`].
+    fn read_start(
+        &mut self,
+        chunk: &[u8],
+        place: &mut Place,
+        judge: &mut impl Judge,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        while let Some(&byte) = chunk.get(place.i) {
+            match (self.at, byte) {
+                (At::Start | At::Blank, b'\r' | b'\n') => {
+                    place.i += 1;
+                    self.at = At::Blank;
+                }
+                (At::Start, _) => self.at = At::Header { quoted: false },
+                (At::Blank, _) => return self.fail(place.i, Fault::NoHeader),
+                (At::Header { quoted }, _) => self.read_header_part(chunk, quoted, place, judge, out)?,
+                (At::HeaderEnd, b'\n') => {
+                    place.i += 1;
+                    self.line_end = LineEnd::CrLf;
+                    self.at = At::Record;
+                }
+                (At::HeaderEnd, _) => {
+                    self.line_end = LineEnd::Cr;
+                    self.at = At::Record;
+                }
+                (At::Record | At::Cell | At::Plain | At::Quoted, _) => break,
+                (At::Backslash | At::Quote | At::LineFeed | At::Failed, _) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads on in the header row, which begins with the body and so with a chunk.
+    fn read_header_part(
+        &mut self,
+        chunk: &[u8],
+        mut quoted: bool,
+        place: &mut Place,
+        judge: &mut impl Judge,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let room = self.limits.max_header_bytes.saturating_sub(self.held.len());
+        let end = chunk.iter().take(room.saturating_add(1)).position(|&byte| {
+            quoted ^= byte == b'"';
+            !quoted && matches!(byte, b'\r' | b'\n')
+        });
+        let Some(end) = end else {
+            if chunk.len() > room {
+                return self.fail(room, Fault::HeaderTooLong);
+            }
+            self.held.extend_from_slice(chunk);
+            self.at = At::Header { quoted };
+            *place = Place { i: chunk.len(), from: chunk.len(), changed: true };
+            return Ok(());
+        };
+        let part = chunk.get(..end).unwrap_or_default();
+        let written = if self.held.is_empty() {
+            self.read_header(part, judge, false, out)?
+        } else {
+            let mut row = std::mem::take(&mut self.held);
+            row.extend_from_slice(part);
+            self.read_header(&row, judge, true, out)?
+        };
+        self.at = if chunk.get(end) == Some(&b'\r') { At::HeaderEnd } else { At::Record };
+        *place = Place { i: end + 1, from: if written { end } else { 0 }, changed: written };
+        Ok(())
+    }
+
+    /// Reads the whole header row and decides about the columns. Writes what is left of it, if it differs or
+    /// `always`; whether it did.
+    fn read_header(
+        &mut self,
+        row: &[u8],
+        judge: &mut impl Judge,
+        always: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Error> {
+        let (mark, row) = match row.strip_prefix(BOM) {
+            Some(row) => (BOM, row),
+            None => (&[][..], row),
+        };
+        let header = Header::read(row, self.dialect, &self.limits).map_err(|(at, fault)| {
+            self.at = At::Failed;
+            Error { at: (mark.len() + at) as u64, fault }
+        })?;
+        self.separator = header.separator;
+        self.plan = Plan::new(&header, judge);
+        self.writing = self.plan.fate() != Fate::NothingLeft;
+        let write = always || self.plan.fate() != Fate::Unchanged;
+        if write && self.writing {
+            out.extend_from_slice(mark);
+            self.plan.write_header(row, &header, out);
+        }
+        Ok(write)
+    }
+
+    /// Reads records to the end of the chunk.
+    fn read_records(&mut self, chunk: &[u8], place: &mut Place, out: &mut Vec<u8>) -> Result<(), Error> {
+        while let Some(&byte) = chunk.get(place.i) {
+            let i = place.i;
+            match self.at {
+                At::Record => {
+                    if matches!(byte, b'\r' | b'\n') {
+                        self.read_line_end(byte, place)?;
+                    } else {
+                        self.column = 0;
+                        self.begin_cell(chunk, place, out);
+                        self.at = At::Cell;
+                    }
+                }
+                At::Cell => {
+                    if byte == b'"' {
+                        place.i += 1;
+                        self.at = At::Quoted;
+                    } else {
+                        let empty = byte == self.separator || matches!(byte, b'\r' | b'\n');
+                        if empty && self.plan.fate() == Fate::OneLeft && self.writing {
+                            copy(chunk, place.from, i, out);
+                            out.extend_from_slice(b"\"\"");
+                            place.from = i;
+                            place.changed = true;
+                        }
+                        self.at = At::Plain;
+                    }
+                }
+                At::Plain => {
+                    let run = scan::run_until(chunk, i, self.separator);
+                    let end = if self.plan.len() == 1 { lone_end(chunk, i, run.end) } else { run.end };
+                    if run.high || !self.utf8.is_complete() {
+                        self.check_utf8(chunk, i, end)?;
+                    }
+                    place.i = end;
+                    match chunk.get(end) {
+                        None => break,
+                        Some(&byte) if byte == self.separator => self.next_cell(chunk, place, out)?,
+                        Some(&byte @ (b'\r' | b'\n')) => self.end_record(byte, place)?,
+                        Some(b'"') => return self.fail(end, Fault::BareQuote),
+                        Some(&byte) if is_separator(byte) => {
+                            // A tab between other separators is content; beside a lone column nothing is.
+                            if self.plan.len() == 1 {
+                                return self.fail(end, Fault::FieldCount);
+                            }
+                            place.i += 1;
+                        }
+                        Some(_) => return self.fail(end, Fault::ControlCharacter),
+                    }
+                }
+                At::Quoted => {
+                    let run = scan::run_until(chunk, i, b'\\');
+                    if run.high || !self.utf8.is_complete() {
+                        self.check_utf8(chunk, i, run.end)?;
+                    }
+                    place.i = run.end + 1;
+                    match chunk.get(run.end) {
+                        None => {
+                            place.i = run.end;
+                            break;
+                        }
+                        Some(b'"') => self.at = At::Quote,
+                        Some(b'\\') => self.at = At::Backslash,
+                        Some(b'\t' | b'\r' | b'\n') if self.separator != b'\t' => {}
+                        Some(b'\t' | b'\r' | b'\n') => return self.fail(run.end, Fault::QuotedBreak),
+                        Some(_) => return self.fail(run.end, Fault::ControlCharacter),
+                    }
+                }
+                At::Backslash => {
+                    if byte == b'"' {
+                        return self.fail(i, Fault::BackslashQuote);
+                    }
+                    self.at = At::Quoted;
+                }
+                At::Quote => match byte {
+                    b'"' => {
+                        place.i += 1;
+                        self.at = At::Quoted;
+                    }
+                    b'\r' | b'\n' => self.end_record(byte, place)?,
+                    _ if byte == self.separator => self.next_cell(chunk, place, out)?,
+                    _ => return self.fail(i, Fault::TextAfterQuote),
+                },
+                At::LineFeed => {
+                    if byte != b'\n' {
+                        return self.fail(i, Fault::LineEnd);
+                    }
+                    place.i += 1;
+                    self.at = At::Record;
+                }
+                // Left behind before.
+                At::Start | At::Blank | At::Header { .. } | At::HeaderEnd | At::Failed => {
+                    return self.fail(i, Fault::Failed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the separator that ends a cell.
+    #[inline]
+    fn next_cell(&mut self, chunk: &[u8], place: &mut Place, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.column += 1;
+        if self.column >= self.plan.len() {
+            return self.fail(place.i, Fault::FieldCount);
+        }
+        self.begin_cell(chunk, place, out);
+        place.i += 1;
+        self.at = At::Cell;
+        Ok(())
+    }
+
+    /// Goes over to the column's cell. At `place.i` stands the separator before it, or the first cell itself.
+    #[inline]
+    fn begin_cell(&mut self, chunk: &[u8], place: &mut Place, out: &mut Vec<u8>) {
+        let number = match self.plan.column(self.column) {
+            Some(Column::Keep) => {
+                if !self.writing {
+                    self.writing = true;
+                    place.from = place.i;
+                }
+                return;
+            }
+            Some(Column::KeepFirst) => {
+                self.writing = true;
+                place.from = place.i + 1;
+                return;
+            }
+            Some(Column::Replace(number) | Column::ReplaceFirst(number)) => Some(number),
+            Some(Column::Remove) | None => None,
+        };
+        if self.writing {
+            copy(chunk, place.from, place.i, out);
+            self.writing = false;
+        }
+        place.changed = true;
+        if let Some(number) = number {
+            if matches!(self.plan.column(self.column), Some(Column::Replace(_))) {
+                out.push(self.separator);
+            }
+            out.extend_from_slice(self.plan.replacement(number));
+        }
+    }
+
+    /// Takes the line end that ends a record's last cell.
+    #[inline]
+    fn end_record(&mut self, byte: u8, place: &mut Place) -> Result<(), Error> {
+        if self.column + 1 != self.plan.len() {
+            return self.fail(place.i, Fault::FieldCount);
+        }
+        if !self.writing && self.plan.fate() != Fate::NothingLeft {
+            self.writing = true;
+            place.from = place.i;
+        }
+        self.read_line_end(byte, place)
+    }
+
+    /// Takes a line end, or the CR of one.
+    #[inline]
+    fn read_line_end(&mut self, byte: u8, place: &mut Place) -> Result<(), Error> {
+        self.at = match (self.line_end, byte) {
+            (LineEnd::Lf, b'\n') | (LineEnd::Cr, b'\r') => At::Record,
+            (LineEnd::CrLf, b'\r') => At::LineFeed,
+            (LineEnd::Lf | LineEnd::CrLf | LineEnd::Cr, _) => return self.fail(place.i, Fault::LineEnd),
+        };
+        place.i += 1;
+        Ok(())
+    }
+
+    /// Checks a field's part; a sequence may be open only at the chunk's end.
+    #[inline(never)]
+    fn check_utf8(&mut self, chunk: &[u8], start: usize, end: usize) -> Result<(), Error> {
+        let run = chunk.get(start..end).unwrap_or_default();
+        let Err(bad) = self.utf8.push(run, end == chunk.len()) else {
+            return Ok(());
+        };
+        self.at = At::Failed;
+        Err(Error { at: (self.read + start as u64).saturating_add_signed(bad.start), fault: Fault::NotUtf8 })
+    }
+
+    #[cold]
+    fn fail<T>(&mut self, i: usize, fault: Fault) -> Result<T, Error> {
+        self.at = At::Failed;
+        self.held = Vec::new();
+        Err(Error { at: self.read.saturating_add(i as u64), fault })
+    }
+}
+
+/// The first thing that could be a separator: beside a lone column, everything is taken for one.
+fn lone_end(chunk: &[u8], start: usize, end: usize) -> usize {
+    let run = chunk.get(start..end).unwrap_or_default();
+    run.iter().position(|&byte| is_separator(byte)).map_or(end, |at| start + at)
+}
+
+#[inline]
+fn copy(chunk: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
+    if from < to {
+        out.extend_from_slice(chunk.get(from..to).unwrap_or_default());
+    }
+}
