@@ -1,7 +1,7 @@
 //! The same work in Wasm without a proxy.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lockgate_harness::{Workspace, tools};
@@ -54,13 +54,7 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
         Effort::Smoke => &[Instructions::Simd],
         Effort::Full => &[Instructions::Simd, Instructions::Scalar],
     };
-    let wasmtime = tools::pip_package(workspace, "wasmtime", WASMTIME, &say)?;
-    let python = on_path("python3").or_else(|| on_path("python")).ok_or_else(|| Error::wrong("there is no Python"))?;
-    let under_wasmtime = |script: &str, program: &Path| {
-        let mut command = Command::new(&python);
-        command.env("PYTHONPATH", &wasmtime).arg(modules.script(script)).arg(program);
-        command
-    };
+    let engines = Engines::new(workspace, modules)?;
     let mut runs = Vec::new();
     let mut counted = Vec::new();
     for &instructions in builds {
@@ -68,7 +62,7 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
         if instructions == Instructions::Simd {
             for kind in ["minified", "pretty"] {
                 let passes = |work: &str, n: &str| {
-                    let mut command = under_wasmtime("benches/count_wasm.py", &program);
+                    let mut command = engines.wasmtime("benches/count_wasm.py", &program);
                     let said = run(command.args(["passes", work, kind, n]), "wasmtime")?;
                     let count = said.lines().last().and_then(|line| line.parse::<u64>().ok());
                     count.ok_or_else(|| Error::wrong(format!("`{said}` is no count")))
@@ -78,36 +72,83 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
                 counted.push(Counted { kind, lockgate: one("lockgate")?, serde: one("serde_json")? });
             }
         }
-        let mut command = under_wasmtime(".ci/wasm-runner", &program);
+        let (words, node): (&[&str], _) = match effort {
+            Effort::Smoke => (&["smoke"], false),
+            Effort::Full => (&[], true),
+        };
+        for (engine, rows) in engines.rows(&program, words, node)? {
+            runs.push(Run { engine, instructions, rows });
+        }
+    }
+    Ok(InWasm { runs, counted })
+}
+
+/// How fast tables are stripped under each engine that is there, as a Markdown table.
+pub(crate) fn measure_csv(workspace: &Workspace, modules: &Modules) -> Result<String, Error> {
+    let engines = Engines::new(workspace, modules)?;
+    let mut out = String::from("| engine | build | body | chunk bytes | MB/s |\n|---|---|---|---|---|\n");
+    for instructions in [Instructions::Simd, Instructions::Scalar] {
+        let program = modules.strip_wasm(instructions)?;
+        for (engine, rows) in engines.rows(&program, &["csv"], true)? {
+            for Row { body, chunk_bytes, mb_per_s, .. } in rows {
+                let build = instructions.name();
+                // Writing to a `String` cannot fail.
+                let _ = writeln!(out, "| {engine} | {build} | {body} | {chunk_bytes} | **{mb_per_s:.0}** |");
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// What Wasm is run under.
+struct Engines<'a> {
+    modules: &'a Modules<'a>,
+    wasmtime: PathBuf,
+    python: PathBuf,
+}
+
+impl<'a> Engines<'a> {
+    /// Wasmtime is installed if need be.
+    fn new(workspace: &Workspace, modules: &'a Modules<'a>) -> Result<Self, Error> {
+        let wasmtime = tools::pip_package(workspace, "wasmtime", WASMTIME, &say)?;
+        let python = on_path("python3").or_else(|| on_path("python"));
+        let python = python.ok_or_else(|| Error::wrong("there is no Python"))?;
+        Ok(Self { modules, wasmtime, python })
+    }
+
+    fn wasmtime(&self, script: &str, program: &Path) -> Command {
+        let mut command = Command::new(&self.python);
+        command.env("PYTHONPATH", &self.wasmtime).arg(self.modules.script(script)).arg(program);
+        command
+    }
+
+    /// What the program prints with these arguments under each engine; under node where it is and is asked for.
+    fn rows(&self, program: &Path, words: &[&str], node: bool) -> Result<Vec<(String, Vec<Row>)>, Error> {
         let engine = format!("wasmtime {WASMTIME}");
-        runs.push(Run { rows: rows(&mut command, effort, &engine)?, engine, instructions });
+        let found = rows(self.wasmtime(".ci/wasm-runner", program).args(words), &engine)?;
+        let mut all = vec![(engine, found)];
         // Node's WASI has been seen to crash by itself: that is not our failure, and no figure either.
-        if effort == Effort::Full
-            && let Some(node) = on_path("node")
-        {
+        if node && let Some(node) = on_path("node") {
             let engine = format!("V8 (node {})", run(Command::new(&node).arg("--version"), "node")?.trim());
             for _ in 0..NODE_TRIES {
                 let mut command = Command::new(&node);
-                command.arg("--no-warnings").arg(modules.script("benches/run_wasm.mjs")).arg(&program);
-                match rows(&mut command, effort, &engine) {
+                command.arg("--no-warnings").arg(self.modules.script("benches/run_wasm.mjs")).arg(program);
+                match rows(command.args(words), &engine) {
                     Ok(rows) => {
-                        runs.push(Run { engine, instructions, rows });
+                        all.push((engine, rows));
                         break;
                     }
                     Err(error) => say(&format!("{engine}: {error}")),
                 }
             }
         }
+        Ok(all)
     }
-    Ok(InWasm { runs, counted })
 }
 
 const NODE_TRIES: u32 = 3;
 
-fn rows(command: &mut Command, effort: Effort, engine: &str) -> Result<Vec<Row>, Error> {
-    if effort == Effort::Smoke {
-        command.arg("smoke");
-    }
+fn rows(command: &mut Command, engine: &str) -> Result<Vec<Row>, Error> {
     say(&format!("measuring under {engine}"));
     run(command, engine)?.lines().map(row).collect()
 }

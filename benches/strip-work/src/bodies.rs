@@ -45,6 +45,62 @@ fn room(bytes: usize, style: Style) -> usize {
     }
 }
 
+/// Which cells of a table stand in quotation marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quotes {
+    /// Those that must.
+    Needed,
+    /// All.
+    All,
+}
+
+/// A table of order lines of about `bytes` bytes. Three of its ten columns are revenue columns.
+#[must_use]
+pub fn order_table(bytes: usize, quotes: Quotes) -> Vec<u8> {
+    let mut text = String::with_capacity(bytes + 256);
+    let mut line = |cells: [&str; 10]| {
+        for (n, cell) in cells.iter().enumerate() {
+            if n > 0 {
+                text.push(',');
+            }
+            // Writing to a `String` cannot fail.
+            let _ = match quotes {
+                Quotes::Needed if !cell.contains([',', '"']) => write!(text, "{cell}"),
+                Quotes::Needed | Quotes::All => write!(text, "\"{}\"", cell.replace('"', "\"\"")),
+            };
+        }
+        text.push_str("\r\n");
+        text.len() < bytes
+    };
+    let names = ["Order", "Vessel", "Part Number", "Description", "Quantity", "Unit", "Unit Cost"];
+    let [order, vessel, part, description, quantity, unit, cost] = names;
+    line([order, vessel, part, description, quantity, unit, cost, "markupPercentage", "profit-margin", "Port"]);
+    for n in 0.. {
+        let s = &mut Sequence(n + 1);
+        let more = line([
+            &format!("PO-2026-{:06}", 100_000 + n),
+            s.pick(&["MV Nordic Star", "MV Baltic Trader", "MT \u{d8}resund", "MV Ever Bright"]),
+            &format!("{}-{:05}", s.pick(&["PUMP", "VALVE", "GASKET", "BEARING"]), s.next(100_000)),
+            s.pick(&[
+                "Mechanical seal for main sea water pump",
+                "Exhaust valve spindle, reconditioned, 12\" with certificate",
+                "Gasket set for cylinder cover (12 pieces)",
+                "Roller bearing 22320, outer ring with groove",
+            ]),
+            &format!("{}", 1 + s.next(24)),
+            s.pick(&["pcs", "set", "kg"]),
+            &format!("{}.{:02}", 10 + s.next(9_000), s.next(100)),
+            &format!("{}.{}", 5 + s.next(30), s.next(10)),
+            &format!("{}.{:02}", s.next(40), s.next(100)),
+            s.pick(&["Singapore", "Rotterdam", "Houston", "G\u{f6}teborg"]),
+        ]);
+        if !more {
+            break;
+        }
+    }
+    text.into_bytes()
+}
+
 /// Numbers that look like data: a fixed sequence, different for each order.
 struct Sequence(u64);
 

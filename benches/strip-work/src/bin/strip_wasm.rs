@@ -1,6 +1,7 @@
 //! Strips bodies over and over and prints how fast: built for `wasm32-wasip1` and run without a proxy.
 //!
 //! `strip-wasm [smoke]`: one JSON object a line: body, work, bytes, chunk width, best time of one pass in nanoseconds.
+//! `strip-wasm csv`: the same of tables.
 //! `strip-wasm passes lockgate|serde_json minified|pretty <n>`: so many passes over 1.3 MB, for counting instructions.
 
 use std::hint::black_box;
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use lockgate::revenue_strip::Policy;
 use serde_json::{Value, json};
-use strip_work::bodies::{Style, purchase_orders};
+use strip_work::bodies::{Quotes, Style, order_table, purchase_orders};
+use strip_work::csv_strip::{self, ByLists};
 use strip_work::lockgate_strip;
 use strip_work::serde_strip::Names;
 
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["passes", work, kind, count] => passes(work, kind, count),
+        ["csv"] => run_csv(&mut io::stdout().lock()),
         words => run(words.contains(&"smoke"), &mut io::stdout().lock()),
     };
     match result {
@@ -60,6 +63,35 @@ fn run(smoke: bool, out: &mut impl Write) -> Result<(), Box<dyn std::error::Erro
                 });
                 writeln!(out, "{line}")?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Tables without comparison: what is asked is whether they keep up.
+fn run_csv(out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
+    let names = Names::new()?;
+    for (quotes, kind) in [(Quotes::Needed, "CSV"), (Quotes::All, "CSV, all quoted")] {
+        let body = order_table(20_000_000, quotes);
+        for width in [CHUNK_BYTES, 4096] {
+            let mut buffer = Vec::new();
+            let mut best = Duration::MAX;
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_secs(2) {
+                let pass = Instant::now();
+                let sink = |bytes: &[u8]| {
+                    black_box(bytes);
+                };
+                if !csv_strip::strip(&mut ByLists(&names), black_box(&body), width, &mut buffer, sink) {
+                    return Err("Lockgate refused the table".into());
+                }
+                best = best.min(pass.elapsed());
+            }
+            let line = json!({
+                "body": format!("20 MB {kind}"), "work": "lockgate", "chunk_bytes": width, "bytes": body.len(),
+                "best_ns": u64::try_from(best.as_nanos())?,
+            });
+            writeln!(out, "{line}")?;
         }
     }
     Ok(())
