@@ -17,6 +17,7 @@ pub mod audit;
 pub mod config;
 pub mod csv;
 pub mod exchange;
+pub mod graphql;
 pub mod head;
 pub mod host;
 pub mod identity;
