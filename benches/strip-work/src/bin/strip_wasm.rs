@@ -2,7 +2,8 @@
 //!
 //! `strip-wasm [smoke]`: one JSON object a line: body, work, bytes, chunk width, best time of one pass in nanoseconds.
 //! `strip-wasm csv`: the same of tables.
-//! `strip-wasm passes lockgate|serde_json minified|pretty <n>`: so many passes over 1.3 MB, for counting instructions.
+//! `strip-wasm passes lockgate|serde_json minified|pretty <n>`, `strip-wasm passes csv needed|quoted <n>`: so many passes
+//! over 1.3 MB, for counting instructions.
 
 use std::hint::black_box;
 use std::io::{self, Write};
@@ -100,6 +101,17 @@ fn run_csv(out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
 const ROUNDS: u32 = 3;
 
 fn passes(work: &str, kind: &str, count: &str) -> Result<(), Box<dyn std::error::Error>> {
+    if work == "csv" {
+        let quotes = if kind == "quoted" { Quotes::All } else { Quotes::Needed };
+        let (names, body) = (Names::new()?, order_table(1_300_000, quotes));
+        return (0..count.parse::<u32>()?).try_for_each(|_| {
+            let sink = |bytes: &[u8]| {
+                black_box(bytes);
+            };
+            let went_on = csv_strip::strip(&mut ByLists(&names), &body, CHUNK_BYTES, &mut Vec::new(), sink);
+            if went_on { Ok(()) } else { Err("Lockgate refused the table".into()) }
+        });
+    }
     let work = if work == "lockgate" { Work::Lockgate(CHUNK_BYTES) } else { Work::Serde };
     let style = if kind == "pretty" { Style::Pretty } else { Style::Minified };
     let (names, policy) = (Names::new()?, lockgate_strip::policy()?);
