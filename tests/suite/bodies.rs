@@ -77,13 +77,23 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
 
 /// A text with a few bytes changed, cut out or put in: mostly broken.
 pub(crate) fn damaged() -> impl Strategy<Value = Vec<u8>> {
-    let byte = prop_oneof![
-        3 => proptest::sample::select(&b"{}[]\",:\\ \n0-.eEtfnu\x00\x1f\x7f\x80\xbf\xc3\xe2\xed\xf0\xff"[..]),
-        1 => any::<u8>()
-    ];
-    (text(), vec((any::<prop::sample::Index>(), byte, 0..3_u8), 1..4)).prop_map(|(text, wounds)| {
-        let mut bytes = text.into_bytes();
-        for (place, byte, kind) in wounds {
+    let special = b"{}[]\",:\\ \n0-.eEtfnu\x00\x1f\x7f\x80\xbf\xc3\xe2\xed\xf0\xff";
+    (text(), wounds(special)).prop_map(|(text, wounds)| wounds.inflict(text.into_bytes()))
+}
+
+/// What is done to a text: where, which byte, and put in, cut off there or put in a byte's place.
+#[derive(Clone, Debug)]
+pub(crate) struct Wounds(Vec<(prop::sample::Index, u8, u8)>);
+
+/// Wounds with bytes that mean something to the reader, mostly.
+pub(crate) fn wounds(special: &'static [u8]) -> impl Strategy<Value = Wounds> {
+    let byte = prop_oneof![3 => proptest::sample::select(special), 1 => any::<u8>()];
+    vec((any::<prop::sample::Index>(), byte, 0..3_u8), 1..4).prop_map(Wounds)
+}
+
+impl Wounds {
+    pub(crate) fn inflict(self, mut bytes: Vec<u8>) -> Vec<u8> {
+        for (place, byte, kind) in self.0 {
             let at = place.index(bytes.len() + 1);
             match kind {
                 0 => bytes.insert(at, byte),
@@ -96,5 +106,5 @@ pub(crate) fn damaged() -> impl Strategy<Value = Vec<u8>> {
             }
         }
         bytes
-    })
+    }
 }

@@ -7,7 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::bodies::SECRET;
+use crate::bodies::{SECRET, wounds};
+use crate::editor::{has_secret, split};
 
 /// Takes columns as the default lists would, by removal or replacement.
 struct ByWords {
@@ -77,18 +78,6 @@ fn edit<'a>(chunks: impl Iterator<Item = &'a [u8]>, replace: bool) -> Edited {
 
 fn whole(body: &[u8], replace: bool) -> Edited {
     edit(std::iter::once(body), replace)
-}
-
-/// Splits `body` at the given places.
-fn split<'a>(body: &'a [u8], places: &[Index]) -> Vec<&'a [u8]> {
-    let mut ends: Vec<usize> = places.iter().map(|place| place.index(body.len() + 1)).collect();
-    ends.extend([0, body.len()]);
-    ends.sort_unstable();
-    ends.windows(2).map(|pair| &body[pair[0]..pair[1]]).collect()
-}
-
-fn has_secret(bytes: &[u8]) -> bool {
-    bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes())
 }
 
 /// Names with whether they are taken.
@@ -194,26 +183,8 @@ fn read(bytes: &[u8], separator: u8) -> Vec<Vec<String>> {
 
 /// A table's separator, and the table with a few bytes changed, cut out or put in: mostly broken.
 fn damaged() -> impl Strategy<Value = (u8, Vec<u8>)> {
-    let byte = prop_oneof![
-        4 => select(&b"\",;\t|\r\n\\ a0\x00\x1f\x7f\x80\xbf\xc3\xe2\xed\xf0\xff"[..]),
-        1 => any::<u8>()
-    ];
-    (table(), vec((any::<Index>(), byte, 0..3_u8), 1..4)).prop_map(|(table, wounds)| {
-        let mut bytes = table.write();
-        for (place, byte, kind) in wounds {
-            let at = place.index(bytes.len() + 1);
-            match kind {
-                0 => bytes.insert(at, byte),
-                1 => bytes.truncate(at),
-                _ => {
-                    if let Some(slot) = bytes.get_mut(at) {
-                        *slot = byte;
-                    }
-                }
-            }
-        }
-        (table.separator, bytes)
-    })
+    let special = b"\",;\t|\r\n\\ a0\x00\x1f\x7f\x80\xbf\xc3\xe2\xed\xf0\xff";
+    (table(), wounds(special)).prop_map(|(table, wounds)| (table.separator, wounds.inflict(table.write())))
 }
 
 proptest! {

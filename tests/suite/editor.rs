@@ -63,12 +63,12 @@ fn whole(body: &[u8], replace: bool) -> (Vec<u8>, Result<(), Error>) {
     edit(std::iter::once(body), replace)
 }
 
-fn has_secret(bytes: &[u8]) -> bool {
+pub(crate) fn has_secret(bytes: &[u8]) -> bool {
     bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes())
 }
 
 /// Splits `body` at the given places.
-fn split<'a>(body: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+pub(crate) fn split<'a>(body: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut ends: Vec<usize> = places.iter().map(|place| place.index(body.len() + 1)).collect();
     ends.extend([0, body.len()]);
     ends.sort_unstable();

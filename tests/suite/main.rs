@@ -6,4 +6,5 @@ mod bodies;
 mod csv;
 mod editor;
 mod filter;
+mod graphql;
 mod oracle;
