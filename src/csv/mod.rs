@@ -10,6 +10,10 @@
 //! throughout. A table that another program wrote by other rules (another separator, backslashes before quotation marks,
 //! no quoting at all) is refused as soon as the two readings part, because a column could hide in their difference.
 //!
+//! Three things cannot be told from a table: a line before the header row that looks like one and has as many fields; a
+//! writer that never quotes, whose cells begin and end with quotation marks in just the places where RFC 4180 wants them;
+//! and values that stand under another name.
+//!
 //! What is kept goes out as it came: quoting, spaces, line ends. A removed column goes with one separator.
 //!
 //! - The first line must be the header row: see [`Fault::NoHeader`].

@@ -74,7 +74,7 @@ fn run_csv(out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
     let names = Names::new()?;
     for (quotes, kind) in [(Quotes::Needed, "CSV"), (Quotes::All, "CSV, all quoted")] {
         let body = order_table(20_000_000, quotes);
-        for width in [CHUNK_BYTES, 4096] {
+        for width in [CHUNK_BYTES, 4096, 1] {
             let mut buffer = Vec::new();
             let mut best = Duration::MAX;
             let begin = Instant::now();
