@@ -158,7 +158,8 @@ impl Editor {
     }
 
     /// Ends the body. What is left to write, the header row of a table without a line end or an empty last cell, is
-    /// appended to `out`: [`Edit::Replaced`] when there was any.
+    /// appended to `out`: [`Edit::Replaced`] when there was any. The chunk before has then been replaced as well, unless it
+    /// was empty.
     ///
     /// # Errors
     /// The table is not complete, or its header row is not what RFC 4180 and the limits allow.

@@ -29,19 +29,19 @@ impl Judge for ByFirstLetter {
 fn edit_with(body: &[u8], width: usize, dialect: Dialect, limits: Limits) -> Result<Vec<u8>, Error> {
     let mut editor = Editor::new(dialect, limits);
     let mut out = Vec::new();
+    let mut last = Edit::Replaced;
     for chunk in body.chunks(width.max(1)) {
         let before = out.len();
-        match editor.push(chunk, &mut ByFirstLetter, &mut out)? {
-            Edit::Unchanged => {
-                assert_eq!(out.len(), before, "unchanged, and yet something was written");
-                out.extend_from_slice(chunk);
-            }
-            Edit::Replaced => {}
+        last = editor.push(chunk, &mut ByFirstLetter, &mut out)?;
+        if last == Edit::Unchanged {
+            assert_eq!(out.len(), before, "unchanged, and yet something was written");
+            out.extend_from_slice(chunk);
         }
     }
     let before = out.len();
     let end = editor.finish(&mut ByFirstLetter, &mut out)?;
     assert_eq!(end == Edit::Replaced, out.len() > before);
+    assert!(end == Edit::Unchanged || last == Edit::Replaced, "the end belongs to a replaced chunk");
     Ok(out)
 }
 
