@@ -182,7 +182,7 @@ pub fn fuzz_scan(bytes: &[u8]) {
             let want = Block {
                 quotes: mask(|byte| byte == b'"'),
                 brackets: mask(|byte| b"{}[]".contains(&byte)),
-                odd: mask(|byte| byte >= 0x80 || byte != b'"' && is_special(byte)),
+                odd: mask(|byte| byte >= 0x80 || byte != b'"' && is_special(byte, b'\\')),
                 strange: mask(|byte| byte != b'"' && !b"{}[]".contains(&byte) && !is_filler(byte)),
             };
             assert_eq!(block, want, "block from {at}");
