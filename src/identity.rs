@@ -85,6 +85,7 @@ pub struct Rights {
 
 /// The wire form of [`Rights`].
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RightsWire {
     roles: Option<Vec<String>>,
@@ -149,6 +150,7 @@ impl Default for Source {
 
 /// The wire form of [`Source`]: one of its members.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourceWire {
     filter_state: Option<String>,
@@ -157,6 +159,7 @@ pub(crate) struct SourceWire {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JwtAuthnWire {
     payload: String,
@@ -166,6 +169,7 @@ pub(crate) struct JwtAuthnWire {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrustedHeaderWire {
     subject: Option<String>,

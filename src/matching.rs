@@ -11,6 +11,7 @@ pub const MAX_MATCH_ENTRIES: usize = 256;
 
 /// The wire form of [`Match`].
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MatchWire {
     paths: Vec<String>,

@@ -1,7 +1,14 @@
 //! The `lockgate` command: runs the gate, and tries its rules without one.
 
+mod check;
+mod configuration;
+mod filter;
+mod place;
+mod refusal;
 mod run;
+mod schema;
 mod try_case;
+mod yaml;
 
 use std::process::ExitCode;
 
@@ -20,13 +27,17 @@ struct Arguments {
 #[derive(Subcommand, Debug)]
 enum Command {
     Run(run::RunArgs),
+    Check(check::CheckArgs),
     Try(try_case::TryArgs),
+    Schema(schema::SchemaArgs),
 }
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Run(run::RunArgs::default()));
     let result = match &command {
         Command::Run(args) => run::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Try(args) => try_case::run(args),
     };
     match result {

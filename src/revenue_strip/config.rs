@@ -55,8 +55,9 @@ pub const MAX_PROTECTED: usize = 256;
 pub const MAX_SHORT_LIST: usize = 64;
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Wire {
+pub(super) struct Wire {
     rules: Option<Vec<RuleWire>>,
     protected: Option<Vec<ProtectedWire>>,
     on_uninspectable: Option<OnUninspectable>,
@@ -68,6 +69,7 @@ struct Wire {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RuleWire {
     name: String,
@@ -84,6 +86,7 @@ struct RuleWire {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct ProtectedWire {
     name: String,
@@ -95,6 +98,7 @@ struct ProtectedWire {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum ActionWire {
     Remove,
@@ -102,6 +106,7 @@ enum ActionWire {
 }
 
 #[derive(Deserialize, Clone, Copy)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum DirectionWire {
     Request,
@@ -109,6 +114,7 @@ enum DirectionWire {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct LimitsWire {
     max_depth: Option<u32>,
@@ -119,6 +125,7 @@ struct LimitsWire {
 
 /// Whether a rule acts or only watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Mode {
     Enforce,
@@ -127,6 +134,7 @@ pub(super) enum Mode {
 
 /// What the client gets for an answer that cannot be inspected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum OnUninspectable {
     /// A 502 problem.
@@ -137,6 +145,7 @@ pub(super) enum OnUninspectable {
 
 /// What becomes of a path with two readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Unnormalized {
     /// 400.

@@ -13,6 +13,8 @@ mod headers;
 mod key_cache;
 mod matcher;
 mod media;
+#[cfg(feature = "schema")]
+mod schema;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,8 @@ pub use self::config::{
 pub use self::error::Reason;
 pub use self::exchange::Exchange;
 pub use self::matcher::MAX_RULES;
+#[cfg(feature = "schema")]
+pub use self::schema::schema;
 
 /// A checked configuration with its caches; one for each VM and plugin.
 #[derive(Debug)]

@@ -4,7 +4,6 @@ mod config;
 mod decisions;
 mod once;
 mod progress;
-mod refusal;
 mod setup;
 mod trial;
 mod web;

@@ -14,7 +14,8 @@ use lockgate_harness::{Envoy, EnvoyConfig, EnvoyOptions, Error, Process, Process
 use super::config::{self, Addresses, Portals};
 use super::decisions::decisions;
 use super::progress::Progress;
-use super::{complain, refusal, say};
+use super::{complain, say};
+use crate::refusal;
 
 /// What is needed to start: Envoy, and the configuration with the filter that was built.
 pub(super) struct Tools {

@@ -8,11 +8,13 @@ use std::fs;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use lockgate::exchange::Policy;
 use lockgate::replay::{self, Heads, MemoryHost};
 use lockgate::revenue_strip;
 use serde_json::Value;
+
+use crate::filter::Filter;
 
 use self::case::Case;
 use self::verdict::Verdict;
@@ -45,13 +47,6 @@ pub(crate) struct TryArgs {
     /// Reads one case a line from standard input and writes one verdict a line, in order.
     #[arg(long)]
     jsonl: bool,
-}
-
-/// The filters that can be tried.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Filter {
-    /// Fields that a caller may not see.
-    RevenueStrip,
 }
 
 /// Runs the command; the exit code: 0 passed, 1 refused or broken off, 2 wrong usage or configuration.

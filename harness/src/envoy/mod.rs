@@ -1,5 +1,6 @@
 //! Envoy: found or installed, asked to check a configuration, run.
 
+mod installed;
 mod server;
 
 use std::env;
@@ -8,6 +9,7 @@ use std::process::Command;
 
 use crate::{Error, Progress, Workspace, tools};
 
+pub use installed::installed;
 pub use server::{Envoy, EnvoyConfig, EnvoyOptions};
 
 /// An Envoy that can be run.

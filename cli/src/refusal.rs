@@ -1,14 +1,20 @@
 //! What Envoy and the filter say about a configuration that they refuse, without what only Envoy's authors need.
 
 /// The sentence for the user, from the lines of Envoy's log that say why it ended.
-pub(super) fn explain(config: &str, log: &str) -> String {
+pub(crate) fn explain(config: &str, log: &str) -> String {
     let of_filter: Vec<&str> = log.lines().filter_map(said_by_filter).collect();
+    let who = if of_filter.is_empty() { format!("Envoy refuses {config}") } else { format!("{config} is refused") };
+    format!("{who}, correct it and start again:\n  {}", reasons(log).join("\n  "))
+}
+
+/// What the filter says, or else what Envoy says, a line each.
+pub(crate) fn reasons(log: &str) -> Vec<String> {
+    let of_filter: Vec<String> = log.lines().filter_map(said_by_filter).map(str::to_owned).collect();
     if !of_filter.is_empty() {
-        return format!("{config} is refused, correct it and start again:\n  {}", of_filter.join("\n  "));
+        return of_filter;
     }
     let lines = log.lines().filter(|line| !line.trim().is_empty()).map(without_place);
-    let shortened: Vec<String> = lines.map(|line| line.chars().take(LONGEST).collect()).collect();
-    format!("Envoy refuses {config}, correct it and start again:\n  {}", shortened.join("\n  "))
+    lines.map(|line| line.chars().take(LONGEST).collect()).collect()
 }
 
 /// `[time][thread][error][wasm] [place] wasm log <plugin> <vm>: <text>`

@@ -1,0 +1,84 @@
+//! Envoy's own verdict on a file.
+
+use std::path::{Path, PathBuf};
+
+use lockgate_harness::envoy::{self, EnvoyBinary};
+use lockgate_harness::{Envoy, EnvoyConfig, Error, Workspace};
+
+use crate::configuration::Document;
+use crate::refusal;
+use crate::yaml::{Node, Value};
+
+use super::finding::{Report, Severity};
+
+/// The Envoy of this machine; none is installed for it.
+///
+/// # Errors
+/// What there is cannot be used.
+pub(super) fn found() -> Result<Option<EnvoyBinary>, String> {
+    envoy::installed(Workspace::locate().ok().as_ref()).map_err(|error| error.to_string())
+}
+
+/// Whether a file is one that Envoy starts from.
+pub(super) fn is_bootstrap(documents: &[Document]) -> bool {
+    let [document] = documents else { return false };
+    ["static_resources", "dynamic_resources"].iter().any(|field| document.root.field(field).is_some())
+}
+
+/// Has Envoy check a file; whether it was asked and accepts it.
+pub(super) fn ask(binary: &EnvoyBinary, path: &Path, document: &Document, report: &mut Report) -> bool {
+    if let Some((missing, line)) = missing_module(&document.root) {
+        let message = format!(
+            "{} is not there (seen from the current folder), so Envoy is not asked; build it with \
+             `cargo build --release --target wasm32-wasip1 -p revenue-strip`, or say --no-envoy",
+            missing.display()
+        );
+        report.push(Severity::Note, Some(line), "code.local.filename", message);
+        return false;
+    }
+    match Envoy::validate(binary, &EnvoyConfig::File(path.to_owned())) {
+        Ok(()) => return true,
+        Err(Error::EnvoyRefused { why, .. }) => {
+            let why = refusal::reasons(&why).join("; ");
+            let message = format!("Envoy {} refuses the file: {why}; correct what it names", binary.version);
+            report.push(Severity::Error, None, "", message);
+        }
+        Err(other) => report.push(Severity::Error, None, "", other),
+    }
+    false
+}
+
+/// Says what an old Envoy lacks.
+pub(super) fn check_version(binary: &EnvoyBinary, report: &mut Report) {
+    let mut parts = binary.version.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    if version < OLDEST {
+        let (major, minor) = OLDEST;
+        let message = format!(
+            "Envoy {} is older than {major}.{minor}, the oldest that Lockgate is tested with; take a newer one",
+            binary.version
+        );
+        report.push(Severity::Note, None, "", message);
+    }
+}
+
+/// A module that a file names and that is not there, with its line.
+fn missing_module(root: &Node) -> Option<(PathBuf, usize)> {
+    let mut within: Box<dyn Iterator<Item = &Node>> = match &root.value {
+        Value::Map(entries) => {
+            let file = root.at(&["code", "local", "filename"]);
+            if let Some((node, name)) = file.and_then(|node| Some((node, node.text()?)))
+                && !Path::new(name).is_file()
+            {
+                return Some((name.into(), node.line));
+            }
+            Box::new(entries.iter().map(|entry| &entry.value))
+        }
+        Value::List(items) => Box::new(items.iter()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => return None,
+    };
+    within.find_map(missing_module)
+}
+
+/// Major and minor version.
+const OLDEST: (u32, u32) = (1, 36);

@@ -1,0 +1,23 @@
+//! Rules that only watch.
+
+use serde_json::Value;
+
+use super::finding::{Report, Severity};
+
+/// Says loudly which rules let everything through; `line` is where a field of the configuration stands.
+pub(super) fn check(json: &Value, line: &dyn Fn(&str) -> usize, report: &mut Report) {
+    for list in ["rules", "protected"] {
+        let rules = json.get(list).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        for (n, rule) in rules.iter().enumerate() {
+            if rule.get("mode").and_then(Value::as_str) == Some("shadow") {
+                let field = format!("{list}[{n}].mode");
+                let name = rule.get("name").and_then(Value::as_str).unwrap_or_default();
+                let message = format!(
+                    "SHADOW: rule `{name}` only watches, and what it should take leaves in clear; write \"enforce\" \
+                     as soon as its counters look right"
+                );
+                report.push(Severity::Warning, Some(line(&field)), &field, message);
+            }
+        }
+    }
+}

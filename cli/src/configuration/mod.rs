@@ -1,0 +1,10 @@
+//! Lockgate's configurations where operators write them: in files for Envoy, Istio, Envoy Gateway and Higress.
+
+mod document;
+mod find;
+mod recognise;
+mod verify;
+
+pub(crate) use self::document::{Document, documents, text_of};
+pub(crate) use self::find::{Listener, Plugin, Product, Settings, find, message_of};
+pub(crate) use self::verify::{verify, verify_text};

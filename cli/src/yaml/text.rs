@@ -1,0 +1,85 @@
+//! A text with its place in the file, line by line.
+
+use std::ops::Range;
+
+use saphyr_parser::{ScalarStyle, Span};
+
+/// A text and where in the file each part of it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    text: String,
+    style: ScalarStyle,
+    /// The line of the first byte of `span`, from 1.
+    line: usize,
+    /// The bytes of the file that the text was made from.
+    span: Range<usize>,
+}
+
+impl Text {
+    pub(super) fn new(text: &str, style: ScalarStyle, span: Span, source: &str) -> Self {
+        // The parser counts characters.
+        let mut starts = source.char_indices().map(|(at, _)| at);
+        let (start, end) = (span.start.index(), span.end.index());
+        let from = starts.nth(start).unwrap_or(source.len());
+        let to = match end.checked_sub(start + 1) {
+            None => from,
+            Some(more) => starts.nth(more).unwrap_or(source.len()),
+        };
+        Self { text: text.to_owned(), style, line: span.start.line(), span: from..to }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn into_string(self) -> String {
+        self.text
+    }
+
+    /// The line of the file in which the byte `offset` of the text stands.
+    ///
+    /// Folding and indentation only move white space about, so the letters that are none are counted in both.
+    pub(crate) fn line_of(&self, offset: usize, source: &str) -> usize {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let mut letters = before.chars().filter(|letter| !letter.is_whitespace()).count();
+        let mut line = self.line;
+        let mut written = source.get(self.span.clone()).unwrap_or_default().chars().peekable();
+        if matches!(self.style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted) {
+            written.next();
+        }
+        while let Some(letter) = written.next() {
+            if letter == '\n' {
+                line += 1;
+            }
+            if letter.is_whitespace() {
+                continue;
+            }
+            if letters == 0 {
+                break;
+            }
+            match (self.style, letter) {
+                (ScalarStyle::DoubleQuoted, '\\') => {
+                    let digits = match written.next() {
+                        Some('\n') => {
+                            line += 1;
+                            continue;
+                        }
+                        Some('x') => 2,
+                        Some('u') => 4,
+                        Some('U') => 8,
+                        // Stand for white space.
+                        Some('n' | 't' | 'r' | 'v' | 'f' | ' ' | 'N' | '_' | 'L' | 'P') => continue,
+                        Some(_) | None => 0,
+                    };
+                    for _ in 0..digits {
+                        written.next();
+                    }
+                }
+                (ScalarStyle::SingleQuoted, '\'') => drop(written.next_if_eq(&'\'')),
+                (_, _) => {}
+            }
+            letters -= 1;
+        }
+        line
+    }
+}
