@@ -3,11 +3,15 @@
 use clap::ValueEnum;
 use lockgate::config::ConfigError;
 use lockgate::exchange::Policy;
+use lockgate::replay::{self, Answer, Heads, MemoryHost, Outcome, Request};
 use lockgate::revenue_strip;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::Value;
 
 /// A filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Filter {
     /// Fields that a caller may not see.
     RevenueStrip,
@@ -30,6 +34,25 @@ impl Filter {
     pub(crate) fn check(self, configuration: &[u8]) -> Result<(), ConfigError> {
         match self {
             Self::RevenueStrip => revenue_strip::Policy::from_json(configuration).map(drop),
+        }
+    }
+
+    /// Runs one exchange as the filter would in Envoy.
+    ///
+    /// # Errors
+    /// The configuration is refused.
+    pub(crate) fn run(
+        self,
+        configuration: &[u8],
+        host: &mut MemoryHost,
+        request: &Request,
+        answer: &Answer,
+    ) -> Result<Outcome, ConfigError> {
+        match self {
+            Self::RevenueStrip => {
+                let policy = revenue_strip::Policy::from_json(configuration)?;
+                Ok(replay::run(&policy, host, request, answer, Heads::Wait))
+            }
         }
     }
 

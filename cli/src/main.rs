@@ -7,6 +7,7 @@ mod place;
 mod refusal;
 mod run;
 mod schema;
+mod test_cases;
 mod try_case;
 mod yaml;
 
@@ -28,6 +29,7 @@ struct Arguments {
 enum Command {
     Run(run::RunArgs),
     Check(check::CheckArgs),
+    Test(test_cases::TestArgs),
     Try(try_case::TryArgs),
     Schema(schema::SchemaArgs),
 }
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let result = match &command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(args),
+        Command::Test(args) => test_cases::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Try(args) => try_case::run(args),
     };

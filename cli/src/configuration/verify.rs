@@ -26,43 +26,51 @@ pub(crate) struct Wrong {
 /// # Errors
 /// The filter would refuse it, and Envoy not start.
 pub(crate) fn verify<'a>(plugin: &Plugin<'a>, document: &Document) -> Result<Cow<'a, str>, Wrong> {
-    let wrong = |line: usize, message: String| {
-        let path = match plugin.product {
-            Product::Envoy => "configuration",
-            Product::Istio => "pluginConfig",
-            Product::EnvoyGateway => "config",
-            Product::Higress => "defaultConfig",
-        };
-        Wrong { line: line + document.before, path: path.to_owned(), message }
+    let field = match plugin.product {
+        Product::Envoy => "configuration",
+        Product::Istio => "pluginConfig",
+        Product::EnvoyGateway => "config",
+        Product::Higress => "defaultConfig",
     };
-    let json: Cow<'a, str> = match plugin.settings {
-        Settings::Text(text) => Cow::Borrowed(text.as_str()),
-        Settings::Tree(tree) => Cow::Owned(tree.to_json()),
-        Settings::Message(node, name) => {
-            return Err(wrong(
-                node.line,
-                format!(
-                    "is {name}, which reaches the filter as protobuf; write \
-                     \"@type\": type.googleapis.com/google.protobuf.StringValue with the JSON text as `value`"
-                ),
-            ));
-        }
+    let wrong =
+        |line: usize, message: String| Err(Wrong { line: line + document.before, path: field.to_owned(), message });
+    match plugin.settings {
+        Settings::Text(_) | Settings::Tree(_) => verify_settings(plugin.filter, plugin.settings, document),
+        Settings::Message(node, name) => wrong(
+            node.line,
+            format!(
+                "is {name}, which reaches the filter as protobuf; write \
+                 \"@type\": type.googleapis.com/google.protobuf.StringValue with the JSON text as `value`"
+            ),
+        ),
         Settings::Missing => {
             let message = "is missing; the filter's rules stand in it (`lockgate schema` shows all fields)";
-            return Err(wrong(plugin.node.line, message.to_owned()));
-        }
-    };
-    match check(plugin.filter, &json) {
-        Ok(()) => Ok(json),
-        Err((offset, path, message)) => {
-            let line = match plugin.settings {
-                Settings::Text(text) => text.line_of(offset, &document.source),
-                Settings::Tree(tree) => place::in_tree(tree, &path),
-                Settings::Message(..) | Settings::Missing => plugin.node.line,
-            };
-            Err(Wrong { line: line + document.before, path, message })
+            wrong(plugin.node.line, message.to_owned())
         }
     }
+}
+
+/// The same for what is written in a file of policy tests.
+///
+/// # Errors
+/// The filter would refuse it.
+pub(crate) fn verify_settings<'a>(
+    filter: Filter,
+    settings: Settings<'a>,
+    document: &Document,
+) -> Result<Cow<'a, str>, Wrong> {
+    let json: Cow<'a, str> = match settings {
+        Settings::Text(text) => Cow::Borrowed(text.as_str()),
+        Settings::Tree(tree) => Cow::Owned(tree.to_json()),
+        Settings::Message(..) | Settings::Missing => Cow::Borrowed(""),
+    };
+    let Err((offset, path, message)) = check(filter, &json) else { return Ok(json) };
+    let line = match settings {
+        Settings::Text(text) => text.line_of(offset, &document.source),
+        Settings::Tree(tree) => place::in_tree(tree, &path),
+        Settings::Message(..) | Settings::Missing => 1,
+    };
+    Err(Wrong { line: line + document.before, path, message })
 }
 
 /// Reads a configuration that is a file of its own.
@@ -82,6 +90,9 @@ fn check(filter: Filter, json: &str) -> Result<(), (usize, String, String)> {
     let message = place::without_place(message);
     // Said of the object; the field is what is looked for.
     let repeated = message.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`'));
+    // A place that serde could not name.
+    let path = path.strip_suffix('?').map(|known| known.trim_end_matches('.').to_owned()).unwrap_or(path);
+    let path = if path.is_empty() { "(configuration)".to_owned() } else { path };
     let path = match repeated {
         Some(name) if path.starts_with('(') => name.to_owned(),
         Some(name) => format!("{path}.{name}"),
@@ -106,7 +117,7 @@ fn byte_of(json: &str, error: &serde_json::Error) -> usize {
 }
 
 /// Says what to do where the core's words alone do not.
-fn with_way_out(path: &str, message: &str) -> String {
+pub(crate) fn with_way_out(path: &str, message: &str) -> String {
     if [";", "expected", "must", "already the name"].iter().any(|word| message.contains(word)) {
         return message.to_owned();
     }

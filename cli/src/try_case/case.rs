@@ -20,8 +20,8 @@ pub(crate) struct Case {
     pub(crate) session: Option<String>,
     pub(crate) request: Request,
     pub(crate) answer: Answer,
-    identity: Option<IdentityWire>,
-    address: Option<String>,
+    pub(crate) identity: Option<IdentityWire>,
+    pub(crate) address: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -45,9 +45,11 @@ struct Wire<'a> {
     response: Option<AnswerWire>,
 }
 
-#[derive(Debug, Deserialize, serde::Serialize)]
+/// A caller; absent: nobody.
+#[derive(Debug, Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct IdentityWire {
+#[schemars(rename = "Identity")]
+pub(crate) struct IdentityWire {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
     #[serde(default)]

@@ -9,14 +9,13 @@ use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use lockgate::exchange::Policy;
-use lockgate::replay::{self, Heads, MemoryHost};
-use lockgate::revenue_strip;
+use lockgate::config::ConfigError;
+use lockgate::replay::{Answer, MemoryHost, Outcome};
 use serde_json::Value;
 
 use crate::filter::Filter;
 
-use self::case::Case;
+pub(crate) use self::case::{Case, IdentityWire};
 use self::verdict::Verdict;
 
 /// Shows what a filter does with one request and its answer, without Envoy.
@@ -110,30 +109,35 @@ fn run_lines(args: &TryArgs) -> Result<u8, String> {
 }
 
 fn judge(args: &TryArgs, case: &Case, host: &mut MemoryHost) -> Verdict {
-    match args.filter {
-        Filter::RevenueStrip => judge_with::<revenue_strip::Policy>(args, case, host),
+    match exchange(args.filter, case, args.now, args.chunk, host) {
+        Ok(outcome) => Verdict::new(&outcome, &host.audits),
+        Err(error) => Verdict::config_error(&error),
     }
 }
 
-fn judge_with<P: Policy>(args: &TryArgs, case: &Case, host: &mut MemoryHost) -> Verdict {
-    let policy = match P::from_json(case.config.as_bytes()) {
-        Ok(policy) => policy,
-        Err(error) => return Verdict::config_error(&error),
-    };
-    let now_s = case.now.or(args.now);
-    host.now_ms = now_s.map(|seconds| seconds.saturating_mul(1000));
+/// Runs a case; its records are in `host` afterwards. `now_s` counts where the case has no time, `chunk` always.
+///
+/// # Errors
+/// The configuration is refused.
+pub(crate) fn exchange(
+    filter: Filter,
+    case: &Case,
+    now_s: Option<u64>,
+    chunk: Option<usize>,
+    host: &mut MemoryHost,
+) -> Result<Outcome, ConfigError> {
+    host.now_ms = case.now.or(now_s).map(|seconds| seconds.saturating_mul(1000));
     host.attributes.clear();
     host.audits.clear();
     for (path, value) in case.attributes() {
         host.attributes.insert(path, value);
     }
     let (mut request, mut answer) = (case.request.clone(), case.answer.clone());
-    if let Some(chunk) = args.chunk {
+    if let Some(chunk) = chunk {
         request.content.chunk = chunk;
-        if let replay::Answer::Response { content, .. } = &mut answer {
+        if let Answer::Response { content, .. } = &mut answer {
             content.chunk = chunk;
         }
     }
-    let outcome = replay::run(&policy, host, &request, &answer, Heads::Wait);
-    Verdict::new(&outcome, &host.audits)
+    filter.run(case.config.as_bytes(), host, &request, &answer)
 }

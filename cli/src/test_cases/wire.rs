@@ -1,0 +1,360 @@
+//! A file of policy tests as it is written.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::filter::Filter;
+use crate::try_case::IdentityWire;
+
+/// Policy tests: what a filter must do with requests and answers.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Lockgate policy tests")]
+pub(crate) struct FileWire {
+    /// The filter.
+    pub(super) filter: Filter,
+    /// Its configuration, here; as JSON text or as an object.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) config: Option<Box<RawValue>>,
+    /// Its configuration, in a JSON file beside this one.
+    pub(super) config_file: Option<String>,
+    /// Its configuration, inside a file for Envoy, Istio, Envoy Gateway or Higress.
+    pub(super) envoy: Option<String>,
+    /// Which plugin of that file, by its name, where it has several.
+    pub(super) plugin: Option<String>,
+    /// The tests.
+    pub(super) cases: Vec<CaseWire>,
+}
+
+/// One exchange and what must come of it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Case")]
+pub(crate) struct CaseWire {
+    /// What it shows.
+    pub(super) name: String,
+    /// Who is calling. Absent: nobody.
+    pub(super) identity: Option<IdentityWire>,
+    /// The time, in Unix seconds.
+    pub(super) now: Option<u64>,
+    /// The size of the chunks in which both bodies come, in bytes. Absent: whole.
+    pub(super) chunk: Option<usize>,
+    /// The client's address.
+    pub(super) address: Option<String>,
+    pub(super) request: RequestWire,
+    /// What the portal answers. Absent: an empty 200.
+    pub(super) response: Option<AnswerWire>,
+    pub(super) expect: ExpectWire,
+}
+
+/// What the client sends.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Request")]
+pub(crate) struct RequestWire {
+    /// Default: GET.
+    pub(super) method: Option<String>,
+    /// Path and query.
+    pub(super) path: String,
+    #[serde(default)]
+    pub(super) headers: Headers,
+    /// The body as text.
+    pub(super) body: Option<String>,
+    /// The body as a JSON value; `content-type: application/json` unless the headers have another.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) json: Option<Box<RawValue>>,
+    /// The body in a file beside this one.
+    pub(super) body_file: Option<String>,
+    /// The body in Base64.
+    pub(super) body_b64: Option<String>,
+    #[serde(default)]
+    pub(super) trailers: Headers,
+}
+
+/// What the portal does.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Response")]
+pub(crate) struct ResponseWire {
+    /// Default: 200.
+    pub(super) status: Option<u16>,
+    #[serde(default)]
+    pub(super) headers: Headers,
+    /// The body as text.
+    pub(super) body: Option<String>,
+    /// The body as a JSON value; `content-type: application/json` unless the headers have another.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) json: Option<Box<RawValue>>,
+    /// The body in a file beside this one.
+    pub(super) body_file: Option<String>,
+    /// The body in Base64.
+    pub(super) body_b64: Option<String>,
+    #[serde(default)]
+    pub(super) trailers: Headers,
+    /// Whether the connection breaks after the body.
+    #[serde(default)]
+    pub(super) cut: bool,
+}
+
+/// What must come out. What is absent may be anything; without `outcome`, `status` and `reason` the answer must pass.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Expect")]
+pub(crate) struct ExpectWire {
+    /// pass: the portal's (or Envoy's) answer; reply: one of the gate's; abort: a transfer that was broken off.
+    pub(super) outcome: Option<OutcomeWire>,
+    /// What the client sees.
+    pub(super) status: Option<u16>,
+    /// Why the gate replied or broke off, as in audit lines.
+    pub(super) reason: Option<String>,
+    /// Among the answer's headers; null: not there.
+    #[serde(default)]
+    pub(super) headers: Expected,
+    /// The body, byte for byte.
+    pub(super) body: Option<String>,
+    /// The body as a JSON value: order of members and white space do not matter.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) json: Option<Box<RawValue>>,
+    /// The body, byte for byte, in a file beside this one.
+    pub(super) body_file: Option<String>,
+    /// The body, byte for byte, in Base64.
+    pub(super) body_b64: Option<String>,
+    /// Names that no member of the answer's body has, and that some member of the portal's has.
+    #[serde(default)]
+    pub(super) absent: Vec<String>,
+    /// What reaches the portal; null: nothing does.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) forwarded: Option<Option<ForwardedWire>>,
+}
+
+/// What must reach the portal.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Forwarded")]
+pub(crate) struct ForwardedWire {
+    pub(super) method: Option<String>,
+    /// Path and query.
+    pub(super) path: Option<String>,
+    /// Among the request's headers; null: not there.
+    #[serde(default)]
+    pub(super) headers: Expected,
+    /// The body, byte for byte.
+    pub(super) body: Option<String>,
+    /// The body as a JSON value: order of members and white space do not matter.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) json: Option<Box<RawValue>>,
+    /// The body, byte for byte, in a file beside this one.
+    pub(super) body_file: Option<String>,
+    /// The body, byte for byte, in Base64.
+    pub(super) body_b64: Option<String>,
+    /// Names that no member of the body has, and that some member of the client's has.
+    #[serde(default)]
+    pub(super) absent: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Outcome")]
+pub(crate) enum OutcomeWire {
+    Pass,
+    Reply,
+    Abort,
+}
+
+/// An answer, or that there is none.
+pub(crate) enum AnswerWire {
+    Response(Box<ResponseWire>),
+    Reset,
+    Timeout,
+}
+
+/// Header fields, in order.
+#[derive(Default)]
+pub(crate) struct Headers(pub(super) Vec<(String, String)>);
+
+/// Header fields that must be there with these values, or must not be there.
+#[derive(Default)]
+pub(crate) struct Expected(pub(super) Vec<(String, Option<Vec<String>>)>);
+
+/// Tells null from absent.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl<'de> Deserialize<'de> for AnswerWire {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = AnswerWire;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an answer, \"reset\" or \"timeout\"")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<AnswerWire, E> {
+                match word {
+                    "reset" => Ok(AnswerWire::Reset),
+                    "timeout" => Ok(AnswerWire::Timeout),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AnswerWire, A::Error> {
+                let response = ResponseWire::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(AnswerWire::Response(Box::new(response)))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Headers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names with their values, or a list of [name, value]")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    let Values(values) = map.next_value()?;
+                    fields.extend(values.into_iter().map(|value| (name.clone(), value)));
+                }
+                Ok(Headers(fields))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Headers, A::Error> {
+                let mut fields = Vec::new();
+                while let Some((name, Value(value))) = seq.next_element::<(String, Value)>()? {
+                    fields.push((name, value));
+                }
+                Ok(Headers(fields))
+            }
+        }
+        deserializer.deserialize_any(Fields)
+    }
+}
+
+impl<'de> Deserialize<'de> for Expected {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Expected;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names with their values, or null")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Expected, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    fields.push((name, map.next_value::<Option<Values>>()?.map(|Values(values)| values)));
+                }
+                Ok(Expected(fields))
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// A value, or the values of several fields of one name.
+struct Values(Vec<String>);
+
+/// A header's value; a number is one as it is written in decimal.
+struct Value(String);
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMore;
+        impl<'de> Visitor<'de> for OneOrMore {
+            type Value = Values;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a header's value, or a list of values")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Values, E> {
+                Ok(Values(vec![text.to_owned()]))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Values, E> {
+                Ok(Values(vec![number.to_string()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Values, A::Error> {
+                let mut values = Vec::new();
+                while let Some(Value(value)) = seq.next_element()? {
+                    values.push(value);
+                }
+                Ok(Values(values))
+            }
+        }
+        deserializer.deserialize_any(OneOrMore)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct One;
+        impl Visitor<'_> for One {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a header's value")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+                Ok(Value(text.to_owned()))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
+                Ok(Value(number.to_string()))
+            }
+        }
+        deserializer.deserialize_any(One)
+    }
+}
+
+impl JsonSchema for AnswerWire {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Answer".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let response = generator.subschema_for::<ResponseWire>();
+        json_schema!({"anyOf": [response, {"enum": ["reset", "timeout"]}]})
+    }
+}
+
+impl JsonSchema for Headers {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Headers".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        let one = json_schema!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]});
+        json_schema!({"anyOf": [
+            {"type": "object", "additionalProperties": {"anyOf": [one, {"type": "array", "items": one}]}},
+            {"type": "array", "items": {"type": "array", "prefixItems": [{"type": "string"}, one], "items": false, "minItems": 2}},
+        ]})
+    }
+}
+
+impl JsonSchema for Expected {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ExpectedHeaders".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        let one = json_schema!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]});
+        json_schema!({"type": "object", "additionalProperties": {"anyOf": [one, {"type": "array", "items": one}, {"type": "null"}]}})
+    }
+}
