@@ -8,6 +8,7 @@ mod refusal;
 mod run;
 mod schema;
 mod test_cases;
+mod token;
 mod try_case;
 mod yaml;
 
@@ -31,6 +32,7 @@ enum Command {
     Check(check::CheckArgs),
     Test(test_cases::TestArgs),
     Try(try_case::TryArgs),
+    Token(token::TokenArgs),
     Schema(schema::SchemaArgs),
 }
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(args),
         Command::Test(args) => test_cases::run(args),
+        Command::Token(args) => token::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Try(args) => try_case::run(args),
     };

@@ -106,46 +106,31 @@ impl Case {
             Ok(Value::Null) => String::new(),
             Ok(_) | Err(_) => wire.config.get().to_owned(),
         };
-        let request = wire.request;
-        let answer = match wire.response {
-            None => Answer::Response { status: 200, content: Content::default(), cut: false },
-            Some(AnswerWire::Word(word)) => match word.as_str() {
-                "reset" => Answer::Reset,
-                "timeout" => Answer::Timeout,
-                _ => return Err(format!("response: `{word}` is neither \"reset\" nor \"timeout\"")),
-            },
-            Some(AnswerWire::Response(response)) => Answer::Response {
-                status: response.status,
-                content: content(
-                    "response",
-                    &response.headers,
-                    response.body_b64.as_deref(),
-                    response.chunk,
-                    &response.trailers,
-                )?,
-                cut: response.cut,
-            },
-        };
+        let (request, address) = wire.request.request()?;
         Ok(Self {
             config,
             // Whole seconds from 1970 on; what lies before counts as then.
             now: wire.now.map(|seconds| seconds as u64),
             session: wire.session.map(|session| session.to_string()),
             identity: wire.identity,
-            address: request.address,
-            request: Request {
-                content: content(
-                    "request",
-                    &request.headers,
-                    request.body_b64.as_deref(),
-                    request.chunk,
-                    &request.trailers,
-                )?,
-                method: request.method,
-                path: request.path,
-            },
-            answer,
+            address,
+            request,
+            answer: wire.response.map_or_else(|| Ok(empty_answer()), AnswerWire::answer)?,
         })
+    }
+
+    /// Puts a request in place of the one that is there; from JSON text.
+    pub(super) fn read_request(&mut self, text: &str) -> Result<(), String> {
+        let wire: RequestWire = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        (self.request, self.address) = wire.request()?;
+        Ok(())
+    }
+
+    /// The same for the portal's answer.
+    pub(super) fn read_answer(&mut self, text: &str) -> Result<(), String> {
+        let wire: AnswerWire = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        self.answer = wire.answer()?;
+        Ok(())
     }
 
     /// The attributes that the host would have: the caller where the configuration looks for it, and the address.
@@ -186,6 +171,36 @@ impl Case {
         }
         attributes
     }
+}
+
+impl RequestWire {
+    /// With the client's address.
+    fn request(self) -> Result<(Request, Option<String>), String> {
+        let Self { method, path, headers, body_b64, chunk, address, trailers } = self;
+        let content = content("request", &headers, body_b64.as_deref(), chunk, &trailers)?;
+        Ok((Request { method, path, content }, address))
+    }
+}
+
+impl AnswerWire {
+    fn answer(self) -> Result<Answer, String> {
+        Ok(match self {
+            Self::Word(word) => match word.as_str() {
+                "reset" => Answer::Reset,
+                "timeout" => Answer::Timeout,
+                _ => return Err(format!("response: `{word}` is neither \"reset\" nor \"timeout\"")),
+            },
+            Self::Response(ResponseWire { status, headers, body_b64, chunk, trailers, cut }) => {
+                let content = content("response", &headers, body_b64.as_deref(), chunk, &trailers)?;
+                Answer::Response { status, content, cut }
+            }
+        })
+    }
+}
+
+/// What a portal answers that nothing is said of.
+pub(super) fn empty_answer() -> Answer {
+    Answer::Response { status: 200, content: Content::default(), cut: false }
 }
 
 /// A list claim as Envoy hands it over: a pairs map of the elements and empty values.

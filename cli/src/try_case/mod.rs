@@ -1,17 +1,17 @@
 //! `lockgate try`: the verdict of the very code that runs in Wasm, over plain data.
 
 mod case;
+mod http;
 mod verdict;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lockgate::config::ConfigError;
 use lockgate::replay::{Answer, MemoryHost, Outcome};
-use serde_json::Value;
 
 use crate::filter::Filter;
 
@@ -19,6 +19,10 @@ pub(crate) use self::case::{Case, IdentityWire};
 use self::verdict::Verdict;
 
 /// Shows what a filter does with one request and its answer, without Envoy.
+///
+/// Exit codes: 0 passed, 1 refused or broken off, 2 wrong usage or configuration.
+///
+/// Example: lockgate try revenue-strip --config rules.json --request get.http --response parts.http
 #[derive(Args, Debug)]
 pub(crate) struct TryArgs {
     /// The filter.
@@ -26,12 +30,13 @@ pub(crate) struct TryArgs {
     /// The filter's configuration, a JSON file.
     #[arg(long, value_name = "FILE", required_unless_present = "jsonl", conflicts_with = "jsonl")]
     config: Option<PathBuf>,
-    /// The request, a JSON file: {"method", "path", "headers": [[name, value]…], "body_b64"?, "chunk"?, "trailers"?};
+    /// The request: a file `*.http` with the message as it stands on the wire (a GET line, headers, an empty line, the
+    /// body), or a JSON file: {"method", "path", "headers": [[name, value]…], "body_b64"?, "chunk"?, "trailers"?};
     /// absent: GET /
     #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
     request: Option<PathBuf>,
-    /// The portal's answer, a JSON file: {"status", "headers", "body_b64", "chunk"?, "trailers"?, "cut"?}, or "reset" or
-    /// "timeout"; absent: an empty 200
+    /// The portal's answer: a file `*.http`, or a JSON file: {"status", "headers", "body_b64", "chunk"?, "trailers"?,
+    /// "cut"?}, or "reset" or "timeout"; absent: an empty 200
     #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
     response: Option<PathBuf>,
     /// The caller, as JSON text: {"subject"?, "roles"?, "permissions"?, "tenant"?, "system"?}; absent: nobody.
@@ -53,26 +58,45 @@ pub(crate) fn run(args: &TryArgs) -> Result<u8, String> {
     if args.jsonl {
         return run_lines(args);
     }
-    let read = |path: &PathBuf| fs::read_to_string(path).map_err(|error| format!("read {}: {error}", path.display()));
-    let read_json = |path: &PathBuf| -> Result<Value, String> {
-        serde_json::from_str(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
-    };
-    let config = args.config.as_ref().map(read).transpose()?.unwrap_or_default();
-    let mut case = serde_json::json!({"config": config, "request": {"method": "GET", "path": "/"}});
-    let mut put = |name: &str, value: Option<Value>| {
-        if let (Some(members), Some(value)) = (case.as_object_mut(), value) {
-            members.insert(name.to_owned(), value);
+    let config = args.config.as_deref().map(text_of).transpose()?.unwrap_or_default();
+    let request = serde_json::json!({"method": "GET", "path": "/"});
+    let mut case = serde_json::json!({"config": config, "request": request});
+    if let (Some(members), Some(identity)) = (case.as_object_mut(), &args.identity) {
+        let identity = serde_json::from_str(identity).map_err(|error| format!("--identity: {error}"))?;
+        members.insert("identity".to_owned(), identity);
+    }
+    let mut case = Case::read(&case.to_string())?;
+    if let Some(path) = &args.request {
+        let placed = |fault: http::Fault| format!("{}:{}: {}", path.display(), fault.line, fault.message);
+        match is_http(path) {
+            true => case.request = http::request(&bytes_of(path)?).map_err(placed)?,
+            false => case.read_request(&text_of(path)?).map_err(|error| format!("{}: {error}", path.display()))?,
         }
-    };
-    put("request", args.request.as_ref().map(read_json).transpose()?);
-    put("response", args.response.as_ref().map(read_json).transpose()?);
-    let identity = args.identity.as_deref().map(serde_json::from_str).transpose();
-    put("identity", identity.map_err(|error| format!("--identity: {error}"))?);
-    let case = Case::read(&case.to_string())?;
+    }
+    if let Some(path) = &args.response {
+        let placed = |fault: http::Fault| format!("{}:{}: {}", path.display(), fault.line, fault.message);
+        match is_http(path) {
+            true => case.answer = http::answer(&bytes_of(path)?).map_err(placed)?,
+            false => case.read_answer(&text_of(path)?).map_err(|error| format!("{}: {error}", path.display()))?,
+        }
+    }
     let verdict = judge(args, &case, &mut MemoryHost::default());
     let text = serde_json::to_string_pretty(&verdict).map_err(|error| error.to_string())?;
     writeln!(io::stdout(), "{text}").map_err(|error| format!("write verdict: {error}"))?;
     Ok(verdict.exit_code())
+}
+
+/// Whether a file is a message as it stands on the wire, by its ending.
+fn is_http(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("http"))
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| format!("read {}: {error}", path.display()))
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("read {}: {error}", path.display()))
 }
 
 /// One case a line in, one verdict a line out; also for a line that is no case, and then the exit code is 2.
