@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 use crate::filter::Filter;
 use crate::test_cases::FileWire;
@@ -26,11 +27,17 @@ enum Of {
 
 /// Runs the command.
 pub(crate) fn run(args: &SchemaArgs) -> Result<u8, String> {
-    let schema = match args.of {
-        Of::RevenueStrip => Filter::RevenueStrip.schema(),
-        Of::Test => schemars::schema_for!(FileWire).to_value(),
-    };
-    let text = serde_json::to_string_pretty(&schema).map_err(|error| error.to_string())?;
+    let text = serde_json::to_string_pretty(&of(args.of)).map_err(|error| error.to_string())?;
     writeln!(io::stdout(), "{text}").map_err(|error| format!("write schema: {error}"))?;
     Ok(0)
 }
+
+fn of(what: Of) -> Value {
+    match what {
+        Of::RevenueStrip => Filter::RevenueStrip.schema(),
+        Of::Test => schemars::schema_for!(FileWire).to_value(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
