@@ -35,7 +35,9 @@ fn decisions_are_shown_until_ctrl_c() {
     let mut run = Run::start();
     let gateway = run.url_before("/api/maintenance/parts");
     let issuer = run.url_before("/token?");
-    let token = get(&format!("{issuer}/token?role=MANAGER"), None).1;
+    let address = issuer.strip_prefix("http://").expect("a URL");
+    let token = lockgate(&["token", "--role", "MANAGER", "--issuer", address]).output().expect("it starts");
+    let token = said(&token).0.trim_end().to_owned();
     assert_eq!(get(&format!("{gateway}/api/maintenance/parts?q=secret"), Some(&token)).0, 200);
     assert_eq!(get(&format!("{gateway}/api/reports/revenue"), Some(&token)).0, 403);
     assert_eq!(get(&format!("{gateway}/api/parts"), None).0, 401);

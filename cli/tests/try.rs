@@ -181,3 +181,40 @@ fn a_single_case_is_read_from_files() {
     assert_eq!(output.status.code(), Some(2), "no configuration");
     std::fs::remove_dir_all(&folder).expect("removed");
 }
+
+#[test]
+fn messages_may_be_written_as_they_stand_on_the_wire() {
+    let folder = std::env::temp_dir().join(format!("lockgate-try-http-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let config = file("config.json", &config().to_string());
+    let request = file("request.http", "GET /api/x?y=1 HTTP/1.1\nHost: portal.example\nX-Request-Id: id-1\n\n");
+    let response = file(
+        "response.http",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
+         16\r\n{\"id\":1,\"unit_cost\":5}\r\n0\r\nX-Unit-Cost: 5\r\n\r\n",
+    );
+    let run = |request: &str, response: &str| {
+        lockgate(&["try", "revenue-strip", "--config", &config, "--request", request, "--response", response], "")
+    };
+    let output = run(&request, &response);
+    let verdict: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((output.status.code(), body(&verdict).as_str()), (Some(0), r#"{"id":1}"#));
+    assert_eq!(verdict["forwarded"]["path"], "/api/x?y=1");
+    assert!(verdict.get("trailers").is_none(), "{verdict}");
+    for (request, response, want) in [
+        (file("a.http", "GET /api/x HTTP/1.1\nhost portal\n\n"), response.clone(), "a.http:2: must be `name: value`"),
+        (request.clone(), file("b.http", "HTTP/1.1 200 OK\ncontent-length: 9\n\n{}"), "b.http:3: content-length is 9"),
+        (file("c.json", "{\"method\":\"GET\",\n\"pfad\":\"/\"}"), response, "c.json: unknown field `pfad`"),
+        (request, file("d.json", "\"later\""), "d.json: response: `later` is neither"),
+    ] {
+        let output = run(&request, &response);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && error.contains(want), "{error}");
+    }
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
