@@ -14,7 +14,7 @@ pub(crate) fn reasons(log: &str) -> Vec<String> {
         return of_filter;
     }
     let lines = log.lines().filter(|line| !line.trim().is_empty()).map(without_place);
-    lines.map(|line| line.chars().take(LONGEST).collect()).collect()
+    lines.map(|line| without_configuration(line).chars().take(LONGEST).collect()).collect()
 }
 
 /// `[time][thread][error][wasm] [place] wasm log <plugin> <vm>: <text>`
@@ -33,7 +33,12 @@ fn without_place(line: &str) -> &str {
     rest
 }
 
-/// Characters of a line. Envoy repeats the whole configuration where a field is of the wrong type.
+/// The line without the whole configuration, which Envoy repeats where a field is of the wrong type: keys may be in it.
+fn without_configuration(line: &str) -> &str {
+    line.split("): {\"").next().unwrap_or_default()
+}
+
+/// Characters of a line.
 const LONGEST: usize = 600;
 
 #[cfg(test)]
@@ -61,5 +66,7 @@ mod tests {
             text.starts_with("Envoy refuses my.yaml, correct it and start again:\n  error `no such field: 'x'` yy")
         );
         assert!(text.len() < 800, "{}", text.len());
+        let repeated = r#"[1][critical] cannot parse (INVALID: number: 'x'): {"private_key": "secret"}"#;
+        assert_eq!(reasons(repeated), ["cannot parse (INVALID: number: 'x'"]);
     }
 }

@@ -22,7 +22,7 @@ fn the_reference_configuration_is_good_as_it_stands() {
 }
 
 /// What is replaced in envoy.yaml by what; a text of the line that must be named; exit code; what must be said.
-const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 27] = [
+const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 29] = [
     (
         "an unknown field",
         "\"action\": \"remove\"",
@@ -129,6 +129,22 @@ const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 27] = [
         "proxy_100_continue",
         2,
         &["error: proxy_100_continue: passes interim answers", "take it out"],
+    ),
+    (
+        "a filter that is off",
+        "- name: envoy.filters.http.wasm",
+        "- name: envoy.filters.http.wasm\n                    disabled: true",
+        "disabled: true",
+        2,
+        &["error: http_filters[2].disabled: is true", "take it out"],
+    ),
+    (
+        "a route without the filter",
+        "- name: exports\n",
+        "- name: exports\n                          typed_per_filter_config:\n                            envoy.filters.http.wasm: {\"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}\n",
+        "envoy.filters.http.wasm: {",
+        0,
+        &["warning: typed_per_filter_config: leaves the filter out here", "narrow `match`"],
     ),
     (
         "a cache before",
@@ -484,8 +500,19 @@ fn envoy_is_asked_where_there_is_one() {
     assert_eq!(good, (0, format!("{file}: 1 configuration is good, Envoy 1.40.0 accepts the file\n")));
     let (code, out) = run(&envoy("", 0, "1.35.2"));
     assert!(code == 0 && out.contains("note: Envoy 1.35.2 is older than 1.36"), "{out}");
-    let (code, out) = run(&envoy("[1][2][critical][main] [x.cc:1] no such field: x", 1, "1.40.0"));
-    assert!(code == 2 && out.contains("error: Envoy 1.40.0 refuses the file: no such field: x; correct"), "{out}");
+    let (code, out) = run(&envoy("[1][2][critical][main] [x.cc:1] no such cluster x", 1, "1.40.0"));
+    assert!(code == 2 && out.contains("error: Envoy 1.40.0 refuses the file: no such cluster x; correct"), "{out}");
+    let line = REFERENCE
+        [..REFERENCE.find("socket_address: { address: 127.0.0.1, port_value: 8080 }").expect("it is there")]
+        .matches('\n')
+        .count()
+        + 1;
+    let says = "[1][2][critical][main] [x.cc:1] bad (x @ static_resources.listeners[0].address.socket_address.port_value: invalid): {\"key\": \"secret\"}";
+    let (code, out) = run(&envoy(says, 1, "1.40.0"));
+    let want = format!(
+        "{file}:{line}: error: static_resources.listeners[0].address.socket_address.port_value: Envoy 1.40.0 refuses"
+    );
+    assert!(code == 2 && out.contains(&want) && !out.contains("secret"), "{want}\n{out}");
 
     let elsewhere = folder.file("y.yaml", &REFERENCE.replacen("target/wasm32-wasip1", "/nowhere", 1));
     let mut command = lockgate(&["check", &elsewhere]);
@@ -493,7 +520,7 @@ fn envoy_is_asked_where_there_is_one() {
     assert!(code == 0 && out.contains("/nowhere/release/revenue_strip.wasm is not there"), "{out}");
     let mut command = lockgate(&["check", &file]);
     let output =
-        command.env("PATH", &folder.0.join("empty")).env("CARGO_TARGET_DIR", &folder.0).env_remove("ENVOY").output();
+        command.env("PATH", folder.0.join("empty")).env("CARGO_TARGET_DIR", &folder.0).env_remove("ENVOY").output();
     let (code, out) = said(&output.expect("it starts"));
     assert!(code == 0 && out.contains("note: there is no Envoy here to ask: set ENVOY"), "{out}");
 }

@@ -6,6 +6,7 @@ use lockgate_harness::envoy::{self, EnvoyBinary};
 use lockgate_harness::{Envoy, EnvoyConfig, Error, Workspace};
 
 use crate::configuration::Document;
+use crate::place;
 use crate::refusal;
 use crate::yaml::{Node, Value};
 
@@ -41,11 +42,29 @@ pub(super) fn ask(binary: &EnvoyBinary, path: &Path, document: &Document, report
         Err(Error::EnvoyRefused { why, .. }) => {
             let why = refusal::reasons(&why).join("; ");
             let message = format!("Envoy {} refuses the file: {why}; correct what it names", binary.version);
-            report.push(Severity::Error, None, "", message);
+            match field_in(&why) {
+                Some(field) => {
+                    let line = place::in_tree(&document.root, &field);
+                    report.push(Severity::Error, Some(line), &field, message);
+                }
+                None => report.push(Severity::Error, None, "", message),
+            }
         }
         Err(other) => report.push(Severity::Error, None, "", other),
     }
     false
+}
+
+/// The field that Envoy's words name: `… @ static_resources.listeners[0].address.<any>: … no such field: 'x'`.
+fn field_in(why: &str) -> Option<String> {
+    let (_, after) = why.split_once(" @ ")?;
+    let (path, rest) = after.split_once(':')?;
+    let mut field = path.replace(".<any>", "");
+    if let Some((_, name)) = rest.split_once("no such field:") {
+        field.push('.');
+        field.push_str(name.trim_start().trim_start_matches('\'').split('\'').next()?);
+    }
+    field.bytes().all(|byte| byte.is_ascii_graphic()).then_some(field)
 }
 
 /// Says what an old Envoy lacks.
@@ -82,3 +101,22 @@ fn missing_module(root: &Node) -> Option<(PathBuf, usize)> {
 
 /// Major and minor version.
 const OLDEST: (u32, u32) = (1, 36);
+
+#[cfg(test)]
+mod tests {
+    use super::field_in;
+
+    #[test]
+    fn envoys_words_name_the_field() {
+        for (why, want) in [
+            ("invalid JSON in x @ a.b[0].c: uint32, near 1:2: invalid number", Some("a.b[0].c")),
+            (
+                "invalid JSON in x @ a[0].typed_config.<any>: message y: no such field:   'z') has",
+                Some("a[0].typed_config.z"),
+            ),
+            ("no such cluster", None),
+        ] {
+            assert_eq!(field_in(why).as_deref(), want, "{why}");
+        }
+    }
+}

@@ -36,7 +36,7 @@ pub(crate) fn text_of(path: &Path) -> Result<String, String> {
 /// # Errors
 /// It is no YAML.
 pub(crate) fn documents(source: &str) -> Result<Vec<Document>, Fault> {
-    let source: Rc<str> = source.into();
+    let source: Rc<str> = yaml::joined(source).into();
     let mut documents = Vec::new();
     for root in yaml::read(&source)? {
         let document = Document { root, source: source.clone(), before: 0 };

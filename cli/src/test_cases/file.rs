@@ -18,7 +18,8 @@ use crate::try_case::Case;
 use crate::yaml::Value;
 
 use super::expect::{Expect, ExpectBody, ExpectForwarded};
-use super::wire::{AnswerWire, CaseWire, ExpectWire, FileWire, Headers};
+use super::headers::Headers;
+use super::wire::{AnswerWire, CaseWire, ExpectWire, FileWire};
 
 /// The tests of one document.
 #[derive(Debug)]

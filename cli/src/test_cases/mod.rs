@@ -3,6 +3,7 @@
 mod difference;
 mod expect;
 mod file;
+mod headers;
 mod names;
 mod wire;
 

@@ -5,10 +5,12 @@
 
 mod build;
 mod json;
+mod surrogates;
 mod text;
 
 use std::fmt;
 
+pub(crate) use self::surrogates::joined;
 pub(crate) use self::text::Text;
 
 /// A value and the line where it begins, from 1.
