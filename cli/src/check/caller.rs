@@ -65,18 +65,13 @@ fn provides(filter: &Neighbour<'_>, payload: &str) -> bool {
 }
 
 /// Whether a client's header never reaches the filter. What routes and virtual hosts remove does: that happens after all
-/// filters.
+/// filters. So does what `internal_only_headers` names, from clients whose address counts as internal.
 fn removed(name: &str, manager: &Node, before: &[&Neighbour<'_>]) -> bool {
     let early = manager.field("early_header_mutation_extensions").map(Node::items).unwrap_or_default();
     let early = early.iter().filter_map(|extension| extension.at(&["typed_config", "mutations"]));
     let filters = before.iter().filter(|other| other.is("header_mutation"));
     let filters = filters.filter_map(|other| other.message?.at(&["mutations", "request_mutations"]));
-    if early.chain(filters).any(|mutations| mutations.items().iter().any(|mutation| removes(mutation, name))) {
-        return true;
-    }
-    // Cleaned from requests of the outside, before the filters.
-    let internal = manager.at(&["route_config", "internal_only_headers"]).map(Node::items).unwrap_or_default();
-    manager.is_true_at("use_remote_address") && internal.iter().filter_map(Node::text).any(|text| same(text, name))
+    early.chain(filters).any(|mutations| mutations.items().iter().any(|mutation| removes(mutation, name)))
 }
 
 fn removes(mutation: &Node, name: &str) -> bool {
