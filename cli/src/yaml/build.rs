@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::text::Text;
+use super::text::{Places, Text};
 use super::{Entry, Fault, MAX_DEPTH, MAX_NODES, Node, Value};
 
 pub(super) fn documents(source: &str) -> Result<Vec<Node>, Fault> {
     let mut builder = Builder::default();
+    let places = Places::of(source);
     for event in Parser::new_from_str(source).keep_tags(true) {
         let (event, span) =
             event.map_err(|error| Fault { line: error.marker().line(), message: error.info().to_owned() })?;
-        builder.event(event, span, source)?;
+        builder.event(event, span, &places)?;
     }
     Ok(builder.documents)
 }
@@ -41,7 +42,7 @@ enum Kind {
 }
 
 impl Builder {
-    fn event(&mut self, event: Event<'_>, span: Span, source: &str) -> Result<(), Fault> {
+    fn event(&mut self, event: Event<'_>, span: Span, places: &Places) -> Result<(), Fault> {
         let line = span.start.line();
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
@@ -60,9 +61,9 @@ impl Builder {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.grow(1, line)?;
-                let value = scalar(&text, style, tag.as_deref(), span, source);
+                let value = scalar(&text, style, tag.as_deref(), span, places);
                 let node = Node { line, value, size: 1, height: 0 };
-                self.remember(anchor, &node);
+                self.remember(anchor, &node)?;
                 self.put(node, line)
             }
             Event::SequenceStart(anchor, _) => self.begin(Kind::List(Vec::new()), anchor, line),
@@ -80,12 +81,13 @@ impl Builder {
                         Value::List(items)
                     }
                     Kind::Map(entries, _) => {
+                        unique(&entries)?;
                         entries.iter().for_each(|entry| count(&entry.value));
                         Value::Map(entries)
                     }
                 };
                 let node = Node { line, value, size, height: height + 1 };
-                self.remember(anchor, &node);
+                self.remember(anchor, &node)?;
                 self.put(node, line)
             }
         }
@@ -113,10 +115,12 @@ impl Builder {
         Ok(())
     }
 
-    fn remember(&mut self, anchor: usize, node: &Node) {
+    fn remember(&mut self, anchor: usize, node: &Node) -> Result<(), Fault> {
         if anchor != 0 {
+            self.grow(node.size, node.line)?;
             self.anchors.insert(anchor, node.clone());
         }
+        Ok(())
     }
 
     fn put(&mut self, node: Node, line: usize) -> Result<(), Fault> {
@@ -138,10 +142,6 @@ impl Builder {
                             return Err(fault(line, "a list or a map cannot be a key here; write a text"));
                         }
                     };
-                    if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                        let message = format!("`{key}` stands twice in one map, first in line {}", first.line);
-                        return Err(fault(line, &message));
-                    }
                     *waiting = Some((key, line));
                 }
             },
@@ -150,9 +150,19 @@ impl Builder {
     }
 }
 
+fn unique(entries: &[Entry]) -> Result<(), Fault> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for Entry { key, line, .. } in entries {
+        if let Some(first) = seen.insert(key, *line) {
+            return Err(fault(*line, &format!("`{key}` stands twice in one map, first in line {first}")));
+        }
+    }
+    Ok(())
+}
+
 /// A scalar by the rules of YAML 1.2's core schema.
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span, source: &str) -> Value {
-    let as_text = || Value::Text(Text::new(text, style, span, source));
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span, places: &Places) -> Value {
+    let as_text = || Value::Text(Text::new(text, style, span, places));
     if style != ScalarStyle::Plain || tag.is_some() {
         return as_text();
     }

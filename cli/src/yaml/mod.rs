@@ -138,7 +138,7 @@ fn camel_case(name: &str) -> String {
 
 /// Deepest nesting.
 pub(crate) const MAX_DEPTH: usize = 128;
-/// Most values of a file, those counted again that an alias repeats.
+/// Most values of a file; those of which an anchor keeps a copy or that an alias repeats count again.
 pub(crate) const MAX_NODES: usize = 1_000_000;
 
 #[cfg(test)]

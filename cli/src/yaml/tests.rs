@@ -72,7 +72,10 @@ fn what_is_no_yaml_is_named_with_its_line() {
     let deep = "[".repeat(200);
     let nodes = format!("a: &a [{}]\nb: &b [{}]\nc: [{}]\n", "x,".repeat(1000), "*a,".repeat(1000), "*b,".repeat(2));
     let tower = format!("a: &a {}{}\nb: {}*a{}\n", "[".repeat(100), "]".repeat(100), "[".repeat(100), "]".repeat(100));
+    let anchors: String =
+        (0..100).map(|n| format!("&a{n} [")).collect::<String>() + &"x,".repeat(20_000) + &"]".repeat(100);
     for (source, line, want) in [
+        (anchors.as_str(), 1, "aliases counted"),
         ("a: 1\nb: [1, 2\nc: 3\n", 3, ""),
         ("a: 1\n\nb: \"x\n", 3, "unexpected end"),
         ("a: 1\nb: *nobody\n", 2, "unknown anchor"),

@@ -15,17 +15,31 @@ pub(crate) struct Text {
     span: Range<usize>,
 }
 
+/// Where the characters of a file begin: the parser counts characters.
+pub(super) struct Places {
+    /// None where each character is a byte.
+    starts: Option<Vec<usize>>,
+    end: usize,
+}
+
+impl Places {
+    pub(super) fn of(source: &str) -> Self {
+        let starts = (!source.is_ascii()).then(|| source.char_indices().map(|(at, _)| at).collect());
+        Self { starts, end: source.len() }
+    }
+
+    fn byte_of(&self, letter: usize) -> usize {
+        match &self.starts {
+            None => letter.min(self.end),
+            Some(starts) => starts.get(letter).copied().unwrap_or(self.end),
+        }
+    }
+}
+
 impl Text {
-    pub(super) fn new(text: &str, style: ScalarStyle, span: Span, source: &str) -> Self {
-        // The parser counts characters.
-        let mut starts = source.char_indices().map(|(at, _)| at);
-        let (start, end) = (span.start.index(), span.end.index());
-        let from = starts.nth(start).unwrap_or(source.len());
-        let to = match end.checked_sub(start + 1) {
-            None => from,
-            Some(more) => starts.nth(more).unwrap_or(source.len()),
-        };
-        Self { text: text.to_owned(), style, line: span.start.line(), span: from..to }
+    pub(super) fn new(text: &str, style: ScalarStyle, span: Span, places: &Places) -> Self {
+        let span_bytes = places.byte_of(span.start.index())..places.byte_of(span.end.index());
+        Self { text: text.to_owned(), style, line: span.start.line(), span: span_bytes }
     }
 
     pub(crate) fn as_str(&self) -> &str {
