@@ -507,7 +507,7 @@ fn envoy_is_asked_where_there_is_one() {
         .matches('\n')
         .count()
         + 1;
-    let says = "[1][2][critical][main] [x.cc:1] bad (x @ static_resources.listeners[0].address.socket_address.port_value: invalid): {\"key\": \"secret\"}";
+    let says = "[1][2][critical][main] [x.cc:1] bad (x   @  static_resources.listeners[0].address.socket_address.port_value: invalid): {\"key\": \"secret\"}";
     let (code, out) = run(&envoy(says, 1, "1.40.0"));
     let want = format!(
         "{file}:{line}: error: static_resources.listeners[0].address.socket_address.port_value: Envoy 1.40.0 refuses"
