@@ -115,14 +115,14 @@ fn what_is_missing_is_named_with_the_way_out() {
     let folder = Folder::new("missing");
     let empty = folder.0.to_str().expect("a plain path");
     let nothing = |command: &mut Command| {
-        command.env("PATH", empty).env("CARGO_TARGET_DIR", empty).env_remove("ENVOY");
+        command.env("PATH", empty).env("CARGO_TARGET_DIR", empty).env_remove("ENVOY").env_remove("LOCKGATE_ENVOY");
     };
     let mut no_python = lockgate(&["run", "--any-port"]);
     nothing(&mut no_python);
     refused(&mut no_python, &["no python3", "set ENVOY"]);
 
     let mut wrong_envoy = lockgate(&["run", "--any-port"]);
-    wrong_envoy.env("ENVOY", "/no/such/envoy");
+    wrong_envoy.env("ENVOY", "/no/such/envoy").env_remove("LOCKGATE_ENVOY");
     refused(&mut wrong_envoy, &["ENVOY is set to /no/such/envoy", "correct or unset it"]);
 
     let mut no_target = lockgate(&["run", "--any-port"]);

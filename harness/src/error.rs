@@ -157,7 +157,11 @@ impl fmt::Display for Error {
                 write!(f, "LOCKGATE_ENVOY is set to `{word}`: say `pinned` or `oldest`, or unset it")
             }
             Self::NotEnvoy { path, says } => {
-                write!(f, "{} does not look like Envoy: set ENVOY to the binary of Envoy 1.36 or later", path.display())?;
+                write!(
+                    f,
+                    "{} does not look like Envoy: set ENVOY to the binary of Envoy 1.36 or later",
+                    path.display()
+                )?;
                 said(f, says)
             }
             Self::NoPython { package } => {

@@ -8,12 +8,14 @@ use lockgate_harness::{Envoy, EnvoyBinary, EnvoyConfig, EnvoyOptions, Error, Wor
 use serde_json::{Value, json};
 
 use crate::wire::HANGS_AFTER;
-use crate::{Client, Request, Response, Upstream};
+use crate::{Client, Request, Response, Upstream, h2};
 
 /// How a gate is set up. Configurations are JSON, which is YAML, too.
 #[derive(Clone, Debug)]
 pub struct Setup {
     upstream: SocketAddr,
+    /// Of the cluster: how the portal is spoken to.
+    protocol: Value,
     filters: Vec<Value>,
     workers: u32,
     normalize: bool,
@@ -37,6 +39,7 @@ impl Setup {
     pub fn new(upstream: &Upstream) -> Self {
         Self {
             upstream: upstream.address(),
+            protocol: json!({"http_protocol_options": {"enable_trailers": true}}),
             filters: Vec::new(),
             workers: 1,
             normalize: true,
@@ -112,6 +115,14 @@ impl Setup {
     #[must_use]
     pub fn streaming_heads(mut self) -> Self {
         self.hold_heads = false;
+        self
+    }
+
+    /// In front of a portal that speaks HTTP/2.
+    #[must_use]
+    pub fn http_2_portal(mut self, portal: &h2::Portal) -> Self {
+        self.upstream = portal.address();
+        self.protocol = json!({"http2_protocol_options": {}});
         self
     }
 
@@ -233,7 +244,7 @@ impl Setup {
             "typed_extension_protocol_options": {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                     "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                    "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
+                    "explicit_http_config": self.protocol,
                 },
             },
             "load_assignment": {

@@ -259,6 +259,14 @@ impl Signal {
         self.0.1.notify_all();
     }
 
+    /// Waits without blocking the thread, for portals with many streams on one.
+    pub(crate) async fn given(&self) {
+        let deadline = Instant::now() + MAX_WAIT;
+        while !*self.0.0.lock().unwrap() && Instant::now() < deadline {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
     fn wait(&self) {
         let given = self.0.0.lock().unwrap();
         drop(self.0.1.wait_timeout_while(given, MAX_WAIT, |given| !*given).unwrap());
@@ -332,3 +340,4 @@ fn read(incoming: &mut Incoming) -> Option<Received> {
 
 /// A test that forgets to give a signal fails; it does not hang for ever.
 const MAX_WAIT: Duration = Duration::from_secs(30);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lockgate_harness::tools::{self, Pin};
 use lockgate_harness::Workspace;
+use lockgate_harness::tools::{self, Pin};
 use serde_json::{Value, json};
 
 use crate::Effort;

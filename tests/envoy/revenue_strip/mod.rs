@@ -9,6 +9,7 @@ mod framing;
 mod gateway;
 mod headers;
 mod hostile;
+mod http_2;
 mod load;
 mod media;
 mod paths;
