@@ -103,6 +103,15 @@ impl Client {
         }
     }
 
+    /// Reads a chunked body after its head, handing it over as it comes; nothing of it is kept.
+    ///
+    /// # Errors
+    /// The connection ended or hangs before the last chunk.
+    pub fn drain(&mut self, take: &mut dyn FnMut(&[u8])) -> Result<(), Gone> {
+        self.incoming.keep_nothing();
+        self.incoming.chunked_to(take).map(drop)
+    }
+
     /// The next `count` bytes as they come over the wire, or fewer when the connection ends.
     pub fn raw_bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -120,9 +120,15 @@ impl Setup {
 
     /// In front of a portal that speaks HTTP/2.
     #[must_use]
-    pub fn http_2_portal(mut self, portal: &h2::Portal) -> Self {
+    pub fn http_2_portal(self, portal: &h2::Portal) -> Self {
+        self.http_2_portal_with(portal, &json!({}))
+    }
+
+    /// The same with settings of HTTP/2 towards it.
+    #[must_use]
+    pub fn http_2_portal_with(mut self, portal: &h2::Portal, settings: &Value) -> Self {
         self.upstream = portal.address();
-        self.protocol = json!({"http2_protocol_options": {}});
+        self.protocol = json!({"http2_protocol_options": settings});
         self
     }
 

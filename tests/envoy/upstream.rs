@@ -51,6 +51,8 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 enum Step {
     Send(Vec<u8>),
+    /// The same bytes so often, kept once.
+    Repeat(Arc<[u8]>, usize),
     /// As `Send`, then waits until the other side has read it.
     Piece(Vec<u8>),
     Wait(Signal),
@@ -215,6 +217,13 @@ impl Answer {
         self
     }
 
+    /// The same bytes so often; kept once.
+    #[must_use]
+    pub fn repeat(mut self, bytes: &[u8], times: usize) -> Self {
+        self.steps.push(Step::Repeat(bytes.into(), times));
+        self
+    }
+
     /// Bytes as they are, cut into pieces of `size`, every one of them read by Envoy for itself.
     #[must_use]
     pub fn pieces(mut self, bytes: impl AsRef<[u8]>, size: usize) -> Self {
@@ -296,6 +305,7 @@ impl Answer {
     fn play(self, stream: &mut TcpStream) -> bool {
         self.steps.into_iter().all(|step| match step {
             Step::Send(bytes) => stream.write_all(&bytes).is_ok(),
+            Step::Repeat(bytes, times) => (0..times).all(|_| stream.write_all(&bytes).is_ok()),
             Step::Piece(bytes) => wire::send_piece(stream, &bytes),
             Step::Wait(signal) => {
                 signal.wait();

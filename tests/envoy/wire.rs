@@ -121,8 +121,9 @@ pub struct Incoming {
     stream: TcpStream,
     /// Read and not yet asked for.
     ahead: Vec<u8>,
-    /// Every byte that ever came.
+    /// Every byte that ever came, unless that is not wanted.
     pub all: Vec<u8>,
+    keeps_all: bool,
 }
 
 impl Incoming {
@@ -132,7 +133,12 @@ impl Incoming {
     /// The socket refuses a time limit.
     pub fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(HANGS_AFTER)).unwrap();
-        Self { stream, ahead: Vec::new(), all: Vec::new() }
+        Self { stream, ahead: Vec::new(), all: Vec::new(), keeps_all: true }
+    }
+
+    /// For bodies that are too large to be kept: [`Incoming::all`] gets nothing more.
+    pub fn keep_nothing(&mut self) {
+        self.keeps_all = false;
     }
 
     /// The next line without its end.
@@ -158,10 +164,15 @@ impl Incoming {
     /// # Errors
     /// The connection ended or hangs.
     pub fn exactly(&mut self, count: usize, out: &mut Vec<u8>) -> Result<(), Gone> {
+        self.exactly_to(count, &mut |bytes| out.extend_from_slice(bytes))
+    }
+
+    fn exactly_to(&mut self, count: usize, take: &mut dyn FnMut(&[u8])) -> Result<(), Gone> {
         let mut left = count;
         loop {
             let now = left.min(self.ahead.len());
-            out.extend(self.ahead.drain(..now));
+            take(&self.ahead[..now]);
+            self.ahead.drain(..now);
             left -= now;
             if left == 0 {
                 return Ok(());
@@ -202,6 +213,14 @@ impl Incoming {
     /// # Errors
     /// The connection ended or hangs before the last chunk.
     pub fn chunked(&mut self, out: &mut Vec<u8>) -> Result<Vec<Field>, Gone> {
+        self.chunked_to(&mut |bytes| out.extend_from_slice(bytes))
+    }
+
+    /// A chunked body, handed over as it comes, and its trailers.
+    ///
+    /// # Errors
+    /// The connection ended or hangs before the last chunk.
+    pub fn chunked_to(&mut self, take: &mut dyn FnMut(&[u8])) -> Result<Vec<Field>, Gone> {
         loop {
             let line = String::from_utf8_lossy(&self.line()?).into_owned();
             let size = line.split(';').next().unwrap_or_default().trim();
@@ -209,7 +228,7 @@ impl Incoming {
             if size == 0 {
                 return self.fields();
             }
-            self.exactly(size, out)?;
+            self.exactly_to(size, take)?;
             self.line()?;
         }
     }
@@ -221,7 +240,9 @@ impl Incoming {
                 Ok(0) => return Err(Gone::Closed),
                 Ok(count) => {
                     self.ahead.extend_from_slice(&buffer[..count]);
-                    self.all.extend_from_slice(&buffer[..count]);
+                    if self.keeps_all {
+                        self.all.extend_from_slice(&buffer[..count]);
+                    }
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -24,6 +24,12 @@ pub(super) fn memory_bytes(pid: u32, field: &str) -> Result<u64, Error> {
     kib_of(&text, field).ok_or_else(|| Error::io_at("read memory from", &path)(std::io::ErrorKind::InvalidData.into()))
 }
 
+/// The peak of the resident set begins anew from what is in use now.
+pub(super) fn forget_peak(pid: u32) -> Result<(), Error> {
+    let path = PathBuf::from(format!("/proc/{pid}/clear_refs"));
+    fs::write(&path, PEAK_RSS).map_err(Error::io_at("write", &path))
+}
+
 /// The sum over `task/*/schedstat`: its first field is time on a CPU in nanoseconds.
 fn of_threads(pid: u32) -> Option<Duration> {
     let mut total = Duration::ZERO;
@@ -52,6 +58,8 @@ fn kib_of(status: &str, field: &str) -> Option<u64> {
     kib.checked_mul(1024)
 }
 
+/// What `clear_refs` takes for "reset the peak resident set size" (proc(5)).
+const PEAK_RSS: &str = "5";
 /// `sysconf(_SC_CLK_TCK)` is 100 on every Linux that Envoy runs on.
 const MS_PER_TICK: u64 = 10;
 

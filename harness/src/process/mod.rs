@@ -246,12 +246,20 @@ impl Process {
         measure::memory_bytes(self.pid(), "VmRSS:")
     }
 
-    /// The most memory that was ever in use: the peak of the resident set.
+    /// The most memory that was ever in use, or since [`Process::forget_peak`]: the peak of the resident set.
     ///
     /// # Errors
     /// It has ended, or this machine has no `/proc`.
     pub fn peak_rss_bytes(&self) -> Result<u64, Error> {
         measure::memory_bytes(self.pid(), "VmHWM:")
+    }
+
+    /// Measures the peak anew, from what is in use now.
+    ///
+    /// # Errors
+    /// It has ended, or this machine has no such `/proc`.
+    pub fn forget_peak(&self) -> Result<(), Error> {
+        measure::forget_peak(self.pid())
     }
 
     fn early_end(&self) -> Option<Error> {

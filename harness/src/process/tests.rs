@@ -87,4 +87,6 @@ fn cpu_time_and_memory_are_measured() {
     assert!(process.cpu_time().unwrap() > Duration::ZERO);
     let rss = process.rss_bytes().unwrap();
     assert!(rss > 0 && process.peak_rss_bytes().unwrap() >= rss);
+    process.forget_peak().unwrap();
+    assert!(process.peak_rss_bytes().unwrap() > 0);
 }

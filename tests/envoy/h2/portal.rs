@@ -36,8 +36,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Seen {
     connections: usize,
-    /// How much of bodies Envoy's windows have let out.
-    sent_bytes: usize,
+    /// How much of bodies Envoy's windows have let out, by path.
+    sent_bytes: BTreeMap<String, usize>,
     requests: Vec<Received>,
 }
 
@@ -63,6 +63,8 @@ pub struct Received {
 pub struct Answer {
     /// Whether it begins before the request is whole.
     early: bool,
+    /// Nothing of the request's body is read before.
+    reads_after: Option<Signal>,
     status: u16,
     headers: HeaderMap,
     steps: Vec<Step>,
@@ -81,7 +83,7 @@ enum Step {
 impl Answer {
     /// Status and headers; without a step after it, the head ends the stream.
     pub fn head(status: u16, headers: &[(&str, &str)]) -> Self {
-        Self { early: false, status, headers: fields(headers), steps: Vec::new() }
+        Self { early: false, reads_after: None, status, headers: fields(headers), steps: Vec::new() }
     }
 
     /// A 200 `application/json`; the body's frame ends the stream.
@@ -135,6 +137,13 @@ impl Answer {
     #[must_use]
     pub fn go_away(mut self, reason: Option<Reason>) -> Self {
         self.steps.push(Step::GoAway(reason));
+        self
+    }
+
+    /// Reads the body of the request when the signal is given, and answers after that.
+    #[must_use]
+    pub fn reads_after(mut self, signal: &Signal) -> Self {
+        self.reads_after = Some(signal.clone());
         self
     }
 
@@ -197,12 +206,12 @@ impl Portal {
         self.shared.seen.lock().unwrap().connections
     }
 
-    /// How many bytes of bodies Envoy has let it send.
+    /// How many bytes of bodies of this path Envoy has let it send.
     ///
     /// # Panics
     /// The portal did.
-    pub fn sent_bytes(&self) -> usize {
-        self.shared.seen.lock().unwrap().sent_bytes
+    pub fn sent_bytes(&self, path: &str) -> usize {
+        self.shared.seen.lock().unwrap().sent_bytes.get(path).copied().unwrap_or(0)
     }
 
     /// The last request for `path` that has ended, well or not; it must come or have come.
@@ -278,12 +287,24 @@ async fn exchange(
         trailers: HeaderMap::new(),
         reset: None,
     };
+    let path = received.path.clone();
+    let play = Play { path: &path, shared: &shared, ends: &ends };
+    if let Some(signal) = &answer.reads_after {
+        signal.given().await;
+    }
     if answer.early {
-        tokio::join!(received.read(body, &shared), answer.play(&mut respond, &shared, &ends));
+        tokio::join!(received.read(body, &shared), play.answer(answer, &mut respond));
     } else {
         received.read(body, &shared).await;
-        answer.play(&mut respond, &shared, &ends).await;
+        play.answer(answer, &mut respond).await;
     }
+}
+
+/// An answer on its way.
+struct Play<'a> {
+    path: &'a str,
+    shared: &'a Shared,
+    ends: &'a Ends,
 }
 
 impl Received {
@@ -312,48 +333,48 @@ impl Received {
     }
 }
 
-impl Answer {
-    async fn play(self, respond: &mut SendResponse<Bytes>, shared: &Shared, ends: &Ends) {
-        let mut head = Response::builder().status(self.status).body(()).unwrap();
-        *head.headers_mut() = self.headers;
-        let ends_with_head = self.steps.is_empty();
+impl Play<'_> {
+    async fn answer(&self, answer: Answer, respond: &mut SendResponse<Bytes>) {
+        let mut head = Response::builder().status(answer.status).body(()).unwrap();
+        *head.headers_mut() = answer.headers;
+        let ends_with_head = answer.steps.is_empty();
         let Ok(mut stream) = respond.send_response(head, ends_with_head) else { return };
         if ends_with_head {
             return;
         }
-        let mut left = self.steps.len();
-        for step in self.steps {
+        let mut left = answer.steps.len();
+        for step in answer.steps {
             left -= 1;
             match step {
                 Step::Data(data) => {
-                    if !sent(&mut stream, data, left == 0, shared).await {
+                    if !self.data(&mut stream, data, left == 0).await {
                         return;
                     }
                 }
                 Step::Trailers(trailers) => return drop(stream.send_trailers(trailers)),
                 Step::Wait(signal) => signal.given().await,
                 Step::Reset(reason) => return stream.send_reset(reason),
-                Step::GoAway(reason) => drop(ends.send(reason)),
+                Step::GoAway(reason) => drop(self.ends.send(reason)),
             }
         }
         drop(stream.send_data(Bytes::new(), true)); // fails when a step has ended the stream, which is fine
     }
-}
 
-/// Sends a part of a body in pieces, so that what has gone out can be counted.
-async fn sent(stream: &mut SendStream<Bytes>, mut data: Bytes, end: bool, shared: &Shared) -> bool {
-    if data.is_empty() {
-        return stream.send_data(data, end).is_ok();
-    }
-    while !data.is_empty() {
-        let piece = data.split_to(data.len().min(FRAME_BYTES));
-        let length = piece.len();
-        if !super::send(stream, piece, end && data.is_empty()).await {
-            return false;
+    /// Sends a part of a body in pieces, so that what has gone out can be counted.
+    async fn data(&self, stream: &mut SendStream<Bytes>, mut data: Bytes, end: bool) -> bool {
+        if data.is_empty() {
+            return stream.send_data(data, end).is_ok();
         }
-        shared.seen.lock().unwrap().sent_bytes += length;
+        while !data.is_empty() {
+            let piece = data.split_to(data.len().min(FRAME_BYTES));
+            let length = piece.len();
+            if !super::send(stream, piece, end && data.is_empty()).await {
+                return false;
+            }
+            *self.shared.seen.lock().unwrap().sent_bytes.entry(self.path.to_owned()).or_default() += length;
+        }
+        true
     }
-    true
 }
 
 /// HTTP/2's largest frame unless the peer says otherwise (RFC 9113, section 4.2).

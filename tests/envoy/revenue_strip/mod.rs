@@ -12,6 +12,7 @@ mod hostile;
 mod http_2;
 mod load;
 mod media;
+mod memory;
 mod paths;
 mod requests;
 mod shadow;
