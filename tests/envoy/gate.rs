@@ -21,6 +21,7 @@ pub struct Setup {
     normalize: bool,
     hold_heads: bool,
     buffer_bytes: u32,
+    portal_buffer_bytes: u32,
     manager: Value,
     routes: Vec<Value>,
     log_level: String,
@@ -44,7 +45,8 @@ impl Setup {
             workers: 1,
             normalize: true,
             hold_heads: true,
-            buffer_bytes: 65_536,
+            buffer_bytes: 262_144,
+            portal_buffer_bytes: 32_768,
             manager: json!({}),
             routes: vec![json!({"match": {"prefix": "/"}, "route": {"cluster": "portal", "timeout": "0s"}})],
             log_level: "warning".to_owned(),
@@ -132,10 +134,10 @@ impl Setup {
         self
     }
 
-    /// How much Envoy holds of one connection.
+    /// How much Envoy holds of one connection, of clients and of portals; the default is that of envoy.yaml.
     #[must_use]
-    pub fn buffer_bytes(mut self, bytes: u32) -> Self {
-        self.buffer_bytes = bytes;
+    pub fn buffer_bytes(mut self, clients: u32, portals: u32) -> Self {
+        (self.buffer_bytes, self.portal_buffer_bytes) = (clients, portals);
         self
     }
 
@@ -206,7 +208,7 @@ impl Setup {
             "stat_prefix": "gate",
             "codec_type": "AUTO",
             "http_protocol_options": {"enable_trailers": true},
-            "http2_protocol_options": {"allow_connect": true},
+            "http2_protocol_options": {"allow_connect": true, "initial_stream_window_size": 262_144},
             // A transfer that is broken off ends so much later; the default is 1 s.
             "delayed_close_timeout": "0.1s",
             "generate_request_id": true,
@@ -246,7 +248,7 @@ impl Setup {
             "name": "portal",
             "type": "STATIC",
             "connect_timeout": "2s",
-            "per_connection_buffer_limit_bytes": self.buffer_bytes,
+            "per_connection_buffer_limit_bytes": self.portal_buffer_bytes,
             "typed_extension_protocol_options": {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                     "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",

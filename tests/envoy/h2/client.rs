@@ -71,6 +71,7 @@ impl Connection {
     /// Nobody listens.
     pub async fn open_with(address: SocketAddr, settings: &mut Builder) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
+        socket.set_nodelay(true).unwrap(); // window updates are small, and a body waits for them
         let (client, connection) = settings.handshake(socket).await.unwrap();
         Self { address, client, task: tokio::spawn(connection) }
     }

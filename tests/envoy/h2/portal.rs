@@ -250,6 +250,7 @@ impl Received {
 
 async fn serve(socket: TcpStream, shared: Arc<Shared>) {
     shared.seen.lock().unwrap().connections += 1;
+    socket.set_nodelay(true).unwrap();
     let Ok(mut connection) = h2::server::handshake(socket).await else { return };
     let (ends, mut end) = mpsc::unbounded_channel();
     loop {

@@ -1,7 +1,7 @@
 //! However the portal frames its answer, the client gets the same bytes and a framing that fits them.
 
 use lockgate_envoy_tests::gate::{revenue_rule, rules};
-use lockgate_envoy_tests::{Answer, End, Request, Setup, Upstream, cases, h2};
+use lockgate_envoy_tests::{Answer, Bulk, End, Request, Setup, Upstream, cases, h2};
 
 use super::{PART, PART_STRIPPED, SECRET, assert_body, assert_no_secret, assert_refused, lexemes};
 
@@ -219,4 +219,38 @@ fn http_2_clients_get_the_same() {
 
 fn field(name: &str, value: &str) -> (Vec<u8>, Vec<u8>) {
     (name.as_bytes().to_vec(), value.as_bytes().to_vec())
+}
+
+#[test]
+fn a_burst_after_a_held_beginning_passes() {
+    // A portal that flushes its first bytes and then sends much: the filter holds the beginning, and Envoy must have room
+    // for what it reads at once after that. It reads up to the portal side's buffer limit and 128 KiB, and answers 500 when
+    // that exceeds the client side's.
+    let portal = h2::Portal::start();
+    let upstream = Upstream::start();
+    let bulk = Bulk::of(PART, 400_000);
+    let stripped = bulk.with(PART, PART_STRIPPED);
+    let whole = bulk.pieces().flatten().collect::<Vec<u8>>();
+    let json = [("content-type", "application/json"), ("connection", "close")];
+    let setups = [Setup::new(&upstream), Setup::new(&upstream).http_2_portal(&portal)];
+    let gates = setups.clone().map(|setup| setup.strip(&rules(&[revenue_rule()])).start());
+    for held in [1, 100, 8000].repeat(2) {
+        let (front, burst) = whole.split_at(held);
+        upstream.on("/api/burst", Answer::head("200 OK", &json).pieces(front, held).send(burst).close());
+        portal.on("/api/burst", h2::Answer::head(200, &json[..1]).data(front.to_vec()).data(burst.to_vec()));
+        for gate in &gates {
+            let response = gate.get("/api/burst");
+            assert_eq!((response.status, response.end, response.body.len()), (200, End::Complete, stripped.length()));
+            let uri = format!("http://{}/api/burst", gate.address());
+            let response = h2::ask(gate.address(), http::Request::get(uri).body(()).unwrap(), None);
+            assert_eq!((response.code(), response.body.len()), (200, stripped.length()));
+        }
+    }
+    // With limits that leave no such room: Envoy's 500 or the whole, and never a secret.
+    for setup in setups {
+        let gate = setup.buffer_bytes(65_536, 65_536).strip(&rules(&[revenue_rule()])).start();
+        let response = gate.get("/api/burst");
+        assert_no_secret(&response);
+        assert!(response.status == 500 || response.body.len() == stripped.length(), "{response}");
+    }
 }

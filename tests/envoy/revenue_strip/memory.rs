@@ -6,6 +6,7 @@ use std::thread;
 
 use bytes::Bytes;
 use h2::RecvStream;
+use h2::client::Builder;
 use lockgate_envoy_tests::gate::{revenue_rule, rules};
 use lockgate_envoy_tests::h2::{self as h2c, Connection, Portal};
 use lockgate_envoy_tests::{Answer, Bulk, Gate, Request, Setup, Signal, Upstream};
@@ -115,15 +116,16 @@ fn a_workers_memory_is_the_same_after_1_mb_and_after_200() {
     for gate in gates {
         let ask = |megabytes: usize| {
             let bulk = Bulk::of(PART, megabytes * MB);
-            upstream.on("/api/bulk", bulk.chunked_answer());
-            portal.on("/api/bulk", bulk.h2_answer());
+            let path = format!("/api/bulk/{megabytes}");
+            upstream.on(&path, bulk.chunked_answer());
+            portal.on(&path, bulk.h2_answer());
             let mut check = bulk.with(PART, PART_STRIPPED).check();
             let mut client = gate.connect();
-            client.send(&Request::get("/api/bulk"));
+            client.send(&Request::get(&path));
             assert_eq!(client.head().unwrap().0, 200);
             client.drain(&mut |bytes| check.take(bytes)).unwrap();
             check.end();
-            drop(client);
+            gate.access_log(&path); // the gauge is set before that
             vm_bytes(&gate)
         };
         let small = ask(1);
@@ -222,7 +224,8 @@ fn http_2_windows_that_stall_hold_the_portal_back() {
             .await;
             let idle = allocated(gate);
             // Half of them on one connection, half on connections of their own; nobody reads.
-            let mut shared = Connection::open(gate.address()).await;
+            let mut shared =
+                Connection::open_with(gate.address(), Builder::new().initial_connection_window_size(1 << 20)).await;
             let mut stalled = Vec::new();
             for n in 0..AT_ONCE {
                 let request = shared.request("GET", &format!("/api/stalled/{n}")).body(()).unwrap();

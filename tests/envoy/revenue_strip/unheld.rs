@@ -102,7 +102,7 @@ fn everything_works_and_bad_bodies_never_hang() {
 fn small_buffers_do_not_matter() {
     let upstream = Upstream::start();
     for setup in [Setup::new(&upstream), Setup::new(&upstream).streaming_heads()] {
-        let gate = setup.buffer_bytes(4096).strip(&lockgate_envoy_tests::gate::rules(&[revenue_rule()])).start();
+        let gate = setup.buffer_bytes(4096, 4096).strip(&lockgate_envoy_tests::gate::rules(&[revenue_rule()])).start();
         let long = format!("[{}{PART}]", format!("{PART},").repeat(1000));
         let long_stripped = format!("[{}{PART_STRIPPED}]", format!("{PART_STRIPPED},").repeat(1000));
         upstream.on("/api/long", Answer::json(&long));
