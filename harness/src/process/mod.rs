@@ -3,6 +3,7 @@
 mod measure;
 #[cfg(test)]
 mod tests;
+mod watcher;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -21,7 +22,7 @@ use nix::unistd::Pid;
 use crate::log::Log;
 use crate::{Error, http, signals};
 
-/// A running program. Dropping it stops it.
+/// A running program. Dropping it stops it, and when this program is killed, it is killed as well.
 #[derive(Debug)]
 pub struct Process {
     running: Arc<Running>,
@@ -132,6 +133,7 @@ impl Process {
         let mut child =
             command.spawn().map_err(Error::io(format!("start {name} ({})", program.as_ref().to_string_lossy())))?;
 
+        watcher::watch(child.id());
         let log = Arc::new(Log::new(2));
         let reader = |stream| Reader { stream, log: log.clone(), log_file: log_file.clone(), on_line: on_line.clone() };
         read(reader(Stream::Out), child.stdout.take());
@@ -336,6 +338,7 @@ impl Running {
         if let State::Alive(child) = &mut *state
             && let Ok(Some(status)) = child.try_wait()
         {
+            watcher::forget(child.id());
             *state = State::Ended(status);
         }
         match &*state {
