@@ -1,7 +1,7 @@
 //! An Envoy with our filter between a client and an [`Upstream`].
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use lockgate_harness::{Envoy, EnvoyBinary, EnvoyConfig, EnvoyOptions, Error, Workspace, build, envoy, signals};
@@ -68,13 +68,24 @@ impl Setup {
 
     /// Adds the revenue-strip filter with a `configuration` of any type, or none.
     #[must_use]
-    pub fn strip_any(mut self, configuration: Option<&Value>) -> Self {
+    pub fn strip_any(self, configuration: Option<&Value>) -> Self {
+        self.wasm("revenue_strip", "lockgate-test", revenue_strip(), configuration)
+    }
+
+    /// Adds a Wasm filter of somebody else that writes the header `x-test-record` to the filter state `key`.
+    #[must_use]
+    pub fn identity_writer(self, key: &str) -> Self {
+        let key = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": key});
+        self.wasm("identity_writer", "others", identity_writer(), Some(&key))
+    }
+
+    fn wasm(mut self, name: &str, vm_id: &str, module: &Path, configuration: Option<&Value>) -> Self {
         let mut config = json!({
-            "name": format!("lockgate.revenue_strip.{}", self.filters.len()),
+            "name": format!("lockgate.{name}.{}", self.filters.len()),
             "vm_config": {
-                "vm_id": "lockgate-test",
+                "vm_id": vm_id,
                 "runtime": "envoy.wasm.runtime.v8",
-                "code": {"local": {"filename": revenue_strip()}},
+                "code": {"local": {"filename": module}},
             },
             "failure_policy": "FAIL_RELOAD",
             "allow_on_headers_stop_iteration": self.hold_heads,
@@ -337,12 +348,18 @@ pub fn envoy_binary() -> &'static EnvoyBinary {
 
 /// The filter as it ships, built if need be.
 fn revenue_strip() -> &'static Path {
-    static MODULE: OnceLock<std::path::PathBuf> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        envoy_binary(); // without one, nothing need be built
-        build::filter(&workspace(), "revenue-strip", &|line| eprintln!("{line}"))
-            .unwrap_or_else(|error| panic!("{error}"))
-    })
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("revenue-strip"))
+}
+
+fn identity_writer() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("identity-writer"))
+}
+
+fn built(package: &str) -> PathBuf {
+    envoy_binary(); // without one, nothing need be built
+    build::filter(&workspace(), package, &|line| eprintln!("{line}")).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn workspace() -> Workspace {

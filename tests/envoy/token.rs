@@ -4,6 +4,7 @@ use jwt_compact::alg::Es256;
 use jwt_compact::jwk::JsonWebKey;
 use jwt_compact::{AlgorithmExt as _, Claims, Header};
 use p256::ecdsa::SigningKey;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 /// Who signs the tokens of a test.
@@ -35,7 +36,7 @@ impl Issuer {
     ///
     /// # Panics
     /// It cannot be signed.
-    pub fn sign(&self, claims: &Value) -> String {
+    pub fn sign(&self, claims: &impl Serialize) -> String {
         Es256.token(&Header::empty(), &Claims::new(claims), &self.key).unwrap()
     }
 }
@@ -43,5 +44,15 @@ impl Issuer {
 impl Default for Issuer {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Claims in this order, each as often as it stands there.
+#[derive(Debug)]
+pub struct Repeated(pub Vec<(&'static str, Value)>);
+
+impl Serialize for Repeated {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }

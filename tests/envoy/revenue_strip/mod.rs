@@ -10,6 +10,7 @@ mod gateway;
 mod headers;
 mod hostile;
 mod http_2;
+mod identity;
 mod load;
 mod media;
 mod memory;
