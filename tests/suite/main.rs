@@ -7,4 +7,5 @@ mod csv;
 mod editor;
 mod filter;
 mod graphql;
+mod linear;
 mod oracle;
