@@ -251,7 +251,9 @@ impl Received {
 async fn serve(socket: TcpStream, shared: Arc<Shared>) {
     shared.seen.lock().unwrap().connections += 1;
     socket.set_nodelay(true).unwrap();
-    let Ok(mut connection) = h2::server::handshake(socket).await else { return };
+    // A stream that nobody reads must not take the whole connection's window from the others.
+    let settings = h2::server::Builder::new().initial_connection_window_size(CONNECTION_WINDOW_BYTES).clone();
+    let Ok(mut connection) = settings.handshake(socket).await else { return };
     let (ends, mut end) = mpsc::unbounded_channel();
     loop {
         tokio::select! {
@@ -364,7 +366,7 @@ impl Play<'_> {
     /// Sends a part of a body in pieces, so that what has gone out can be counted.
     async fn data(&self, stream: &mut SendStream<Bytes>, mut data: Bytes, end: bool) -> bool {
         if data.is_empty() {
-            return stream.send_data(data, end).is_ok();
+            return super::send(stream, data, end).await;
         }
         while !data.is_empty() {
             let piece = data.split_to(data.len().min(FRAME_BYTES));
@@ -378,5 +380,6 @@ impl Play<'_> {
     }
 }
 
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// HTTP/2's largest frame unless the peer says otherwise (RFC 9113, section 4.2).
 const FRAME_BYTES: usize = 16_384;
