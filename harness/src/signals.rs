@@ -14,11 +14,12 @@ use crate::{Error, folder};
 /// Only the first call of a process counts.
 ///
 /// # Errors
-/// Another part of the program handles these signals already.
+/// The operating system refuses.
 pub fn stop_on_ctrl_c(farewell: impl Fn() -> i32 + Send + 'static) -> Result<(), Error> {
     let mut answer = Ok(());
     INSTALLED.call_once(|| {
-        answer = ctrlc::try_set_handler(move || {
+        // Not `try_set_handler`: a shell lets what it starts in the background ignore SIGINT, which that takes for a handler.
+        answer = ctrlc::set_handler(move || {
             STOPPING.store(true, Ordering::SeqCst);
             stop_all();
             folder::remove_all();
@@ -83,10 +84,16 @@ mod tests {
             thread::sleep(FAR); // ended by the handler, not by this
             return;
         }
-        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        // As a shell starts it: in the foreground, and in the background with SIGINT ignored.
+        let foreground = "exec \"$@\"";
+        let background = "trap '' INT; exec \"$@\"";
+        for (script, signal) in
+            [(foreground, Signal::SIGINT), (foreground, Signal::SIGTERM), (background, Signal::SIGTERM)]
+        {
             let name = "signals::tests::ctrl_c_and_sigterm_stop_what_was_started";
-            let options = ProcessOptions::new().args(["--exact", name, "--nocapture"]).env(AS_CHILD, "1");
-            let child = Process::spawn("child", env::current_exe().unwrap(), options).unwrap();
+            let options = ProcessOptions::new().args(["-c", script, "sh"]).arg(env::current_exe().unwrap());
+            let options = options.args(["--exact", name, "--nocapture"]).env(AS_CHILD, "1");
+            let child = Process::spawn("child", "sh", options).unwrap();
             let line = child.wait_for_line(FAR, |line| line.starts_with("sleeper ")).unwrap();
             let sleeper = line.rsplit(' ').next().unwrap();
             assert!(Path::new("/proc").join(sleeper).exists());
