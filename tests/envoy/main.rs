@@ -11,3 +11,4 @@
 mod harness;
 mod revenue_strip;
 mod skeleton;
+mod versions;
