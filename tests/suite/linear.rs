@@ -22,10 +22,10 @@ type Kind = (&'static str, usize, fn(usize) -> String);
 const WHOLE: usize = 16 * 1024;
 
 const KINDS: [Kind; 18] = [
-    // At most 100,000 levels are allowed: the larger body has 80,000.
-    ("deep lists", WHOLE, |size| nested(size * 20_000 / SMALL, "[", "]")),
-    ("deep objects", WHOLE, |size| nested(size * 20_000 / SMALL, "{\"a\":", "}")),
-    ("deep in what is removed", WHOLE, |size| format!("{{\"markup\":{}}}", nested(size * 20_000 / SMALL, "[", "]"))),
+    // At most 100,000 levels are allowed: the larger body has 79,872.
+    ("deep lists", WHOLE, |size| nested(size / 1024 * 312, "[", "]")),
+    ("deep objects", WHOLE, |size| nested(size / 1024 * 312, "{\"a\":", "}")),
+    ("deep in what is removed", WHOLE, |size| format!("{{\"markup\":{}}}", nested(size / 1024 * 312, "[", "]"))),
     ("up and down", WHOLE, |size| format!("[{}0]", format!("{},", nested(500, "[", "]")).repeat(size / 1001))),
     // A name has at most 64 KiB.
     ("a long name", WHOLE, |size| format!("{{\"{}\":1}}", "k".repeat(size / 5))),
