@@ -114,6 +114,8 @@ pub(super) struct Stream {
     editor: Editor,
     /// Whether the first byte must still show an object or array.
     sniff: bool,
+    /// The whole body's length where its head declares one, in bytes.
+    declared: Option<u64>,
     /// What goes on of the chunks for which the answer was [`Progress::Hold`].
     kept_back: Vec<u8>,
     /// Whether that differs from what the host holds.
@@ -138,10 +140,11 @@ pub(super) struct Rulebook<'a> {
 }
 
 impl Stream {
-    pub(super) fn new(media: Media, limits: Limits) -> Self {
+    pub(super) fn new(media: Media, limits: Limits, declared: Option<u64>) -> Self {
         Self {
             editor: Editor::new(limits),
             sniff: media == Media::Sniff,
+            declared,
             kept_back: Vec::new(),
             changed: false,
             bytes: 0,
@@ -170,7 +173,10 @@ impl Stream {
         out: &mut Vec<u8>,
     ) -> Result<Progress, Reason> {
         self.bytes = self.bytes.saturating_add(chunk.bytes.len() as u64);
-        let hold = chunk.head == HeadState::Held && !chunk.end && self.bytes <= hold_bytes as u64;
+        // What is known to be longer never waits: Envoy answers 500 (413 for requests) when more comes at once than its buffer
+        // takes while bytes wait in it, as after a beginning that was sent for itself.
+        let length = self.declared.unwrap_or(0).max(self.bytes);
+        let hold = chunk.head == HeadState::Held && !chunk.end && length <= hold_bytes as u64;
         if !hold && self.kept_back.is_empty() && !self.changed {
             return Ok(match self.edit(chunk, book, out)? {
                 Edit::Unchanged => Progress::Unchanged,

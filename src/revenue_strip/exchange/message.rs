@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Exchange;
 use crate::exchange::{Body, Chunk, Step};
-use crate::head::Head;
+use crate::head::{Head, Single};
 use crate::revenue_strip::Shared;
 use crate::revenue_strip::body::{Active, Progress, Rulebook, Stream, decide};
 use crate::revenue_strip::config::Action;
@@ -100,7 +100,11 @@ impl Exchange {
             Ok(media) => media,
             Err(reason) => return self.uninspectable(direction, reason),
         };
-        let stream = Stream::new(media, limits.json);
+        let declared = match head.single("content-length") {
+            Single::One(length) => std::str::from_utf8(length).ok().and_then(|length| length.parse().ok()),
+            Single::Absent | Single::Many => None,
+        };
+        let stream = Stream::new(media, limits.json, declared);
         if message.active.enforce == 0 {
             message.state = State::Watch(stream);
             return Ok(Step::Continue);
