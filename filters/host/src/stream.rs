@@ -1,5 +1,6 @@
 //! One exchange: the host's callbacks as steps of the core.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use lockgate::exchange::{Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
@@ -26,8 +27,18 @@ pub(crate) struct Stream<P: Policy> {
     response: Way,
     audit: String,
     open: Open,
-    /// Whether the portal's answer has reached us.
-    answer_begun: bool,
+    answer: Answer,
+}
+
+/// What is known of the portal's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// It has not begun.
+    Awaited,
+    /// Its head said how long the body is.
+    Sized,
+    /// Only its end tells.
+    Unsized,
 }
 
 /// Whether the exchange goes on.
@@ -66,7 +77,7 @@ impl<P: Policy + 'static> Stream<P> {
             response: Way::Sent,
             audit: String::new(),
             open: Open::Yes,
-            answer_begun: false,
+            answer: Answer::Awaited,
         }
     }
 
@@ -86,6 +97,9 @@ impl<P: Policy + 'static> Stream<P> {
             Ok(fields) => Head::new(fields, ends),
             Err(status) => return self.fail(format_args!("read {side:?} head: {status:?}")),
         };
+        if side == Side::Response && head.has("content-length") {
+            self.answer = Answer::Sized;
+        }
         let mut host = Calls { metrics: &self.plugin.metrics, audit: &mut self.audit };
         let step = match side {
             Side::Request => self.exchange.request_head(&mut head, &mut host),
@@ -118,7 +132,7 @@ impl<P: Policy + 'static> Stream<P> {
         let seen = self.seen(side);
         let fresh = size.saturating_sub(seen);
         if fresh <= PIECE_BYTES {
-            return match self.piece(side, seen, fresh, end) {
+            return match self.piece(side, seen..size, true, end) {
                 Ok((Body::Replaced, out)) => self.replace(side, size, out),
                 Ok((Body::Unchanged, out)) => {
                     self.plugin.give_back(out);
@@ -145,7 +159,7 @@ impl<P: Policy + 'static> Stream<P> {
         while left > seen {
             let length = (left - seen).min(PIECE_BYTES);
             let last = seen + length == left;
-            let (body, out) = match self.piece(side, seen, length, end && last) {
+            let (body, out) = match self.piece(side, seen..seen + length, last, end && last) {
                 Ok(piece) => piece,
                 Err(status) => return self.fail(format_args!("read {side:?} body: {status:?}")),
             };
@@ -181,16 +195,33 @@ impl<P: Policy + 'static> Stream<P> {
         Action::Pause
     }
 
-    /// Shows the exchange a piece of a body; what it wrote comes with its answer.
-    fn piece(&mut self, side: Side, at: usize, length: usize, end: bool) -> Result<(Body, Vec<u8>), Status> {
+    /// Whether a body whose head is held ends with these bytes, although the host does not say so.
+    ///
+    /// A filter between the portal and us may add trailers while it passes on the last bytes, as Envoy's decompressor does
+    /// to every answer. Envoy (1.36 to 1.40) never shows such trailers to a filter that holds the head when those bytes come:
+    /// if it goes on holding, nothing ever ends the wait; if it lets go, the trailers pass it by, and a text that was cut
+    /// would be taken for the whole. The decompressor removes `content-length`, so nobody is asked where there is one.
+    ///
+    /// A filter that passes a whole answer on bit by bit (`bandwidth_limit`) looks the same: an answer without a length that
+    /// it begins so is refused. Its place is on the client's side of us.
+    fn ends_unsaid(&self) -> bool {
+        // Absent until the portal's last byte has come. Real trailers come later than that.
+        self.answer == Answer::Unsized
+            && matches!(hostcalls::get_property(vec!["response", "backend_latency"]), Ok(Some(_)))
+    }
+
+    /// Shows the exchange a piece of a body, the `last` that is here; what it wrote comes with its answer.
+    fn piece(&mut self, side: Side, at: Range<usize>, last: bool, end: bool) -> Result<(Body, Vec<u8>), Status> {
+        let length = at.len();
         let bytes = match length {
             0 => Vec::new(),
-            _ => hostcalls::get_buffer(buffer(side), at, length)?.unwrap_or_default(),
+            _ => hostcalls::get_buffer(buffer(side), at.start, length)?.unwrap_or_default(),
         };
         if bytes.len() != length {
             return Err(Status::InternalFailure);
         }
         let head = if *self.way(side) == Way::Sent { HeadState::Sent } else { HeadState::Held };
+        let end = end || last && side == Side::Response && head == HeadState::Held && self.ends_unsaid();
         let chunk = Chunk { bytes: &bytes, end, head };
         let mut out = self.plugin.borrow_buffer();
         let mut host = Calls { metrics: &self.plugin.metrics, audit: &mut self.audit };
@@ -283,7 +314,10 @@ impl<P: Policy + 'static> Stream<P> {
     }
 
     fn reply(&mut self, reply: &Reply) -> Action {
-        self.close(if self.answer_begun { Open::Stopped } else { Open::Answered });
+        self.close(match self.answer {
+            Answer::Awaited => Open::Answered,
+            Answer::Sized | Answer::Unsized => Open::Stopped,
+        });
         let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let body = (!reply.body.is_empty()).then_some(reply.body.as_slice());
         let sent = hostcalls::send_http_response(u32::from(reply.status), headers, body);
@@ -346,7 +380,7 @@ impl<P: Policy + 'static> HttpContext for Stream<P> {
     fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
         match self.open {
             Open::Yes => {
-                self.answer_begun = true;
+                self.answer = Answer::Unsized;
                 if !self.exchange.wants(Side::Response, Part::Head) {
                     return Action::Continue;
                 }
