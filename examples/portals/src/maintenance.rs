@@ -1,7 +1,9 @@
-//! The maintenance portal: faults, maintenance jobs, spare parts, purchase orders and reports. Ids are integers.
+//! The maintenance portal: faults, maintenance jobs, spare parts, purchase orders, invoices and reports. Ids are integers.
 //!
 //! It checks no token: whoever reaches it gets everything. The gateway in front decides who reaches it and what leaves.
 
+mod bad;
+mod events;
 mod export;
 mod reports;
 mod resources;
@@ -15,13 +17,16 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::body::{ECHO_MAX_BYTES, echo};
-use crate::resource::{html, with_common_routes};
+use crate::resource::{compressed, html, with_common_routes};
 use crate::store::Store;
-use resources::{FAULTS, JOBS, PART_PRICING, PARTS, PROFITABILITY, PURCHASE_ORDERS, REVENUE_REPORTS};
+use resources::{
+    FAULTS, INVOICES, JOBS, PART_PRICING, PARTS, PAYMENTS, PROFITABILITY, PURCHASE_ORDERS, REVENUE_REPORTS,
+};
 
 /// The portal's routes over a new database.
 pub(crate) fn router() -> rusqlite::Result<Router> {
     let store = Store::seeded(include_str!("maintenance/schema.sql"), include_str!("maintenance/seed.sql"))?;
+    let echoing = post(echo).layer(DefaultBodyLimit::max(ECHO_MAX_BYTES));
     let portal = Router::new()
         .merge(FAULTS.routes("/faults"))
         .merge(JOBS.routes("/jobs"))
@@ -29,14 +34,21 @@ pub(crate) fn router() -> rusqlite::Result<Router> {
         .merge(PART_PRICING.routes("/parts/pricing"))
         .merge(PURCHASE_ORDERS.routes("/purchase-orders"))
         .merge(REVENUE_REPORTS.routes("/revenue-reports"))
-        .route("/exports/parts", get(export::parts))
-        .route("/webhooks/onboarding", post(echo).layer(DefaultBodyLimit::max(ECHO_MAX_BYTES)));
+        .nest("/exports", export::routes())
+        .route("/events", get(events::stream))
+        .route("/sync/equipment", echoing.clone())
+        .route("/webhooks/onboarding", echoing.clone());
     let routes = Router::new()
         .route("/", get(async || html(include_str!("maintenance/index.html"))))
         .nest("/api/maintenance", portal)
         .nest("/api/reports", reports::routes())
         .merge(PART_PRICING.routes("/api/parts/pricing"))
-        .merge(PROFITABILITY.routes("/api/analytics/profitability"));
+        .merge(PROFITABILITY.routes("/api/analytics/profitability"))
+        .merge(INVOICES.routes("/api/invoices"))
+        .merge(PAYMENTS.routes("/api/payments"))
+        .route("/api/payments/webhooks/bkash", echoing);
+    // The bad answers stay as they are, whatever the client accepts.
+    let routes = compressed(routes).nest("/api/maintenance/test/bad", bad::routes());
     Ok(with_common_routes(routes).with_state(Arc::new(store)))
 }
 

@@ -11,12 +11,13 @@ use axum::routing::{get, post, put};
 
 use crate::body::{ECHO_MAX_BYTES, JsonText, echo};
 use crate::problem::Problem;
-use crate::resource::{Ids, Layout, Resource, Writes, html, with_common_routes};
+use crate::resource::{Ids, Layout, Resource, Writes, compressed, html, with_common_routes};
 use crate::store::Store;
 
 /// The portal's routes over a new database.
 pub(crate) fn router() -> rusqlite::Result<Router> {
     let store = Store::seeded(include_str!("onboarding/schema.sql"), include_str!("onboarding/seed.sql"))?;
+    let echoing = post(echo).layer(DefaultBodyLimit::max(ECHO_MAX_BYTES));
     let portal = Router::new()
         .merge(COMPANIES.routes("/companies"))
         .merge(VESSELS.routes("/vessels"))
@@ -26,11 +27,12 @@ pub(crate) fn router() -> rusqlite::Result<Router> {
         .merge(PURCHASE_ORDERS.routes("/purchase-orders"))
         .route("/equipment/{id}/approve", put(approve))
         .route("/equipment/{id}/reject", put(reject))
-        .route("/sync/equipment", post(echo).layer(DefaultBodyLimit::max(ECHO_MAX_BYTES)));
+        .route("/sync/equipment", echoing.clone())
+        .route("/webhooks/maintenance", echoing);
     let routes = Router::new()
         .route("/", get(async || html(include_str!("onboarding/index.html"))))
         .nest("/api/onboarding", portal);
-    Ok(with_common_routes(routes).with_state(Arc::new(store)))
+    Ok(with_common_routes(compressed(routes)).with_state(Arc::new(store)))
 }
 
 /// A body is not read: an approval has nothing to say but that it is one.

@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use p256::elliptic_curve::rand_core::{OsRng, RngCore as _};
+use tower_http::compression::CompressionLayer;
 
 use crate::body::{JsonText, json};
 use crate::paging::Paging;
@@ -150,6 +151,11 @@ pub(crate) fn with_common_routes<S: Clone + Send + Sync + 'static>(router: Route
         .route("/healthz", get(async || "ok"))
         .fallback(crate::problem::no_such_path)
         .method_not_allowed_fallback(crate::problem::no_such_method)
+}
+
+/// Answers in gzip to who accepts it, except event streams and what is too short to gain.
+pub(crate) fn compressed<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(CompressionLayer::new())
 }
 
 /// An answer of HTML.

@@ -84,6 +84,38 @@ pub(super) static PURCHASE_ORDERS: Resource = Resource {
     }),
 };
 
+pub(super) static INVOICES: Resource = Resource {
+    noun: "invoice",
+    view: "invoice_json",
+    ids: Ids::Integer,
+    layout: Layout::Compact,
+    writes: Some(Writes {
+        insert: "INSERT INTO invoices (id, order_id, client, issued_on)
+            SELECT ?1, ?2->>'orderId', ?2->>'client', coalesce(?2->>'issuedOn', date('now'))
+            RETURNING id",
+        insert_lines: None,
+        update: "UPDATE invoices SET client = coalesce(?2->>'client', client), status = coalesce(?2->>'status', status)
+            WHERE id = ?1",
+        delete: "DELETE FROM invoices WHERE id = ?1",
+    }),
+};
+
+pub(super) static PAYMENTS: Resource = Resource {
+    noun: "payment",
+    view: "payment_json",
+    ids: Ids::Integer,
+    layout: Layout::Compact,
+    writes: Some(Writes {
+        insert: "INSERT INTO payments (id, invoice_id, amount, method, bank_account, paid_on)
+            SELECT ?1, ?2->>'invoiceId', ?2->>'amount', coalesce(?2->>'method', 'transfer'), ?2->>'bankAccount',
+                coalesce(?2->>'paidOn', date('now'))
+            RETURNING id",
+        insert_lines: None,
+        update: "UPDATE payments SET amount = coalesce(?2->>'amount', amount) WHERE id = ?1",
+        delete: "DELETE FROM payments WHERE id = ?1",
+    }),
+};
+
 pub(super) static REVENUE_REPORTS: Resource = Resource {
     noun: "revenue report",
     view: "revenue_report_json",

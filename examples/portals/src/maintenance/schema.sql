@@ -63,6 +63,23 @@ CREATE TABLE revenue_reports (
     id INTEGER PRIMARY KEY, month TEXT NOT NULL, vessel TEXT NOT NULL, orders INTEGER NOT NULL, cost REAL NOT NULL, revenue REAL NOT NULL
 ) STRICT;
 
+CREATE TABLE invoices (
+    id INTEGER PRIMARY KEY,
+    order_id INTEGER NOT NULL REFERENCES purchase_orders ON DELETE CASCADE,
+    client TEXT NOT NULL,
+    issued_on TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'paid', 'cancelled'))
+) STRICT;
+
+CREATE TABLE payments (
+    id INTEGER PRIMARY KEY,
+    invoice_id INTEGER NOT NULL REFERENCES invoices ON DELETE CASCADE,
+    amount REAL NOT NULL,
+    method TEXT NOT NULL DEFAULT 'transfer' CHECK (method IN ('transfer', 'bkash')),
+    bank_account TEXT,
+    paid_on TEXT NOT NULL
+) STRICT;
+
 CREATE VIEW fault_json AS SELECT id, json_object(
     'id', id, 'vessel', vessel, 'equipment', equipment, 'severity', severity, 'description', description,
     'status', status, 'reportedBy', reported_by, 'reportedAt', reported_at
@@ -127,3 +144,18 @@ CREATE VIEW profitability_json AS SELECT min(id) AS id, json_object(
     'revenueTotal', round(sum(revenue), 2), 'profit', round(sum(revenue) - sum(cost), 2),
     'profit_margin', round((sum(revenue) - sum(cost)) / sum(revenue) * 100, 2)
 ) AS body FROM revenue_reports GROUP BY vessel;
+
+CREATE VIEW invoice_json AS SELECT id, json_object(
+    'id', id, 'number', printf('INV-%s-%05d', substr(issued_on, 1, 4), id), 'orderId', order_id, 'client', client,
+    'issuedOn', issued_on, 'status', status, 'currency', 'EUR',
+    'total', (SELECT round(total(line_price), 2) FROM priced_lines WHERE priced_lines.order_id = invoices.order_id),
+    'internal', json((SELECT json_object(
+            'total_cost', round(total(line_cost), 2), 'markup_amount', round(total(quantity * markup_amount), 2),
+            'profit_margin', round((sum(line_price) - sum(line_cost)) / nullif(sum(line_price), 0) * 100, 2)
+        ) FROM priced_lines WHERE priced_lines.order_id = invoices.order_id))
+) AS body FROM invoices;
+
+CREATE VIEW payment_json AS SELECT id, json_object(
+    'id', id, 'invoiceId', invoice_id, 'amount', amount, 'currency', 'EUR', 'method', method,
+    'bankAccount', bank_account, 'paidOn', paid_on
+) AS body FROM payments;

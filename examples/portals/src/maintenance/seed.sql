@@ -75,4 +75,14 @@ INSERT INTO revenue_reports (id, month, vessel, orders, cost, revenue)
 SELECT m.n * 8 + fleet.n + 1, m.month, vessel, 9 + (fleet.n * 5 + m.n) % 7,
     round(48250.0 + fleet.n * 7310.4 + m.n * 1875.35, 2), round((48250.0 + fleet.n * 7310.4 + m.n * 1875.35) * (1.11 + fleet.n / 100.0), 2)
 FROM (SELECT 0 AS n, '2026-01' AS month UNION ALL SELECT 1, '2026-02') AS m JOIN fleet;
+
+-- Every tenth order is invoiced, every second of those paid.
+INSERT INTO invoices (id, order_id, client, issued_on, status)
+SELECT id / 10, id, 'Nordhavn Shipping A/S', date(ordered_on, '+14 days'), CASE id % 20 WHEN 0 THEN 'paid' ELSE 'open' END
+FROM purchase_orders WHERE id % 10 = 0;
+
+INSERT INTO payments (id, invoice_id, amount, method, bank_account, paid_on)
+SELECT id / 2, id, invoice_json.body->>'total', CASE id % 4 WHEN 0 THEN 'bkash' ELSE 'transfer' END,
+    'DK50 0040 0440 1162 43', date(issued_on, '+9 days')
+FROM invoices JOIN invoice_json USING (id) WHERE status = 'paid';
 DROP VIEW fleet;
