@@ -1,15 +1,15 @@
 //! The token issuer: hands a token of any role to whoever asks. It stands in for a real identity provider.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::body;
 use crate::problem::Problem;
@@ -18,17 +18,52 @@ use crate::token::{KeyError, Role, Signer, Validity};
 
 /// The issuer's routes, with a new key.
 pub(crate) fn router() -> Result<Router, KeyError> {
-    let routes = Router::new().route("/.well-known/jwks.json", get(key_set)).route("/token", get(token).post(token));
-    Ok(with_common_routes(routes).with_state(Arc::new(Signer::random()?)))
+    let routes = Router::new()
+        .route("/.well-known/jwks.json", get(key_set))
+        .route("/token", get(token).post(token))
+        .route("/rotate", post(rotate));
+    Ok(with_common_routes(routes).with_state(Arc::new(Keys::new()?)))
 }
 
-async fn key_set(State(signer): State<Arc<Signer>>) -> Result<Response, Problem> {
-    let keys = signer.key_set().map_err(|_| Problem::Internal)?;
+/// The key that signs, and the one before it: its tokens stay good, as long as verifiers fetch the key set anew.
+struct Keys(RwLock<(Signer, Option<Signer>)>);
+
+impl Keys {
+    fn new() -> Result<Self, KeyError> {
+        Ok(Self(RwLock::new((Signer::random()?, None))))
+    }
+
+    fn set(&self) -> Result<Value, KeyError> {
+        let (now, before) = &*self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let keys: Result<Vec<_>, _> = std::iter::once(now).chain(before).map(Signer::public_key).collect();
+        Ok(json!({ "keys": keys? }))
+    }
+
+    fn sign(&self, role: Role, validity: Validity) -> Result<String, KeyError> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).0.token(role, validity)
+    }
+
+    fn rotate(&self) -> Result<(), KeyError> {
+        let fresh = Signer::random()?;
+        let (now, before) = &mut *self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *before = Some(std::mem::replace(now, fresh));
+        Ok(())
+    }
+}
+
+async fn key_set(State(keys): State<Arc<Keys>>) -> Result<Response, Problem> {
+    let keys = keys.set().map_err(|_| Problem::Internal)?;
     Ok(body::json(StatusCode::OK, keys.to_string()))
 }
 
+/// Makes a new key and forgets the one before the last. Answers the key set.
+async fn rotate(State(keys): State<Arc<Keys>>) -> Result<Response, Problem> {
+    keys.rotate().map_err(|_| Problem::Internal)?;
+    key_set(State(keys)).await
+}
+
 async fn token(
-    State(signer): State<Arc<Signer>>,
+    State(keys): State<Arc<Keys>>,
     query: Result<Query<TokenQuery>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -40,7 +75,7 @@ async fn token(
     let (ttl_s, age_s) = query.lifetime().ok_or(Problem::Query(LIFETIME))?;
     let issued_at_s = unix_now_s().saturating_sub(age_s);
     let validity = Validity { issued_at_s, expires_at_s: issued_at_s.saturating_add(ttl_s) };
-    let token = signer.token(role, validity).map_err(|_| Problem::Internal)?;
+    let token = keys.sign(role, validity).map_err(|_| Problem::Internal)?;
 
     let mut response = if wants_json(&headers) {
         let answer =
@@ -84,7 +119,8 @@ fn unix_now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-const LIFETIME: &str = "ttl_s must be 1 to 3600, age_s 0 to 86400";
-const TTL_DEFAULT_S: u64 = 15 * 60;
-const TTL_MAX_S: u64 = 60 * 60;
+const LIFETIME: &str = "ttl_s must be 1 to 900, age_s 0 to 86400";
+const TTL_DEFAULT_S: u64 = TTL_MAX_S;
+/// Access tokens live 15 minutes at most: `max_lifetime` in envoy.yaml refuses longer ones.
+const TTL_MAX_S: u64 = 15 * 60;
 const AGE_MAX_S: u64 = 24 * 60 * 60;

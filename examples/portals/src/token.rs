@@ -111,7 +111,7 @@ pub(crate) struct Validity {
     pub(crate) expires_at_s: u64,
 }
 
-/// The issuer's key, made at start and gone with the process.
+/// A key of the issuer, made by the process and gone with it.
 pub(crate) struct Signer {
     key: SigningKey,
     key_id: String,
@@ -133,15 +133,15 @@ impl Signer {
         Err(KeyError)
     }
 
-    /// The key set (RFC 7517) with the public key.
-    pub(crate) fn key_set(&self) -> Result<Value, KeyError> {
+    /// The public key as it stands in a key set (RFC 7517).
+    pub(crate) fn public_key(&self) -> Result<Value, KeyError> {
         let public = VerifyingKey::from(&self.key);
         let mut key = serde_json::to_value(JsonWebKey::from(&public)).map_err(|_| KeyError)?;
         let fields = key.as_object_mut().ok_or(KeyError)?;
         fields.insert("kid".to_owned(), json!(self.key_id));
         fields.insert("use".to_owned(), json!("sig"));
         fields.insert("alg".to_owned(), json!("ES256"));
-        Ok(json!({ "keys": [key] }))
+        Ok(key)
     }
 
     /// A signed access token in compact form (RFC 7519).

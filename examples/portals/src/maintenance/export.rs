@@ -99,14 +99,8 @@ impl Iterator for Chunks {
     }
 }
 
-static PARTS: Format = Format {
-    media_type: "application/json",
-    sql: LOTS,
-    rows: LOT_ROWS,
-    before: "[\n",
-    between: ",\n",
-    after: "\n]\n",
-};
+static PARTS: Format =
+    Format { media_type: "application/json", sql: LOTS, rows: LOT_ROWS, before: "[\n", between: ",\n", after: "\n]\n" };
 
 static PARTS_NDJSON: Format = Format { media_type: NDJSON, before: "", between: "\n", after: "\n", ..PARTS };
 

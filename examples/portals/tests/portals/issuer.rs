@@ -6,12 +6,16 @@ use jwt_compact::{AlgorithmExt as _, UntrustedToken};
 use p256::ecdsa::VerifyingKey;
 use serde_json::{Map, Value, json};
 
-use crate::client::{Answer, SHARED};
+use crate::client::{Answer, Portals, SHARED};
 
 /// Verifies the token against the key set; all claims, the time claims included.
 fn verified(compact: &str) -> Value {
     let keys = SHARED.json("issuer", "/.well-known/jwks.json");
-    let published = &keys["keys"][0];
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
+    verified_by(&keys["keys"][0], compact)
+}
+
+fn verified_by(published: &Value, compact: &str) -> Value {
     let token = UntrustedToken::new(compact).unwrap();
     assert_eq!(token.algorithm(), "ES256");
     assert_eq!(token.header().key_id.as_deref(), published["kid"].as_str());
@@ -72,7 +76,7 @@ fn only_the_admin_may_see_sensitive_data() {
 
 #[test]
 fn lifetimes_are_short_and_asked_for() {
-    for (query, life_s) in [("", 900), ("&ttl_s=1", 1), ("&ttl_s=3600&age_s=7200", 3600)] {
+    for (query, life_s) in [("", 900), ("&ttl_s=1", 1), ("&ttl_s=900&age_s=7200", 900)] {
         let claims = verified(token(&format!("role=TECHNICIAN{query}"), &[]).text());
         let life = claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap();
         assert_eq!(life, life_s, "{query}");
@@ -80,9 +84,9 @@ fn lifetimes_are_short_and_asked_for() {
     let now_s = verified(token("role=MANAGER", &[]).text())["iat"].as_u64().unwrap();
     let old = verified(token("role=MANAGER&age_s=7200", &[]).text());
     assert!(old["exp"].as_u64().unwrap() < now_s, "an aged token has expired");
-    for bad in ["ttl_s=0", "ttl_s=3601", "ttl_s=x", "age_s=86401"] {
+    for bad in ["ttl_s=0", "ttl_s=901", "ttl_s=x", "age_s=86401"] {
         let detail = token(&format!("role=MANAGER&{bad}"), &[]).problem(400);
-        assert_eq!(detail, "ttl_s must be 1 to 3600, age_s 0 to 86400", "{bad}");
+        assert_eq!(detail, "ttl_s must be 1 to 900, age_s 0 to 86400", "{bad}");
     }
 }
 
@@ -105,4 +109,23 @@ fn an_unknown_role_gets_the_list_of_roles() {
         let want = "role must be one of SMS_ADMIN, COMPANY_ADMIN, MANAGER, TECHNICIAN, INTEGRATION_SERVICE";
         assert_eq!(detail, want, "{query:?}");
     }
+}
+
+#[test]
+fn a_new_key_signs_and_the_last_one_stays_good() {
+    let own = Portals::start();
+    let keys = |portals: &Portals| portals.json("issuer", "/.well-known/jwks.json")["keys"].clone();
+    let sign = || own.fetch("issuer", "/token?role=MANAGER").text().to_owned();
+    let first = sign();
+    let before = keys(&own);
+    let rotated = own.send("issuer", "POST", "/rotate", &[], "");
+    assert_eq!((rotated.status, rotated.json()["keys"].clone()), (200, keys(&own)));
+    let now = keys(&own);
+    assert_eq!((now[1].clone(), now.as_array().unwrap().len()), (before[0].clone(), 2));
+    verified_by(&now[0], &sign());
+    verified_by(&now[1], &first);
+    // Two are kept.
+    own.send("issuer", "POST", "/rotate", &[], "");
+    assert_eq!((keys(&own)[1].clone(), keys(&own).as_array().unwrap().len()), (now[0].clone(), 2));
+    own.fetch("issuer", "/rotate").problem(405);
 }

@@ -7,7 +7,9 @@
     reason = "test code: a failure must stop the test; clippy's exemption covers only the test functions themselves"
 )]
 
+mod bad;
 mod client;
+mod exports;
 mod issuer;
 mod maintenance;
 mod onboarding;

@@ -1,6 +1,4 @@
-//! The maintenance portal leaks what a gateway has to keep in, and streams its export.
-
-use serde_json::Value;
+//! The maintenance portal leaks what a gateway has to keep in.
 
 use crate::client::{Portals, SHARED, has_member};
 
@@ -8,7 +6,7 @@ use crate::client::{Portals, SHARED, has_member};
 fn its_answers_hold_the_secrets() {
     let all = ["unit_cost", "markup_percentage", "markup_amount", "total_cost", "profit_margin"];
     let sums = ["total_cost", "profit_margin"];
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 11] = [
         ("/api/maintenance/parts", &all),
         ("/api/maintenance/parts/pricing", &all),
         ("/api/maintenance/purchase-orders", &all),
@@ -18,6 +16,8 @@ fn its_answers_hold_the_secrets() {
         ("/api/parts/pricing", &all),
         ("/api/reports/revenue", &sums),
         ("/api/analytics/profitability", &sums),
+        ("/api/invoices", &["total_cost", "markup_amount", "profit_margin"]),
+        ("/api/payments", &["bankAccount"]),
     ];
     for (path, secrets) in cases {
         let answer = SHARED.json("maintenance", path);
@@ -41,30 +41,6 @@ fn parts_leak_in_a_header_and_over_several_lines() {
 }
 
 #[test]
-fn the_export_is_chunked_and_parses() {
-    let cases = [("", 20_000, 50), ("?rows=1", 1, 1), ("?rows=250", 250, 1), ("?rows=251", 251, 2)];
-    for (query, rows, chunks) in cases {
-        let path = format!("/api/maintenance/exports/parts{query}");
-        let export = SHARED.fetch("maintenance", &path);
-        assert_eq!(export.header("content-length"), None, "{path}");
-        assert_eq!(export.header("transfer-encoding"), Some("chunked"), "{path}");
-        assert!(export.chunks.len() >= chunks, "{path}: {:?}", export.chunks);
-        let Value::Array(lots) = export.json() else {
-            panic!("{path} is no array");
-        };
-        assert_eq!(lots.len(), rows, "{path}");
-        let numbered = (1_u64..).zip(&lots).all(|(number, lot)| lot["lot"] == number);
-        assert!(numbered, "{path}: every lot once, in order");
-        assert!(lots.iter().all(|lot| lot["markup_amount"].is_number()), "{path}");
-    }
-    for bad in ["0", "1000001", "-1", "x"] {
-        let path = format!("/api/maintenance/exports/parts?rows={bad}");
-        let detail = SHARED.fetch("maintenance", &path).problem(400);
-        assert_eq!(detail, "rows must be 1 to 1000000");
-    }
-}
-
-#[test]
 fn the_largest_page_of_orders_is_over_a_megabyte_and_always_the_same() {
     let path = "/api/maintenance/purchase-orders?per_page=500";
     let first = SHARED.fetch("maintenance", path);
@@ -81,6 +57,7 @@ fn a_fault_and_an_order_are_made_changed_and_removed() {
     let cases = [
         ("/api/maintenance/faults", fault, r#"{"status":"resolved"}"#, "resolved"),
         ("/api/maintenance/purchase-orders", order, r#"{"status":"sent"}"#, "sent"),
+        ("/api/invoices", r#"{"orderId":7,"client":"Tasman Line Ltd"}"#, r#"{"status":"paid"}"#, "paid"),
     ];
     for (path, new, change, status) in cases {
         let made = own.send("maintenance", "POST", path, &[], new);
@@ -106,8 +83,14 @@ fn an_order_for_an_unknown_part_leaves_nothing_behind() {
 #[test]
 fn webhooks_give_back_the_bytes_that_came() {
     let event = r#"{"id":"evt-1","event":"equipment.approved","data":{"unit_cost":12.50}}"#;
-    let path = "/api/maintenance/webhooks/onboarding";
-    let echoed = SHARED.send("maintenance", "POST", path, &[], event);
-    assert_eq!((echoed.status, echoed.text()), (200, event));
-    assert_eq!(SHARED.send("maintenance", "POST", path, &[], "{").problem(400), "the body is not JSON");
+    for (listener, path) in [
+        ("maintenance", "/api/maintenance/webhooks/onboarding"),
+        ("maintenance", "/api/maintenance/sync/equipment"),
+        ("maintenance", "/api/payments/webhooks/bkash"),
+        ("onboarding", "/api/onboarding/webhooks/maintenance"),
+    ] {
+        let echoed = SHARED.send(listener, "POST", path, &[], event);
+        assert_eq!((echoed.status, echoed.text()), (200, event), "{path}");
+        assert_eq!(SHARED.send(listener, "POST", path, &[], "{").problem(400), "the body is not JSON");
+    }
 }
