@@ -347,7 +347,10 @@ pub fn envoy_binary() -> &'static EnvoyBinary {
 }
 
 /// The filter as it ships, built if need be.
-fn revenue_strip() -> &'static Path {
+///
+/// # Panics
+/// It does not build.
+pub fn revenue_strip() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| built("revenue-strip"))
 }

@@ -5,6 +5,7 @@ mod actions;
 mod audit;
 mod chain;
 mod configuration;
+mod encodings;
 mod framing;
 mod gateway;
 mod headers;
