@@ -16,10 +16,11 @@ pub(super) fn run(setup: &Setup) -> Result<u8, String> {
     for caller in CALLERS {
         let token = caller.role.map(|role| client.token(addresses.portals.issuer, role)).transpose()?;
         for trial in caller.trials {
-            let answer = client.get(addresses.gateway, trial.path, token.as_deref())?;
+            let accepted = (trial.expect == Expect::Packed).then_some("gzip");
+            let answer = client.get(addresses.gateway, trial.path, token.as_deref(), accepted)?;
             // The portals trust the gateway, so asked directly they tell everything.
             let portal = addresses.portals.behind(trial.path);
-            let fault = fault(trial, &answer, || client.get(portal, trial.path, None))?;
+            let fault = fault(trial, &answer, || client.get(portal, trial.path, None, None))?;
             wrong = wrong.saturating_add(u32::from(fault.is_some()));
             let verdict = if fault.is_some() { "FAIL" } else { "ok" };
             let seen = seen(&answer);
@@ -47,7 +48,7 @@ fn fault(
 ) -> Result<Option<String>, String> {
     let status = match trial.expect {
         Expect::Status(status) => status,
-        Expect::NoRevenue | Expect::Masked | Expect::Unchanged | Expect::Streamed => 200,
+        Expect::NoRevenue | Expect::Masked | Expect::Unchanged | Expect::Packed | Expect::Streamed => 200,
     };
     if answer.status != status {
         return Ok(Some(format!("the status must be {status}")));
@@ -55,9 +56,12 @@ fn fault(
     let found = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
     Ok(match trial.expect {
         Expect::Status(_) => None,
-        Expect::NoRevenue => revenue_in(answer)
-            .map(|word| format!("`{word}` is in it"))
-            .or(found(revenue_in(&portal()?).is_none(), "the portal has nothing to hide here, so this shows nothing")),
+        Expect::NoRevenue => no_revenue(answer, &portal()?),
+        Expect::Packed if !answer.has_header("content-encoding") => Some("it is not packed".to_owned()),
+        Expect::Packed => match answer.unpacked() {
+            Ok(answer) => no_revenue(&answer, &portal()?),
+            Err(error) => Some(format!("it is no gzip ({error})")),
+        },
         Expect::Masked => {
             let portal = portal()?;
             found(!answer.names(MASK) || answer.body.len() == portal.body.len(), "nothing is masked")
@@ -69,6 +73,15 @@ fn fault(
             "it was held back",
         )),
     })
+}
+
+/// What is wrong with an answer that must have no revenue field where the portal's has some.
+fn no_revenue(answer: &Answer, portal: &Answer) -> Option<String> {
+    let nothing = "the portal has nothing to hide here, so this shows nothing";
+    let word = revenue_in(answer).map(|word| format!("`{word}` is in it"));
+    let empty = answer.body.is_empty().then(|| "it is empty".to_owned());
+    word.or(empty)
+        .or_else(|| portal.unpacked().is_ok_and(|portal| revenue_in(&portal).is_none()).then(|| nothing.to_owned()))
 }
 
 /// The first word of a revenue field's name in the head or the body.
@@ -90,6 +103,7 @@ const MASK: &str = "***redacted***";
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
     use std::time::Duration;
 
     use super::*;
@@ -108,6 +122,8 @@ mod tests {
             (Expect::Unchanged, 200, plain, secret, Some("not the portal's")),
             (Expect::Streamed, 200, plain, secret, None),
             (Expect::Streamed, 200, secret, secret, Some("`unit_cost`")),
+            (Expect::NoRevenue, 200, "", secret, Some("empty")),
+            (Expect::Packed, 200, plain, secret, Some("not packed")),
             (Expect::Status(403), 403, plain, plain, None),
             (Expect::Status(403), 200, plain, plain, Some("must be 403")),
         ];
@@ -118,6 +134,30 @@ mod tests {
                 (Some(fault), Some(part)) => assert!(fault.contains(part), "{expect:?} {body}: {fault}"),
                 (fault, want) => assert_eq!(fault.as_deref(), want, "{expect:?} {body}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_packed_answer_is_judged_by_what_is_in_it() {
+        let secret = r#"{"unit_cost":1}"#;
+        let packed = |text: &str| {
+            let mut body = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            body.write_all(text.as_bytes()).unwrap();
+            let headers = vec![("content-encoding".to_owned(), "gzip".to_owned())];
+            Answer { headers, body: body.finish().unwrap(), ..answer(200, "") }
+        };
+        let not_gzip = Answer { body: b"{}".to_vec(), ..packed("") };
+        for (answer, portal, want) in [
+            (packed("{}"), answer(200, secret), None),
+            (packed("{}"), packed(secret), None),
+            (packed(secret), answer(200, secret), Some("`unit_cost` is in it")),
+            (packed("{}"), packed("{}"), Some("shows nothing")),
+            (not_gzip, answer(200, secret), Some("no gzip")),
+        ] {
+            let trial = Trial { shows: "", path: "/", expect: Expect::Packed };
+            let fault = fault(&trial, &answer, || Ok(portal)).unwrap();
+            assert_eq!(fault.is_some(), want.is_some(), "{fault:?}");
+            assert!(fault.unwrap_or_default().contains(want.unwrap_or_default()), "{want:?}");
         }
     }
 

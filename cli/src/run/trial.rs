@@ -28,6 +28,8 @@ pub(super) enum Expect {
     Masked,
     /// The portal's own answer, byte for byte.
     Unchanged,
+    /// In gzip, and then as [`Expect::NoRevenue`].
+    Packed,
     /// 200 in many pieces, the first long before the last, without a name of a revenue field.
     Streamed,
     /// This status.
@@ -43,6 +45,10 @@ pub(super) const CALLERS: [Caller; 3] = [
             Trial { shows: "personal data masked", path: STAFF, expect: Expect::Masked },
             Trial { shows: "a protected endpoint: 403", path: REVENUE, expect: Expect::Status(403) },
             Trial { shows: "a large export, streamed", path: EXPORT, expect: Expect::Streamed },
+            Trial { shows: "packed for a client that asks for it", path: PARTS, expect: Expect::Packed },
+            Trial { shows: "unpacked where the portal packs unasked", path: UNASKED, expect: Expect::NoRevenue },
+            Trial { shows: "an answer cut short by the portal: 502", path: CUT_SHORT, expect: Expect::Status(502) },
+            Trial { shows: "an answer that stays packed: 502", path: PACKED_TWICE, expect: Expect::Status(502) },
         ],
     },
     Caller {
@@ -76,6 +82,7 @@ pub(super) fn what_to_try(addresses: &Addresses) -> String {
             let options = match expect {
                 Expect::NoRevenue | Expect::Masked | Expect::Unchanged => "-s",
                 Expect::Status(_) => "-si",
+                Expect::Packed => "-si --compressed",
                 Expect::Streamed => EXPORT_OPTIONS,
             };
             text.push_str(&format!("  {shows}\n    curl {options}{header} 'http://{}{path}'\n", addresses.gateway));
@@ -91,6 +98,9 @@ pub(super) fn what_to_try(addresses: &Addresses) -> String {
 const PARTS: &str = "/api/maintenance/parts?per_page=2";
 const STAFF: &str = "/api/onboarding/staff?per_page=1";
 const REVENUE: &str = "/api/reports/revenue";
+const UNASKED: &str = "/api/maintenance/test/bad/gzip-unasked";
+const CUT_SHORT: &str = "/api/maintenance/test/bad/truncated";
+const PACKED_TWICE: &str = "/api/maintenance/test/bad/stacked";
 /// About 15 MB.
 const EXPORT: &str = "/api/maintenance/exports/parts?rows=100000";
 const EXPORT_OPTIONS: &str = r"-s -o /dev/null -w '%{size_download} bytes, the first after %{time_starttransfer} s, the last after %{time_total} s\n'";
@@ -107,6 +117,7 @@ mod tests {
             "    TOKEN=$(curl -s 'http://127.0.0.1:3003/token?role=SMS_ADMIN')\n",
             "    curl -s -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/maintenance/parts?per_page=2'\n",
             "    curl -si -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/reports/revenue'\n",
+            "    curl -si --compressed -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/maintenance/parts?per_page=2'\n",
             "    curl -si 'http://127.0.0.1:8080/api/maintenance/parts?per_page=2'\n",
         ] {
             assert!(text.contains(line), "{text}");

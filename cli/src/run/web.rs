@@ -1,13 +1,15 @@
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use flate2::read::GzDecoder;
 use ureq::Agent;
 
 /// Asks the gateway, the portals and the issuer. Loopback only, so no TLS and no proxy.
 pub(super) struct Client(Agent);
 
 /// An answer, whole.
+#[derive(Clone)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
@@ -29,21 +31,32 @@ impl Client {
     /// # Errors
     /// The issuer gives none.
     pub(super) fn token(&self, issuer: SocketAddr, role: &str) -> Result<String, String> {
-        let answer = self.get(issuer, &format!("/token?role={role}"), None)?;
+        let answer = self.get(issuer, &format!("/token?role={role}"), None, None)?;
         match String::from_utf8(answer.body) {
             Ok(token) if answer.status == 200 => Ok(token),
             Ok(_) | Err(_) => Err(format!("the issuer gives no token for {role} (status {})", answer.status)),
         }
     }
 
+    /// Asks with a token and an `accept-encoding`, if any. The body stays packed.
+    ///
     /// # Errors
     /// There is no answer, or it breaks off.
-    pub(super) fn get(&self, address: SocketAddr, path: &str, token: Option<&str>) -> Result<Answer, String> {
+    pub(super) fn get(
+        &self,
+        address: SocketAddr,
+        path: &str,
+        token: Option<&str>,
+        accepted: Option<&str>,
+    ) -> Result<Answer, String> {
         let url = format!("http://{address}{path}");
         let fault = |error: &dyn std::fmt::Display| format!("GET {url}: {error}");
         let mut request = self.0.get(&url);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(accepted) = accepted {
+            request = request.header("accept-encoding", accepted);
         }
         let begin = Instant::now();
         let mut response = request.call().map_err(|error| fault(&error))?;
@@ -65,6 +78,16 @@ impl Client {
 impl Answer {
     pub(super) fn has_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name))
+    }
+
+    /// The same with its body unpacked, if it is packed at all.
+    pub(super) fn unpacked(&self) -> io::Result<Self> {
+        let mut plain = self.clone();
+        if self.has_header("content-encoding") {
+            plain.body.clear();
+            GzDecoder::new(self.body.as_slice()).read_to_end(&mut plain.body)?;
+        }
+        Ok(plain)
     }
 
     /// Whether a word stands in a header's name or in the body, whatever its case.
