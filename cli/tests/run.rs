@@ -61,6 +61,31 @@ fn decisions_are_shown_until_ctrl_c() {
 }
 
 #[test]
+fn no_bad_answer_of_the_portal_tells_a_manager_anything() {
+    let run = Run::start();
+    let (gateway, issuer) = (run.url_before("/api/maintenance/parts"), run.url_before("/token?"));
+    let token = get(&format!("{issuer}/token?role=MANAGER"), None).1;
+    let kinds = get(&format!("{gateway}/api/maintenance/test/bad"), Some(&token)).1;
+    let kinds: Vec<String> = serde_json::from_str(&kinds).expect("a list of names");
+    assert!(kinds.len() > 20, "{kinds:?}");
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+    for kind in kinds {
+        let request = agent.get(format!("{gateway}/api/maintenance/test/bad/{kind}"));
+        // Some are broken off after their head.
+        let Ok(mut answer) = request.header("authorization", format!("Bearer {token}")).call() else { continue };
+        assert!(!answer.headers().contains_key("x-profit-margin"), "{kind}");
+        let mut body = Vec::new();
+        drop(answer.body_mut().as_reader().read_to_end(&mut body));
+        body.retain(|byte| *byte != 0); // UTF-16
+        let text = String::from_utf8_lossy(&body);
+        for secret in ["120.5", "12.5", "135.5"] {
+            assert!(!text.contains(secret), "{kind}: {text}");
+        }
+        assert!(!body.starts_with(b"\x1f\x8b"), "{kind} is still packed");
+    }
+}
+
+#[test]
 fn it_says_so_when_envoy_ends() {
     let mut run = Run::start();
     let admin = run.url_before("/stats");
