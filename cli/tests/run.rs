@@ -86,6 +86,17 @@ fn no_bad_answer_of_the_portal_tells_a_manager_anything() {
 }
 
 #[test]
+fn a_token_of_the_issuers_next_key_passes_at_once() {
+    let run = Run::start();
+    let (gateway, issuer) = (run.url_before("/api/maintenance/parts"), run.url_before("/token?"));
+    let passes = |token: &str| get(&format!("{gateway}/api/invoices"), Some(token)).0;
+    let token = || get(&format!("{issuer}/token?role=MANAGER"), None).1;
+    let first = token();
+    ureq::post(format!("{issuer}/rotate")).send_empty().expect("the issuer hears");
+    assert_eq!((passes(&token()), passes(&first)), (200, 200));
+}
+
+#[test]
 fn it_says_so_when_envoy_ends() {
     let mut run = Run::start();
     let admin = run.url_before("/stats");

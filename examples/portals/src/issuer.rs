@@ -25,38 +25,46 @@ pub(crate) fn router() -> Result<Router, KeyError> {
     Ok(with_common_routes(routes).with_state(Arc::new(Keys::new()?)))
 }
 
-/// The key that signs, and the one before it: its tokens stay good, as long as verifiers fetch the key set anew.
-struct Keys(RwLock<(Signer, Option<Signer>)>);
+/// The key that signs, the one after it and the one before it. All three are published: verifiers know a key before it
+/// signs, and tokens of the last one stay good.
+struct Keys(RwLock<Set>);
+
+struct Set {
+    now: Signer,
+    next: Signer,
+    before: Option<Signer>,
+}
 
 impl Keys {
     fn new() -> Result<Self, KeyError> {
-        Ok(Self(RwLock::new((Signer::random()?, None))))
+        Ok(Self(RwLock::new(Set { now: Signer::random()?, next: Signer::random()?, before: None })))
     }
 
-    fn set(&self) -> Result<Value, KeyError> {
-        let (now, before) = &*self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let keys: Result<Vec<_>, _> = std::iter::once(now).chain(before).map(Signer::public_key).collect();
+    fn published(&self) -> Result<Value, KeyError> {
+        let Set { now, next, before } = &*self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let keys: Result<Vec<_>, _> = [now, next].into_iter().chain(before).map(Signer::public_key).collect();
         Ok(json!({ "keys": keys? }))
     }
 
     fn sign(&self, role: Role, validity: Validity) -> Result<String, KeyError> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).0.token(role, validity)
+        self.0.read().unwrap_or_else(PoisonError::into_inner).now.token(role, validity)
     }
 
     fn rotate(&self) -> Result<(), KeyError> {
         let fresh = Signer::random()?;
-        let (now, before) = &mut *self.0.write().unwrap_or_else(PoisonError::into_inner);
-        *before = Some(std::mem::replace(now, fresh));
+        let set = &mut *self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let next = std::mem::replace(&mut set.next, fresh);
+        set.before = Some(std::mem::replace(&mut set.now, next));
         Ok(())
     }
 }
 
 async fn key_set(State(keys): State<Arc<Keys>>) -> Result<Response, Problem> {
-    let keys = keys.set().map_err(|_| Problem::Internal)?;
+    let keys = keys.published().map_err(|_| Problem::Internal)?;
     Ok(body::json(StatusCode::OK, keys.to_string()))
 }
 
-/// Makes a new key and forgets the one before the last. Answers the key set.
+/// Signs with the next key from now on, makes another, and forgets the one before the last. Answers the key set.
 async fn rotate(State(keys): State<Arc<Keys>>) -> Result<Response, Problem> {
     keys.rotate().map_err(|_| Problem::Internal)?;
     key_set(State(keys)).await

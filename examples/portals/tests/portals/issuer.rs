@@ -11,7 +11,7 @@ use crate::client::{Answer, Portals, SHARED};
 /// Verifies the token against the key set; all claims, the time claims included.
 fn verified(compact: &str) -> Value {
     let keys = SHARED.json("issuer", "/.well-known/jwks.json");
-    assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 2, "the one that signs, and the next");
     verified_by(&keys["keys"][0], compact)
 }
 
@@ -121,11 +121,11 @@ fn a_new_key_signs_and_the_last_one_stays_good() {
     let rotated = own.send("issuer", "POST", "/rotate", &[], "");
     assert_eq!((rotated.status, rotated.json()["keys"].clone()), (200, keys(&own)));
     let now = keys(&own);
-    assert_eq!((now[1].clone(), now.as_array().unwrap().len()), (before[0].clone(), 2));
-    verified_by(&now[0], &sign());
-    verified_by(&now[1], &first);
-    // Two are kept.
+    assert_eq!((&now[0], &now[2]), (&before[1], &before[0]), "the next key signs, the last one stays");
+    verified_by(&before[1], &sign());
+    verified_by(&now[2], &first);
+    // Three are kept.
     own.send("issuer", "POST", "/rotate", &[], "");
-    assert_eq!((keys(&own)[1].clone(), keys(&own).as_array().unwrap().len()), (now[0].clone(), 2));
+    assert_eq!((&keys(&own)[0], &keys(&own)[2], keys(&own).as_array().unwrap().len()), (&now[1], &now[0], 3));
     own.fetch("issuer", "/rotate").problem(405);
 }
