@@ -7,6 +7,7 @@
 mod calls;
 mod metrics;
 mod root;
+mod states;
 mod stream;
 
 use lockgate::exchange::Policy;

@@ -1,7 +1,7 @@
 //! The root context: configuration, metrics, and heads that have waited long enough.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::stream::{PIECE_BYTES, Stream};
 const HEAD_WAIT_MS: u64 = 100;
 /// How often waiting heads are looked at, while there are any.
 const TICK: Duration = Duration::from_millis(50);
+/// How soon an answer goes on whose end is not said.
+const SETTLED_TICK: Duration = Duration::from_millis(2);
 /// A body byte this soon after its head was released had been waiting for the release, in milliseconds.
 const AT_ONCE_MS: u64 = 2;
 
@@ -88,6 +90,7 @@ impl<P: Policy + 'static> RootContext for Root<P> {
 
     fn on_tick(&mut self) {
         if let Some(plugin) = &self.plugin {
+            plugin.heads.release_settled();
             plugin.heads.release_overdue(now_ms());
         }
     }
@@ -115,6 +118,10 @@ pub(crate) struct Heads {
     released: Cell<Option<((u32, Side), u64)>>,
     bodies: Cell<Bodies>,
     ticking: Cell<bool>,
+    /// Exchanges whose answer goes on at the next tick, all of it judged.
+    settled: RefCell<BTreeSet<u32>>,
+    /// Whether ticks come as often as [`SETTLED_TICK`] says.
+    hurrying: Cell<bool>,
 }
 
 /// What is known of bodies whose heads wait.
@@ -168,6 +175,48 @@ impl Heads {
         let Ok(mut waiting) = self.waiting.try_borrow_mut() else { return };
         // The next tick stops the ticking when nothing waits: under load that spares two host calls an exchange.
         waiting.remove(&(id, side));
+    }
+
+    /// Lets an answer go on at the next tick, unless [`Heads::unsettle`] comes first. `false`: there is no tick.
+    pub(crate) fn settle(&self, id: u32) -> bool {
+        let Ok(mut settled) = self.settled.try_borrow_mut() else { return false };
+        if let Err(status) = hostcalls::set_tick_period(SETTLED_TICK) {
+            log::warn!("set tick period: {status:?}");
+            return false;
+        }
+        self.ticking.set(true);
+        self.hurrying.set(true);
+        settled.insert(id);
+        true
+    }
+
+    /// Whether the answer of this exchange still waits for the tick.
+    pub(crate) fn is_settled(&self, id: u32) -> bool {
+        self.settled.try_borrow().is_ok_and(|settled| settled.contains(&id))
+    }
+
+    /// The answer of this exchange is not to be let go: it goes by itself, or not at all.
+    pub(crate) fn unsettle(&self, id: u32) {
+        if let Ok(mut settled) = self.settled.try_borrow_mut() {
+            settled.remove(&id);
+        }
+    }
+
+    fn release_settled(&self) {
+        let settled =
+            self.settled.try_borrow_mut().map(|mut settled| std::mem::take(&mut *settled)).unwrap_or_default();
+        for id in settled {
+            let resumed = hostcalls::set_effective_context(id).and_then(|()| hostcalls::resume_http_response());
+            if let Err(status) = resumed {
+                log::warn!("resume response of {id}: {status:?}");
+            }
+        }
+        // Waiting heads have more time.
+        if self.hurrying.replace(false)
+            && let Err(status) = hostcalls::set_tick_period(TICK)
+        {
+            log::warn!("set tick period: {status:?}");
+        }
     }
 
     fn release_overdue(&self, now: u64) {

@@ -12,6 +12,7 @@ use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
 use crate::calls::Calls;
 use crate::root::Plugin;
+use crate::states::{Answer, Ends, Open, Way};
 
 /// The most bytes of a body that are in the VM at a time; Envoy may hand over as much as its buffers hold.
 pub(crate) const PIECE_BYTES: usize = 64 * 1024;
@@ -28,42 +29,6 @@ pub(crate) struct Stream<P: Policy> {
     audit: String,
     open: Open,
     answer: Answer,
-}
-
-/// What is known of the portal's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    /// It has not begun.
-    Awaited,
-    /// Its head said how long the body is.
-    Sized,
-    /// Only its end tells.
-    Unsized,
-}
-
-/// Whether the exchange goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Open {
-    /// It does.
-    Yes,
-    /// The request was answered by us; that answer comes through our own response callbacks and passes.
-    Answered,
-    /// Nothing more of either message goes on.
-    Stopped,
-}
-
-/// Where one message of the exchange is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// Its head is on its way, or has not come.
-    Sent,
-    /// Its head is held, and no callback for its body has come.
-    Waiting,
-    /// Its head is held, and so are this many bytes of its body, which the exchange has seen.
-    Held {
-        /// How many of the first bytes in the host's buffer.
-        seen: usize,
-    },
 }
 
 impl<P: Policy + 'static> Stream<P> {
@@ -131,12 +96,19 @@ impl<P: Policy + 'static> Stream<P> {
         self.note_body(side);
         let seen = self.seen(side);
         let fresh = size.saturating_sub(seen);
+        let ends = match (end, self.answer) {
+            (true, _) => Ends::Said,
+            (false, Answer::Unsized) if self.ends_unsaid(side) => Ends::Unsaid,
+            (false, Answer::Unsized) => Ends::Later,
+            // More bytes may be due, which another filter passes on bit by bit: asked only if the head is to go.
+            (false, Answer::Sized | Answer::Awaited) => Ends::Unknown,
+        };
         if fresh <= PIECE_BYTES {
-            return match self.piece(side, seen..size, true, end) {
-                Ok((Body::Replaced, out)) => self.replace(side, size, out),
+            return match self.piece(side, seen..size, ends.here()) {
+                Ok((Body::Replaced, out)) => self.replace(side, size, out, ends),
                 Ok((Body::Unchanged, out)) => {
                     self.plugin.give_back(out);
-                    self.go_on(side)
+                    self.go_on(side, size, ends)
                 }
                 Ok((Body::Hold, out)) => {
                     self.plugin.give_back(out);
@@ -147,11 +119,14 @@ impl<P: Policy + 'static> Stream<P> {
                 Err(status) => self.fail(format_args!("read {side:?} body: {status:?}")),
             };
         }
-        self.pieces(side, size, seen, end)
+        if matches!(self.way(side), Way::Settled { .. }) {
+            return self.fail(format_args!("{fresh} bytes of {side:?} after its end"));
+        }
+        self.pieces(side, size, seen, ends)
     }
 
     /// A chunk in pieces: each is taken from the front of the host's buffer, and what becomes of it put at its end.
-    fn pieces(&mut self, side: Side, size: usize, seen: usize, end: bool) -> Action {
+    fn pieces(&mut self, side: Side, size: usize, seen: usize, ends: Ends) -> Action {
         // Bytes at the front that the exchange has seen; they go on with the first piece that does.
         let mut seen = seen;
         let mut left = size;
@@ -159,7 +134,7 @@ impl<P: Policy + 'static> Stream<P> {
         while left > seen {
             let length = (left - seen).min(PIECE_BYTES);
             let last = seen + length == left;
-            let (body, out) = match self.piece(side, seen..seen + length, last, end && last) {
+            let (body, out) = match self.piece(side, seen..seen + length, ends.here() && last) {
                 Ok(piece) => piece,
                 Err(status) => return self.fail(format_args!("read {side:?} body: {status:?}")),
             };
@@ -189,29 +164,31 @@ impl<P: Policy + 'static> Stream<P> {
             seen = 0;
         }
         if seen == 0 {
-            return self.go_on(side);
+            return self.go_on(side, moved_bytes, ends);
         }
         *self.way(side) = Way::Held { seen };
         Action::Pause
     }
 
-    /// Whether a body whose head is held ends with these bytes, although the host does not say so.
+    /// Whether the body of an answer whose head is held ends with these bytes, although the host does not say so: all of
+    /// the portal's answer is in Envoy.
     ///
-    /// A filter between the portal and us may add trailers while it passes on the last bytes, as Envoy's decompressor does
-    /// to every answer. Envoy (1.36 to 1.40) never shows such trailers to a filter that holds the head when those bytes come:
-    /// if it goes on holding, nothing ever ends the wait; if it lets go, the trailers pass it by, and a text that was cut
-    /// would be taken for the whole. The decompressor removes `content-length`, so nobody is asked where there is one.
+    /// Then there are trailers: the portal's, which a filter on its side of us has kept with the body, or some that a filter
+    /// adds while it passes on the last bytes, as Envoy's decompressor does to every answer. Envoy (1.36 to 1.40) sends
+    /// trailers that are there when a filter lets a held head go to the filter after it: they would pass us by, and a text
+    /// that was cut would be taken for the whole. So the head is held on. The portal's trailers come to us next, within the
+    /// same turn; the decompressor's never do, and the next tick lets the answer go.
     ///
     /// A filter that passes a whole answer on bit by bit (`bandwidth_limit`) looks the same: an answer without a length that
     /// it begins so is refused. Its place is on the client's side of us.
-    fn ends_unsaid(&self) -> bool {
-        // Absent until the portal's last byte has come. Real trailers come later than that.
-        self.answer == Answer::Unsized
-            && matches!(hostcalls::get_property(vec!["response", "backend_latency"]), Ok(Some(_)))
+    fn ends_unsaid(&mut self, side: Side) -> bool {
+        let held = side == Side::Response && self.response != Way::Sent;
+        // Absent until the portal's last byte has come.
+        held && matches!(hostcalls::get_property(vec!["response", "backend_latency"]), Ok(Some(_)))
     }
 
-    /// Shows the exchange a piece of a body, the `last` that is here; what it wrote comes with its answer.
-    fn piece(&mut self, side: Side, at: Range<usize>, last: bool, end: bool) -> Result<(Body, Vec<u8>), Status> {
+    /// Shows the exchange a piece of a body; what it wrote comes with its answer.
+    fn piece(&mut self, side: Side, at: Range<usize>, end: bool) -> Result<(Body, Vec<u8>), Status> {
         let length = at.len();
         let bytes = match length {
             0 => Vec::new(),
@@ -221,7 +198,6 @@ impl<P: Policy + 'static> Stream<P> {
             return Err(Status::InternalFailure);
         }
         let head = if *self.way(side) == Way::Sent { HeadState::Sent } else { HeadState::Held };
-        let end = end || last && side == Side::Response && head == HeadState::Held && self.ends_unsaid();
         let chunk = Chunk { bytes: &bytes, end, head };
         let mut out = self.plugin.borrow_buffer();
         let mut host = Calls { metrics: &self.plugin.metrics, audit: &mut self.audit };
@@ -260,24 +236,46 @@ impl<P: Policy + 'static> Stream<P> {
         let size = self.seen(side);
         match body {
             // Trailers end a body: there is nothing to wait for.
-            Body::Unchanged | Body::Hold => self.go_on(side),
-            Body::Replaced => self.replace(side, size, out),
+            Body::Unchanged | Body::Hold => self.go_on(side, size, Ends::Said),
+            Body::Replaced => self.replace(side, size, out, Ends::Said),
             Body::Refuse(reply) => self.refuse(side, size, &reply),
         }
     }
 
-    fn go_on(&mut self, side: Side) -> Action {
+    /// Lets go what is in the host's buffer, `size` bytes: now, or when it is safe.
+    fn go_on(&mut self, side: Side, size: usize, ends: Ends) -> Action {
+        let unsaid = match ends {
+            Ends::Said | Ends::Later => false,
+            Ends::Unsaid => true,
+            Ends::Unknown => self.ends_unsaid(side),
+        };
+        if unsaid && self.plugin.heads.settle(self.id) {
+            *self.way(side) = Way::Settled { seen: size };
+            return Action::Pause;
+        }
+        if side == Side::Response {
+            self.plugin.heads.unsettle(self.id);
+        }
         *self.way(side) = Way::Sent;
         Action::Continue
     }
 
-    /// Puts `out` in the place of all `size` bytes in the host's buffer.
-    fn replace(&mut self, side: Side, size: usize, out: Vec<u8>) -> Action {
-        let written =
-            if size == 0 && out.is_empty() { Ok(()) } else { hostcalls::set_buffer(buffer(side), 0, size, &out) };
+    /// Puts `out` in the place of all `size` bytes in the host's buffer but those that are settled.
+    fn replace(&mut self, side: Side, size: usize, out: Vec<u8>, ends: Ends) -> Action {
+        let mut length = out.len();
+        let written = match *self.way(side) {
+            _ if size == 0 && out.is_empty() => Ok(()),
+            Way::Settled { seen } => hostcalls::get_buffer(buffer(side), 0, seen).and_then(|settled| {
+                let mut all = settled.unwrap_or_default();
+                all.extend_from_slice(&out);
+                length = all.len();
+                hostcalls::set_buffer(buffer(side), 0, size, &all)
+            }),
+            Way::Sent | Way::Waiting | Way::Held { .. } => hostcalls::set_buffer(buffer(side), 0, size, &out),
+        };
         self.plugin.give_back(out);
         match written {
-            Ok(()) => self.go_on(side),
+            Ok(()) => self.go_on(side, length, ends),
             Err(status) => self.fail(format_args!("write {side:?} body: {status:?}")),
         }
     }
@@ -287,14 +285,16 @@ impl<P: Policy + 'static> Stream<P> {
         let _ = self.swallow(side, size);
         match (side, *self.way(side)) {
             (Side::Response, Way::Sent) => self.break_off(),
-            (Side::Response, Way::Waiting | Way::Held { .. }) | (Side::Request, _) => self.reply(reply),
+            (Side::Response, Way::Waiting | Way::Held { .. } | Way::Settled { .. }) | (Side::Request, _) => {
+                self.reply(reply)
+            }
         }
     }
 
     /// Bytes at the front of the host's buffer that the exchange has seen.
     fn seen(&mut self, side: Side) -> usize {
         match *self.way(side) {
-            Way::Held { seen } => seen,
+            Way::Held { seen } | Way::Settled { seen } => seen,
             Way::Sent | Way::Waiting => 0,
         }
     }
@@ -302,14 +302,16 @@ impl<P: Policy + 'static> Stream<P> {
     /// Notes for the waiting heads that a body or its end is here.
     fn note_body(&mut self, side: Side) {
         let waits = self.plugin.heads.waits(self.id, side);
-        let way = self.way(side);
-        match *way {
-            Way::Waiting if waits => *way = Way::Held { seen: 0 },
+        let settled = self.plugin.heads.is_settled(self.id);
+        match *self.way(side) {
+            Way::Waiting if waits => *self.way(side) = Way::Held { seen: 0 },
             // On the list no more: released because it had waited long enough.
-            Way::Waiting => *way = Way::Sent,
-            Way::Sent | Way::Held { .. } => {}
+            Way::Waiting => *self.way(side) = Way::Sent,
+            // The tick has let it go.
+            Way::Settled { .. } if !settled => *self.way(side) = Way::Sent,
+            Way::Sent | Way::Held { .. } | Way::Settled { .. } => {}
         }
-        let held = *way != Way::Sent;
+        let held = *self.way(side) != Way::Sent;
         self.plugin.heads.body_came(self.id, side, held);
     }
 
@@ -345,6 +347,7 @@ impl<P: Policy + 'static> Stream<P> {
 
     fn close(&mut self, open: Open) {
         self.open = open;
+        self.plugin.heads.unsettle(self.id);
         for side in [Side::Request, Side::Response] {
             self.plugin.heads.forget(self.id, side);
         }
@@ -408,6 +411,7 @@ impl<P: Policy + 'static> HttpContext for Stream<P> {
 
 impl<P: Policy> Drop for Stream<P> {
     fn drop(&mut self) {
+        self.plugin.heads.unsettle(self.id);
         for side in [Side::Request, Side::Response] {
             self.plugin.heads.forget(self.id, side);
         }

@@ -8,6 +8,7 @@ mod configuration;
 mod encodings;
 mod framing;
 mod gateway;
+mod gathered;
 mod headers;
 mod hostile;
 mod http_2;
