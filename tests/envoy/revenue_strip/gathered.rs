@@ -41,7 +41,7 @@ fn trailers_that_were_kept_with_the_body_do_not_pass_by() {
     let trailers = [("x-kept", "yes"), ("x-markup-percentage", "s3cr3t")];
     let head = [("content-type", "application/json"), ("transfer-encoding", "chunked")];
     for setup in [Setup::new(&upstream), Setup::new(&upstream).streaming_heads()] {
-        let gate = setup.buffer_bytes(1 << 20).strip(&rules(&[revenue_rule()])).filter(gathers()).start();
+        let gate = setup.buffer_bytes(1 << 20, 1 << 20).strip(&rules(&[revenue_rule()])).filter(gathers()).start();
         cases::each([0, 20, 60, 600].map(|count| (format!("{count} more parts"), count)), |_, count| {
             let body = parts(count, PART);
             for size in [100, 4096, 1 << 20] {
@@ -68,7 +68,7 @@ fn an_answer_whose_length_is_known_may_come_bit_by_bit() {
         return; // its bandwidth_limit ends answers early once a filter after it has held one
     }
     let upstream = Upstream::start();
-    let gate = Setup::new(&upstream).buffer_bytes(1 << 20).strip(&rules(&[revenue_rule()])).filter(delays()).start();
+    let gate = Setup::new(&upstream).buffer_bytes(1 << 20, 1 << 20).strip(&rules(&[revenue_rule()])).filter(delays()).start();
     for count in [0, 10, 30, 200] {
         upstream.on("/api/part", Answer::json(parts(count, PART)));
         assert_body(&gate.get("/api/part"), parts(count, PART_STRIPPED));
