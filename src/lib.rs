@@ -27,3 +27,4 @@ pub mod path;
 pub mod replay;
 pub mod reply;
 pub mod revenue_strip;
+pub mod sse;
