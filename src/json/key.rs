@@ -8,6 +8,11 @@ pub struct RawKey<'a> {
 }
 
 impl<'a> RawKey<'a> {
+    /// The name of these bytes, which an editor has read.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, escaped: bytes.contains(&b'\\') }
+    }
+
     /// The bytes as they stand in the text.
     #[must_use]
     #[inline]

@@ -11,6 +11,7 @@ use crate::matching::{Match, MatchWire};
 
 use super::matcher::{MAX_RULES, Matcher, Names};
 use super::media::{DEFAULT_PASS_TYPES, PassType};
+use super::modes::{EventsWire, Modes};
 
 /// Names that a rule without `names` and `patterns` takes, in the spellings in which portals write them.
 pub const DEFAULT_NAMES: [&str; 20] = [
@@ -65,6 +66,9 @@ pub(super) struct Wire {
     identity: Option<SourceWire>,
     unnormalized: Option<Unnormalized>,
     vary: Option<Vec<String>>,
+    prefixes: Option<Vec<String>>,
+    events: Option<EventsWire>,
+    guard: Option<bool>,
     limits: Option<LimitsWire>,
 }
 
@@ -79,6 +83,7 @@ struct RuleWire {
     patterns: Option<Vec<String>>,
     headers: Option<bool>,
     keep: Option<Vec<String>>,
+    texts: Option<Vec<String>>,
     action: ActionWire,
     unless: Option<RightsWire>,
     direction: Option<DirectionWire>,
@@ -121,6 +126,7 @@ struct LimitsWire {
     max_key_bytes: Option<u32>,
     hold_bytes: Option<u32>,
     max_held_bytes: Option<u32>,
+    max_event_bytes: Option<u32>,
 }
 
 /// Whether a rule acts or only watches.
@@ -193,6 +199,8 @@ pub(super) struct Limits {
     pub(super) hold_bytes: usize,
     /// What all exchanges of a VM together may hold.
     pub(super) max_held_bytes: usize,
+    /// The longest event of a stream, which is held until it is complete.
+    pub(super) max_event_bytes: usize,
 }
 
 /// A checked configuration.
@@ -205,6 +213,7 @@ pub(super) struct Config {
     pub(super) identity: Source,
     pub(super) unnormalized: Unnormalized,
     pub(super) vary: Vec<String>,
+    pub(super) modes: Modes,
     pub(super) limits: Limits,
 }
 
@@ -244,7 +253,9 @@ impl Config {
             .collect::<Result<_, _>>()?;
 
         let identity = wire.identity.map(|source| source.check("identity")).transpose()?.unwrap_or_default();
+        let limits = wire.limits.map_or(Ok(Limits::default()), LimitsWire::check)?;
         let config = Self {
+            modes: Modes::check(wire.prefixes, wire.events, wire.guard, &limits)?,
             rules: checked,
             protected,
             on_uninspectable: wire.on_uninspectable.unwrap_or(OnUninspectable::Block),
@@ -252,7 +263,7 @@ impl Config {
             vary: vary(wire.vary, &identity)?,
             identity,
             unnormalized: wire.unnormalized.unwrap_or(Unnormalized::Reject),
-            limits: wire.limits.map_or(Ok(Limits::default()), LimitsWire::check)?,
+            limits,
         };
         Ok((config, Matcher::new(&names)?))
     }
@@ -283,7 +294,8 @@ impl RuleWire {
     fn check(self, path: &str) -> Result<(Rule, Names), ConfigError> {
         check_name(path, &self.name)?;
         let matches = self.matches.check(&format!("{path}.match"))?;
-        let lists = [("names", &self.names), ("patterns", &self.patterns), ("keep", &self.keep)];
+        let lists =
+            [("names", &self.names), ("patterns", &self.patterns), ("keep", &self.keep), ("texts", &self.texts)];
         for (field, list) in lists {
             at_most(&format!("{path}.{field}"), list.as_ref().map_or(0, Vec::len), MAX_LIST)?;
         }
@@ -294,7 +306,8 @@ impl RuleWire {
             }
             (names, patterns) => (names.unwrap_or_default(), patterns.unwrap_or_default()),
         };
-        if exact.is_empty() && patterns.is_empty() {
+        let texts = self.texts.unwrap_or_default();
+        if exact.is_empty() && patterns.is_empty() && texts.is_empty() {
             return Err(ConfigError::new(
                 format!("{path}.names"),
                 "and patterns are both empty: the rule could never match; leave both out for the default lists",
@@ -307,7 +320,10 @@ impl RuleWire {
             ));
         }
         let keep = self.keep.unwrap_or_default();
-        if patterns.is_empty() && !exact.iter().any(|name| !keep.contains(name)) {
+        if let Some(n) = texts.iter().position(|name| keep.contains(name)) {
+            return Err(ConfigError::new(format!("{path}.texts[{n}]"), "is kept by the same rule"));
+        }
+        if patterns.is_empty() && texts.is_empty() && exact.iter().all(|name| keep.contains(name)) {
             return Err(ConfigError::new(format!("{path}.keep"), "keeps every name of the rule: it could never match"));
         }
         let rule = Rule {
@@ -318,7 +334,7 @@ impl RuleWire {
             request: matches!(self.direction, Some(DirectionWire::Request)),
             mode: self.mode.unwrap_or(Mode::Enforce),
         };
-        Ok((rule, Names { exact, patterns, keep, in_headers: self.headers.unwrap_or(true) }))
+        Ok((rule, Names { exact, patterns, keep, texts, in_headers: self.headers.unwrap_or(true) }))
     }
 }
 
@@ -328,8 +344,9 @@ impl ActionWire {
             Self::Remove => return Ok(Action::Remove),
             Self::Redact(literal) => literal,
         };
-        // Byte for byte as it is written: numbers keep their digits.
-        let json = literal.get().to_owned();
+        // Byte for byte as it is written: numbers keep their digits. Its line ends, which stand between tokens only,
+        // would end a line of NDJSON or of an event.
+        let json = literal.get().replace(['\n', '\r'], " ");
         at_most(&format!("{path}.redact"), json.len(), MAX_REDACTION_BYTES)?;
         let header = match serde_json::from_str(&json) {
             Ok(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => text,
@@ -358,7 +375,12 @@ impl ProtectedWire {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { json: json::Limits::default(), hold_bytes: 8 * 1024, max_held_bytes: 8 * 1024 * 1024 }
+        Self {
+            json: json::Limits::default(),
+            hold_bytes: 8 * 1024,
+            max_held_bytes: 8 * 1024 * 1024,
+            max_event_bytes: 256 * 1024,
+        }
     }
 }
 
@@ -381,6 +403,7 @@ impl LimitsWire {
             },
             hold_bytes: size("hold_bytes", self.hold_bytes, 0, 1 << 15, default.hold_bytes)?,
             max_held_bytes: size("max_held_bytes", self.max_held_bytes, 1 << 16, 1 << 24, default.max_held_bytes)?,
+            max_event_bytes: size("max_event_bytes", self.max_event_bytes, 1 << 10, 1 << 22, default.max_event_bytes)?,
         })
     }
 }

@@ -23,6 +23,10 @@ pub(super) enum Strip {
     ShadowFields,
     /// Bodies that a shadow rule would have blocked.
     ShadowBlocked,
+    /// Events, and lines of them, left out of event streams.
+    EventsDropped,
+    /// Those that a shadow rule would have left out.
+    ShadowEventsDropped,
     /// Bodies blocked, by reason.
     Blocked(Reason),
 }
@@ -34,7 +38,15 @@ pub(super) enum Gate {
     ShadowDenied,
 }
 
-const STRIP: [&str; 5] = ["fields_stripped", "bytes_seen", "exempt", "shadow_fields", "shadow_blocked"];
+const STRIP: [&str; 7] = [
+    "fields_stripped",
+    "bytes_seen",
+    "exempt",
+    "shadow_fields",
+    "shadow_blocked",
+    "events_dropped",
+    "shadow_events_dropped",
+];
 const GATE: [&str; 2] = ["denied", "shadow_denied"];
 /// What is refused without a rule's name.
 const REFUSED: [Reason; 4] = [Reason::UnsafePath, Reason::Upgrade, Reason::Connect, Reason::Grpc];
@@ -70,6 +82,8 @@ impl Counters {
             Strip::Exempt => 2,
             Strip::ShadowFields => 3,
             Strip::ShadowBlocked => 4,
+            Strip::EventsDropped => 5,
+            Strip::ShadowEventsDropped => 6,
             Strip::Blocked(reason) => {
                 let known = Reason::BLOCKING.iter().position(|&known| known == reason);
                 STRIP.len() + known.unwrap_or_default()

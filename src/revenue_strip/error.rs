@@ -28,6 +28,12 @@ pub enum Reason {
     NotJson,
     /// The body is not the JSON text that it claims to be.
     Json(json::Fault),
+    /// An event of a stream is longer than it may be.
+    EventLength,
+    /// An event's data is not JSON, and the configuration ends a stream for that.
+    EventNotJson,
+    /// The guard found in the outgoing bytes what should have been taken.
+    Guard,
     /// All exchanges together hold as much as they may.
     Busy,
 }
@@ -55,6 +61,9 @@ impl Reason {
             Self::Partial => "partial",
             Self::NotJson => "not_json",
             Self::Json(fault) => fault.code(),
+            Self::EventLength => "event_length",
+            Self::EventNotJson => "event_not_json",
+            Self::Guard => "guard",
             Self::Busy => "busy",
         }
     }
@@ -67,23 +76,33 @@ impl Reason {
             (Self::Upgrade | Self::Connect | Self::Grpc | Self::Protected, _) => 403,
             (Self::Busy, _) => 503,
             (
-                Self::ContentType | Self::Charset | Self::Encoding | Self::Partial | Self::NotJson | Self::Json(_),
-                Direction::Request,
-            ) => 415,
-            (
-                Self::ContentType | Self::Charset | Self::Encoding | Self::Partial | Self::NotJson | Self::Json(_),
-                Direction::Response,
-            ) => 502,
+                Self::ContentType
+                | Self::Charset
+                | Self::Encoding
+                | Self::Partial
+                | Self::NotJson
+                | Self::Json(_)
+                | Self::EventLength
+                | Self::EventNotJson,
+                direction,
+            ) => match direction {
+                Direction::Request => 415,
+                Direction::Response => 502,
+            },
+            (Self::Guard, _) => 502,
         }
     }
 
     /// Every reason for which a body is blocked, for the counters.
-    pub(super) const BLOCKING: [Self; 14] = [
+    pub(super) const BLOCKING: [Self; 17] = [
         Self::ContentType,
         Self::Charset,
         Self::Encoding,
         Self::Partial,
         Self::NotJson,
+        Self::EventLength,
+        Self::EventNotJson,
+        Self::Guard,
         Self::Busy,
         Self::Upgrade,
         Self::Json(json::Fault::Unexpected),

@@ -225,7 +225,7 @@ impl steps::Exchange for Exchange {
             Ok(Step::Continue)
         } else {
             let step = self.open_body(Direction::Response, head);
-            if matches!(step, Ok(Step::Hold)) {
+            if matches!(self.outgoing.state, State::Edit(_)) {
                 no_ranges(head);
             }
             step

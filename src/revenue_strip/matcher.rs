@@ -28,6 +28,8 @@ pub(super) struct Names {
     pub(super) exact: Vec<String>,
     pub(super) patterns: Vec<String>,
     pub(super) keep: Vec<String>,
+    /// Taken as exact names are, and redacted where those are removed.
+    pub(super) texts: Vec<String>,
     pub(super) in_headers: bool,
 }
 
@@ -36,6 +38,8 @@ pub(super) struct Names {
 pub(super) struct Matcher {
     members: NameSet,
     headers: NameSet,
+    /// The rules that list a member's name as a text.
+    texts: HashMap<String, RuleMask>,
     member_cache: KeyCache,
     header_cache: KeyCache,
     /// Where escaped names are decoded.
@@ -46,9 +50,16 @@ impl Matcher {
     pub(super) fn new(rules: &[Names]) -> Result<Self, ConfigError> {
         let members = NameSet::new(rules, str::to_owned, false)?;
         let headers = NameSet::new(rules, header_form, true)?;
+        let mut texts: HashMap<String, RuleMask> = HashMap::new();
+        for (n, rule) in rules.iter().enumerate() {
+            for name in &rule.texts {
+                *texts.entry(name.clone()).or_default() |= 1 << n;
+            }
+        }
         Ok(Self {
             members,
             headers,
+            texts,
             member_cache: KeyCache::new(9),
             header_cache: KeyCache::new(7),
             space: String::new(),
@@ -80,6 +91,22 @@ impl Matcher {
     #[inline]
     pub(super) fn foresee(&mut self, text: &[u8], at: usize) -> Option<(RuleMask, usize)> {
         self.member_cache.foresee(text, at)
+    }
+
+    /// The rules that list a member's name as a text.
+    #[inline]
+    pub(super) fn texts(&self, name: &[u8]) -> RuleMask {
+        if self.texts.is_empty() { 0 } else { self.texts_named(RawKey::new(name).text(&mut String::new())) }
+    }
+
+    /// As [`Matcher::texts`], of a decoded name.
+    pub(super) fn texts_named(&self, name: &str) -> RuleMask {
+        self.texts.get(name).copied().unwrap_or_default()
+    }
+
+    /// The rules that a decoded name falls under, by a way without the cache.
+    pub(super) fn member_named(&mut self, name: &str) -> RuleMask {
+        self.members.rules(name)
     }
 
     /// The rules that a header's name falls under.
@@ -128,7 +155,7 @@ impl NameSet {
         let mut pattern_rules = Vec::new();
         for (n, rule) in rules.iter().enumerate().filter(|(_, rule)| !headers || rule.in_headers) {
             let bit = 1 << n;
-            for name in &rule.exact {
+            for name in rule.exact.iter().chain(&rule.texts) {
                 exact.entry(form(name)).or_default().0 |= bit;
             }
             for name in &rule.keep {
@@ -272,7 +299,7 @@ mod tests {
 
     fn names(exact: &[&str], patterns: &[&str], keep: &[&str]) -> Names {
         let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        Names { exact: list(exact), patterns: list(patterns), keep: list(keep), in_headers: true }
+        Names { exact: list(exact), patterns: list(patterns), keep: list(keep), texts: Vec::new(), in_headers: true }
     }
 
     #[test]

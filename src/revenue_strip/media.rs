@@ -8,8 +8,14 @@ use super::error::Reason;
 /// What a head says of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
-    /// JSON in UTF-8.
+    /// One JSON text.
     Json,
+    /// JSON texts, one after another, divided by line feeds (NDJSON, JSON Lines).
+    Lines,
+    /// JSON texts, one after another, each after a record separator (RFC 7464).
+    Records,
+    /// An event stream whose data is JSON.
+    Events,
     /// Its type says nothing: JSON when it begins as an object or array, else it cannot be inspected.
     Sniff,
     /// A type that passes unread, in any encoding.
@@ -28,6 +34,20 @@ const SNIFFED: [&str; 7] = [
     "application/javascript",
     "application/x-javascript",
     "application/x-json",
+];
+
+/// Types of JSON texts in lines. `stream+json` is Spring's older name for it.
+const LINES: [&str; 10] = [
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/x-jsonl",
+    "application/jsonlines",
+    "application/x-jsonlines",
+    "application/json-lines",
+    "application/x-json-stream",
+    "application/stream+json",
+    "application/x-json-lines",
 ];
 
 /// A `type/subtype` or `type/*`, in lower case.
@@ -49,14 +69,18 @@ impl PassType {
             return refuse("is no media type such as image/* or text/css");
         }
         let everything_json = main == "application" || main == "text";
-        if sub == "*" && everything_json || sub.contains("json") {
+        let json = main != "*" && sub != "*" && inspected(main, sub).is_some_and(is_of_texts);
+        if sub == "*" && everything_json || json || sub.contains("json") {
             return refuse("would let JSON pass unread");
         }
         Ok(Self { main: main.to_owned(), sub: (sub != "*").then(|| sub.to_owned()) })
     }
 
     fn fits(&self, main: &str, sub: &str) -> bool {
-        self.main == main && self.sub.as_ref().is_none_or(|want| want == sub) && !is_json(main, sub)
+        match &self.sub {
+            Some(want) => self.main == main && want == sub,
+            None => self.main == main && inspected(main, sub).is_none(),
+        }
     }
 }
 
@@ -85,8 +109,8 @@ pub(super) fn classify(head: &Head, pass_types: &[PassType]) -> Result<Media, Re
             if !is_utf8(parameters.unwrap_or_default()) {
                 return Err(Reason::Charset);
             }
-            if is_json(main, sub) {
-                Media::Json
+            if let Some(media) = inspected(main, sub) {
+                media
             } else if SNIFFED.contains(&essence) {
                 Media::Sniff
             } else {
@@ -110,9 +134,25 @@ fn is_encoded(head: &Head) -> bool {
     })
 }
 
-/// `application/json`, `text/json` and everything `+json` (RFC 6839).
-fn is_json(main: &str, sub: &str) -> bool {
-    sub == "json" && matches!(main, "application" | "text") || sub.ends_with("+json")
+/// How a type's bodies are inspected: `application/json`, `text/json` and everything `+json` (RFC 6839) as one text,
+/// `json-seq` and everything `+json-seq` (RFC 8091) as records.
+fn inspected(main: &str, sub: &str) -> Option<Media> {
+    let essence = format!("{main}/{sub}");
+    if LINES.contains(&essence.as_str()) {
+        return Some(Media::Lines);
+    }
+    match (main, sub) {
+        ("application" | "text", "json") => Some(Media::Json),
+        ("application", "json-seq") => Some(Media::Records),
+        ("text", "event-stream") => Some(Media::Events),
+        (_, sub) if sub.ends_with("+json-seq") => Some(Media::Records),
+        (_, sub) if sub.ends_with("+json") => Some(Media::Json),
+        (_, _) => None,
+    }
+}
+
+fn is_of_texts(media: Media) -> bool {
+    matches!(media, Media::Json | Media::Lines | Media::Records)
 }
 
 /// Whether each charset parameter is UTF-8 or its subset ASCII. Parameters that cannot be read are not.
@@ -165,7 +205,21 @@ mod tests {
             ("text/html; charset=utf-8", Ok(Media::Sniff)),
             ("text/plain; charset=utf-16", Err(Reason::Charset)),
             ("application/octet-stream", Ok(Media::Sniff)),
-            ("application/x-ndjson", Err(Reason::ContentType)),
+            ("application/x-ndjson", Ok(Media::Lines)),
+            ("Application/NDJSON; charset=utf-8", Ok(Media::Lines)),
+            ("application/jsonl", Ok(Media::Lines)),
+            ("application/jsonlines", Ok(Media::Lines)),
+            ("application/x-jsonlines", Ok(Media::Lines)),
+            ("application/stream+json", Ok(Media::Lines)),
+            ("application/x-ndjson; charset=utf-16", Err(Reason::Charset)),
+            ("application/json-seq", Ok(Media::Records)),
+            ("application/geo+json-seq", Ok(Media::Records)),
+            ("text/event-stream;charset=UTF-8", Ok(Media::Events)),
+            ("text/event-stream; charset=latin1", Err(Reason::Charset)),
+            ("application/event-stream", Err(Reason::ContentType)),
+            ("text/ndjson", Err(Reason::ContentType)),
+            ("application/graphql-response+json", Ok(Media::Json)),
+            ("image/x+json-seq", Ok(Media::Records)),
             ("text/csv", Err(Reason::ContentType)),
             ("application/pdf", Err(Reason::ContentType)),
             ("multipart/mixed; boundary=x", Err(Reason::ContentType)),
@@ -222,6 +276,7 @@ mod tests {
             ("application/x-json", false),
             ("application/x-ndjson", false),
             ("application/json-seq", false),
+            ("application/jsonl", false),
             // By their own name these are no JSON: the operator's word counts.
             ("text/html", true),
             ("css", false),

@@ -9,12 +9,14 @@ mod config;
 mod counters;
 mod error;
 mod exchange;
+mod guard;
 mod headers;
 mod key_cache;
 mod matcher;
 mod media;
 #[cfg(feature = "schema")]
 mod schema;
+mod modes;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,7 @@ use self::config::Config;
 use self::counters::Counters;
 use self::matcher::Matcher;
 
+pub use self::body::{MAX_PREFIX_BYTES, MAX_PREFIXES};
 pub use self::config::{
     DEFAULT_DETAIL, DEFAULT_NAMES, DEFAULT_PATTERNS, MAX_DETAIL_BYTES, MAX_LIST, MAX_PROTECTED, MAX_REDACTION_BYTES,
     MAX_RULE_NAME_BYTES, MAX_SHORT_LIST,
@@ -39,6 +42,7 @@ pub use self::exchange::Exchange;
 pub use self::matcher::MAX_RULES;
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
+pub use self::modes::{DEFAULT_SENTINELS, MAX_SENTINEL_BYTES, MAX_SENTINELS};
 
 /// A checked configuration with its caches; one for each VM and plugin.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::Exchange;
 use crate::exchange::{Body, Chunk, Step};
 use crate::head::{Head, Single};
 use crate::revenue_strip::Shared;
-use crate::revenue_strip::body::{Active, Progress, Rulebook, Stream, decide};
+use crate::revenue_strip::body::{Active, Decision, Progress, Rulebook, Stream, decide};
 use crate::revenue_strip::config::Action;
 use crate::revenue_strip::error::{Direction, Reason};
 use crate::revenue_strip::headers::{Describing, forget_bytes};
@@ -27,6 +27,8 @@ pub(super) struct Message {
     /// Why the message was refused, or would have been.
     pub(super) refused: Option<Reason>,
     pub(super) bytes: u64,
+    /// Events, and lines of them, that were left out, or would have been.
+    pub(super) dropped: u64,
 }
 
 /// What happens to a message's body.
@@ -52,6 +54,7 @@ impl Message {
             judged: false,
             refused: None,
             bytes: 0,
+            dropped: 0,
         }
     }
 }
@@ -78,12 +81,18 @@ impl Exchange {
             }
         }
         for (name, mask) in taken {
-            match decide(&shared.config.rules, mask) {
-                None => {}
-                Some((_, Action::Remove)) => {
+            let rules = &shared.config.rules;
+            match decide(rules, mask, 0) {
+                Decision::Keep => {}
+                Decision::Remove => {
                     head.remove(&name);
                 }
-                Some((_, Action::Redact { header, .. })) => head.set(&name, header.as_bytes()),
+                Decision::Redact(n) => match rules.get(n as usize).map(|rule| &rule.action) {
+                    Some(Action::Redact { header, .. }) => head.set(&name, header.as_bytes()),
+                    Some(Action::Remove) | None => {
+                        head.remove(&name);
+                    }
+                },
             }
         }
         Ok(())
@@ -91,8 +100,8 @@ impl Exchange {
 
     /// Decides about a body from its head: edit, watch, pass, or refuse the message.
     pub(super) fn open_body(&mut self, direction: Direction, head: &mut Head) -> Result<Step, Reason> {
-        let limits = self.shared.config.limits;
-        let media = classify(head, &self.shared.config.pass_types);
+        let shared = Rc::clone(&self.shared);
+        let media = classify(head, &shared.config.pass_types);
         let message = self.message(direction);
         message.judged = true;
         let media = match media {
@@ -104,14 +113,15 @@ impl Exchange {
             Single::One(length) => std::str::from_utf8(length).ok().and_then(|length| length.parse().ok()),
             Single::Absent | Single::Many => None,
         };
-        let stream = Stream::new(media, limits.json, declared);
+        let stream = Stream::new(media, &shared.config, declared);
         if message.active.enforce == 0 {
             message.state = State::Watch(stream);
             return Ok(Step::Continue);
         }
         message.state = State::Edit(stream);
         forget_bytes(head, direction.into());
-        Ok(Step::Hold)
+        // A stream's head says that it is open; its first event may be long in coming.
+        Ok(if media == Media::Events { Step::Continue } else { Step::Hold })
     }
 
     /// A message that cannot be inspected: refused, unless rules only watch.
@@ -133,7 +143,7 @@ impl Exchange {
             Direction::Request => &mut self.incoming,
             Direction::Response => &mut self.outgoing,
         };
-        let Message { active, state, bytes, .. } = message;
+        let Message { active, state, bytes, dropped, .. } = message;
         let rules = &shared.config.rules;
         let result = match (state, shared.matcher.try_borrow_mut()) {
             (State::Pass, _) => return Body::Unchanged,
@@ -144,6 +154,7 @@ impl Exchange {
                 let book = Rulebook { matcher: &mut matcher, rules, active };
                 let result = stream.push(chunk, limits.hold_bytes, book, out);
                 *bytes = stream.bytes();
+                *dropped = stream.dropped();
                 let more = self.held.hold(&shared, direction, stream.held_bytes());
                 if more && shared.held_bytes.get() > limits.max_held_bytes { Err(Reason::Busy) } else { result }
             }
@@ -151,6 +162,7 @@ impl Exchange {
                 let book = Rulebook { matcher: &mut matcher, rules, active };
                 let result = stream.watch(chunk, book).map(|()| Progress::Unchanged);
                 *bytes = stream.bytes();
+                *dropped = stream.dropped();
                 let more = self.held.hold(&shared, direction, stream.held_bytes());
                 // Watching ends there; the body goes on.
                 if more && shared.held_bytes.get() > limits.max_held_bytes { Err(Reason::Busy) } else { result }

@@ -33,14 +33,16 @@ impl Exchange {
                     host.count(counters.strip(*n, Strip::ShadowBlocked), 1);
                 }
                 host.count(counters.strip(*n, Strip::ShadowFields), fields);
-                (if blocked.is_some() { "blocked" } else { outcome_of(fields) }, blocked)
+                host.count(counters.strip(*n, Strip::ShadowEventsDropped), message.dropped);
+                (if blocked.is_some() { "blocked" } else { outcome_of(fields, message.dropped) }, blocked)
             } else if message.active.enforce & bit != 0 {
                 host.count(counters.strip(*n, Strip::Fields), fields);
                 host.count(counters.strip(*n, Strip::Bytes), message.bytes);
+                host.count(counters.strip(*n, Strip::EventsDropped), message.dropped);
                 if let Some(reason) = blocked {
                     host.count(counters.strip(*n, Strip::Blocked(reason)), 1);
                 }
-                (if blocked.is_some() { "blocked" } else { outcome_of(fields) }, blocked)
+                (if blocked.is_some() { "blocked" } else { outcome_of(fields, message.dropped) }, blocked)
             } else {
                 continue;
             };
@@ -77,6 +79,6 @@ impl Exchange {
     }
 }
 
-fn outcome_of(fields: u64) -> &'static str {
-    if fields == 0 { "passed" } else { "stripped" }
+fn outcome_of(fields: u64, dropped: u64) -> &'static str {
+    if fields == 0 && dropped == 0 { "passed" } else { "stripped" }
 }

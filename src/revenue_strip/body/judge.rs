@@ -1,0 +1,139 @@
+//! Which rules decide about a member.
+
+use crate::json::{Judge, RawKey, Verdict};
+use crate::revenue_strip::config::{Action, Rule};
+use crate::revenue_strip::matcher::{Matcher, RuleMask};
+
+/// The rules that act on a message, and what they have done so far.
+#[derive(Debug)]
+pub(in crate::revenue_strip) struct Active {
+    /// Rules that act.
+    pub(in crate::revenue_strip) enforce: RuleMask,
+    /// Those of them that remove.
+    pub(in crate::revenue_strip) removing: RuleMask,
+    /// Rules that only watch.
+    pub(in crate::revenue_strip) shadow: RuleMask,
+    /// For each rule: fields it took, or would have taken.
+    pub(in crate::revenue_strip) fields: Vec<u64>,
+}
+
+impl Active {
+    pub(in crate::revenue_strip) fn is_empty(&self) -> bool {
+        self.enforce | self.shadow == 0
+    }
+
+    /// Adds a rule that acts.
+    pub(in crate::revenue_strip) fn enforce(&mut self, bit: RuleMask, action: &Action) {
+        self.enforce |= bit;
+        if matches!(action, Action::Remove) {
+            self.removing |= bit;
+        }
+    }
+
+    /// Notes that the rules of `mask` meet a field; gives those of them that act.
+    #[inline]
+    pub(in crate::revenue_strip) fn meet(&mut self, mask: RuleMask) -> RuleMask {
+        let mut met = mask & (self.enforce | self.shadow);
+        while met != 0 {
+            if let Some(fields) = self.fields.get_mut(met.trailing_zeros() as usize) {
+                *fields += 1;
+            }
+            met &= met - 1;
+        }
+        mask & self.enforce
+    }
+}
+
+/// What the rules make of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::revenue_strip) enum Decision {
+    Keep,
+    Remove,
+    /// The literal of this rule stands in its place.
+    Redact(u32),
+}
+
+/// What the rules in `mask` make of a field, of which those in `texts` list it as a text: one that removes wins, else the
+/// first that redacts. A rule that lists it as a text never removes it.
+pub(in crate::revenue_strip) fn decide(rules: &[Rule], mask: RuleMask, texts: RuleMask) -> Decision {
+    let mut rest = mask;
+    let mut decision = Decision::Keep;
+    while rest != 0 {
+        let n = rest.trailing_zeros();
+        rest &= rest - 1;
+        let Some(rule) = rules.get(n as usize) else {
+            continue;
+        };
+        if matches!(rule.action, Action::Remove) && texts & 1 << n == 0 {
+            return Decision::Remove;
+        }
+        if decision == Decision::Keep {
+            decision = Decision::Redact(n);
+        }
+    }
+    decision
+}
+
+/// The JSON text that stands where a rule redacts; `null` for a text in a rule that removes.
+pub(in crate::revenue_strip) fn literal(rules: &[Rule], number: u32) -> &[u8] {
+    match rules.get(number as usize).map(|rule| &rule.action) {
+        Some(Action::Redact { json, .. }) => json.as_bytes(),
+        Some(Action::Remove) | None => b"null",
+    }
+}
+
+/// What is needed to judge members.
+pub(in crate::revenue_strip) struct Rulebook<'a> {
+    pub(in crate::revenue_strip) matcher: &'a mut Matcher,
+    pub(in crate::revenue_strip) rules: &'a [Rule],
+    pub(in crate::revenue_strip) active: &'a mut Active,
+}
+
+impl Rulebook<'_> {
+    /// The same book, lent for a while.
+    pub(in crate::revenue_strip) fn reborrow(&mut self) -> Rulebook<'_> {
+        Rulebook { matcher: self.matcher, rules: self.rules, active: self.active }
+    }
+}
+
+/// Asks the rules about each member.
+pub(super) struct RuleJudge<'a>(pub(super) Rulebook<'a>);
+
+impl RuleJudge<'_> {
+    #[inline]
+    fn verdict(&mut self, mask: RuleMask, name: &[u8]) -> Verdict {
+        if mask == 0 {
+            return Verdict::Keep;
+        }
+        let met = self.0.active.meet(mask);
+        let texts = self.0.matcher.texts(name);
+        if met & self.0.active.removing & !texts != 0 {
+            return Verdict::Remove;
+        }
+        match decide(self.0.rules, met, texts) {
+            Decision::Keep => Verdict::Keep,
+            Decision::Remove => Verdict::Remove,
+            Decision::Redact(n) => Verdict::Replace(n),
+        }
+    }
+}
+
+impl Judge for RuleJudge<'_> {
+    #[inline]
+    fn judge(&mut self, key: RawKey<'_>) -> Verdict {
+        let mask = self.0.matcher.member(key);
+        self.verdict(mask, key.bytes())
+    }
+
+    #[inline]
+    fn foresee(&mut self, text: &[u8], at: usize) -> Option<(Verdict, usize)> {
+        let (mask, end) = self.0.matcher.foresee(text, at)?;
+        // The name, its quotation mark and the colon.
+        let name = text.get(at..end.saturating_sub(2)).unwrap_or_default();
+        Some((self.verdict(mask, name), end))
+    }
+
+    fn replacement(&self, number: u32) -> &[u8] {
+        literal(self.0.rules, number)
+    }
+}
