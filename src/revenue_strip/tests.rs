@@ -1,5 +1,8 @@
 //! The filter's rules over plain data: what passes, what is taken, what is refused.
 
+mod guard;
+mod modes;
+
 use serde_json::json;
 
 use super::{DEFAULT_NAMES, Policy};
