@@ -5,7 +5,8 @@
 mod events;
 mod names;
 
-use super::body::{Decision, Rulebook, decide, literal};
+use super::Policy;
+use super::body::{Active, Decision, Rulebook, decide, literal};
 use super::error::Reason;
 use super::media::Media;
 
@@ -74,4 +75,18 @@ fn demand(name: &str, book: &mut Rulebook<'_>) -> Demand {
         Decision::Remove => Demand::Absent,
         Decision::Redact(n) => Demand::Literal(n),
     }
+}
+
+/// Whether the guard refuses a JSON text that comes in chunks of `width` bytes, when all rules act: for tests and fuzzing.
+#[doc(hidden)]
+#[must_use]
+pub fn fuzz_guard(policy: &Policy, text: &[u8], width: usize) -> bool {
+    let Ok(mut matcher) = policy.0.matcher.try_borrow_mut() else { return true };
+    let rules = &policy.0.config.rules;
+    let mut active = Active { enforce: u64::MAX, shadow: 0, fields: vec![0; rules.len()] };
+    let mut guard = Guard::new(Media::Json, policy.0.config.limits.json.max_key_bytes);
+    text.chunks(width.max(1)).any(|chunk| {
+        let book = Rulebook { matcher: &mut matcher, rules, active: &mut active };
+        guard.scan(chunk, book).is_err()
+    })
 }

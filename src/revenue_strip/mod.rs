@@ -39,6 +39,8 @@ pub use self::config::{
 };
 pub use self::error::Reason;
 pub use self::exchange::Exchange;
+#[doc(hidden)]
+pub use self::guard::fuzz_guard;
 pub use self::matcher::MAX_RULES;
 #[cfg(feature = "schema")]
 pub use self::schema::schema;

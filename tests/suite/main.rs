@@ -9,3 +9,4 @@ mod filter;
 mod graphql;
 mod linear;
 mod oracle;
+mod modes;
