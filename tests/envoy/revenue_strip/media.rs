@@ -97,16 +97,6 @@ fn what_cannot_be_inspected_is_refused() {
         let admin = gate.ask(&Request::get("/api/opaque").admin());
         assert_eq!((admin.status, admin.text().as_str()), (200, body), "{admin}");
     });
-    // Records and events are for later; until then they must not slip through.
-    let later = [
-        ("application/x-ndjson", "{\"unit_cost\":\"s3cr3t\"}\n{\"unit_cost\":\"s3cr3t\"}\n"),
-        ("application/json-seq", "\u{1e}{\"unit_cost\":\"s3cr3t\"}\n"),
-        ("text/event-stream", "data: {\"unit_cost\":\"s3cr3t\"}\n\n"),
-    ];
-    cases::each(later, |content_type, body| {
-        upstream.on("/api/later", Answer::ok(content_type, body));
-        assert_no_secret(&gate.get("/api/later"));
-    });
     upstream.on("/api/nonsense", Answer::ok("nonsense", PART));
     assert_no_secret(&gate.get("/api/nonsense"));
     // Two types: nobody knows which one the client believes.

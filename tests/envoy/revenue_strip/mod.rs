@@ -16,6 +16,7 @@ mod identity;
 mod load;
 mod media;
 mod memory;
+mod modes;
 mod paths;
 mod requests;
 mod shadow;
