@@ -125,8 +125,15 @@ impl Stream {
     ///
     /// # Errors
     /// The body is not complete.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<Progress, Reason> {
-        self.content.finish()?;
+    pub(super) fn finish(&mut self, mut book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<Progress, Reason> {
+        let mut rest = Vec::new();
+        self.finish_content(book.reborrow(), &mut rest)?;
+        self.guard(&rest, book.reborrow())?;
+        self.guard_end(book)?;
+        if !rest.is_empty() {
+            self.kept_back.append(&mut rest);
+            self.changed = true;
+        }
         Ok(self.release(out))
     }
 
@@ -142,21 +149,55 @@ impl Stream {
 
     fn edit(&mut self, chunk: Chunk<'_>, mut book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<Edit, Reason> {
         let before = out.len();
-        #[cfg(test)]
-        let edit =
-            if self.keeps_all { Edit::Unchanged } else { self.content.push(chunk.bytes, book.reborrow(), out)? };
-        #[cfg(not(test))]
-        let edit = self.content.push(chunk.bytes, book.reborrow(), out)?;
-        if let Some(guard) = &mut self.guard {
-            let outgoing = match edit {
-                Edit::Unchanged => chunk.bytes,
-                Edit::Replaced => out.get(before..).unwrap_or_default(),
-            };
-            guard.scan(outgoing, book)?;
-        }
+        let mut edit = self.push_content(chunk.bytes, book.reborrow(), out)?;
         if chunk.end {
-            self.content.finish()?;
+            let written = out.len();
+            self.finish_content(book.reborrow(), out)?;
+            if edit == Edit::Unchanged && out.len() > written {
+                let rest = out.split_off(before);
+                out.extend_from_slice(chunk.bytes);
+                out.extend_from_slice(&rest);
+                edit = Edit::Replaced;
+            }
+        }
+        let outgoing = match edit {
+            Edit::Unchanged => chunk.bytes,
+            Edit::Replaced => out.get(before..).unwrap_or_default(),
+        };
+        self.guard(outgoing, book.reborrow())?;
+        if chunk.end {
+            self.guard_end(book)?;
         }
         Ok(edit)
+    }
+
+    fn push_content(&mut self, bytes: &[u8], book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<Edit, Reason> {
+        #[cfg(test)]
+        if self.keeps_all {
+            return Ok(Edit::Unchanged);
+        }
+        self.content.push(bytes, book, out)
+    }
+
+    fn finish_content(&mut self, book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
+        #[cfg(test)]
+        if self.keeps_all {
+            return Ok(());
+        }
+        self.content.finish(book, out)
+    }
+
+    fn guard(&mut self, outgoing: &[u8], book: Rulebook<'_>) -> Result<(), Reason> {
+        match &mut self.guard {
+            Some(guard) => guard.scan(outgoing, book),
+            None => Ok(()),
+        }
+    }
+
+    fn guard_end(&mut self, book: Rulebook<'_>) -> Result<(), Reason> {
+        match &mut self.guard {
+            Some(guard) => guard.finish(book),
+            None => Ok(()),
+        }
     }
 }

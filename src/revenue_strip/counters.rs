@@ -85,7 +85,8 @@ impl Counters {
             Strip::EventsDropped => 5,
             Strip::ShadowEventsDropped => 6,
             Strip::Blocked(reason) => {
-                let known = Reason::BLOCKING.iter().position(|&known| known == reason);
+                // Several faults share a word.
+                let known = Reason::BLOCKING.iter().position(|known| known.code() == reason.code());
                 STRIP.len() + known.unwrap_or_default()
             }
         };

@@ -1,6 +1,6 @@
 //! Why the filter refuses something, and what the client is told.
 
-use crate::json;
+use crate::{csv, json};
 
 /// Why a request, an answer or a body is refused. The client sees the status alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Reason {
     NotJson,
     /// The body is not the JSON text that it claims to be.
     Json(json::Fault),
+    /// The body is not the table with a header row that it claims to be.
+    Csv(csv::Fault),
     /// An event of a stream is longer than it may be.
     EventLength,
     /// An event's data is not JSON, and the configuration ends a stream for that.
@@ -61,6 +63,7 @@ impl Reason {
             Self::Partial => "partial",
             Self::NotJson => "not_json",
             Self::Json(fault) => fault.code(),
+            Self::Csv(fault) => fault.code(),
             Self::EventLength => "event_length",
             Self::EventNotJson => "event_not_json",
             Self::Guard => "guard",
@@ -82,6 +85,7 @@ impl Reason {
                 | Self::Partial
                 | Self::NotJson
                 | Self::Json(_)
+                | Self::Csv(_)
                 | Self::EventLength
                 | Self::EventNotJson,
                 direction,
@@ -94,7 +98,7 @@ impl Reason {
     }
 
     /// Every reason for which a body is blocked, for the counters.
-    pub(super) const BLOCKING: [Self; 17] = [
+    pub(super) const BLOCKING: [Self; 28] = [
         Self::ContentType,
         Self::Charset,
         Self::Encoding,
@@ -112,5 +116,16 @@ impl Reason {
         Self::Json(json::Fault::Truncated),
         Self::Json(json::Fault::TooDeep),
         Self::Json(json::Fault::KeyTooLong),
+        Self::Csv(csv::Fault::Parameter),
+        Self::Csv(csv::Fault::NoHeader),
+        Self::Csv(csv::Fault::AmbiguousSeparator),
+        Self::Csv(csv::Fault::BareQuote),
+        Self::Csv(csv::Fault::ControlCharacter),
+        Self::Csv(csv::Fault::NotUtf8),
+        Self::Csv(csv::Fault::FieldCount),
+        Self::Csv(csv::Fault::LineEnd),
+        Self::Csv(csv::Fault::Truncated),
+        Self::Csv(csv::Fault::HeaderTooLong),
+        Self::Csv(csv::Fault::TooManyColumns),
     ];
 }

@@ -4,6 +4,7 @@
 
 mod events;
 mod names;
+mod table;
 
 use super::Policy;
 use super::body::{Active, Decision, Rulebook, decide, literal};
@@ -12,13 +13,15 @@ use super::media::Media;
 
 use self::events::DataLines;
 use self::names::Names;
+use self::table::Table;
 
 /// Looks at what goes on of one body.
 #[derive(Debug)]
-pub(super) struct Guard {
-    names: Names,
-    /// For event streams: where the data stands.
-    lines: Option<DataLines>,
+pub(super) enum Guard {
+    Texts(Names),
+    /// Texts in the data of events.
+    Events(Names, DataLines),
+    Table(Table),
 }
 
 /// What must stand behind a name.
@@ -34,37 +37,57 @@ enum Demand {
 impl Guard {
     /// `max_name_bytes`: a longer name is a hit.
     pub(super) fn new(media: Media, max_name_bytes: usize) -> Self {
-        Self { names: Names::new(max_name_bytes), lines: (media == Media::Events).then(DataLines::default) }
+        let names = Names::new(max_name_bytes);
+        match media {
+            Media::Json | Media::Lines | Media::Records | Media::Sniff | Media::Pass => Self::Texts(names),
+            Media::Events => Self::Events(names, DataLines::default()),
+            Media::Table(_) => Self::Table(Table::new(max_name_bytes)),
+        }
     }
 
     /// Bytes held for later.
     pub(super) fn held_bytes(&self) -> usize {
-        self.names.held_bytes()
+        match self {
+            Self::Texts(names) | Self::Events(names, _) => names.held_bytes(),
+            Self::Table(table) => table.held_bytes(),
+        }
     }
 
     /// Looks at bytes that are about to go on.
     ///
     /// # Errors
-    /// [`Reason::Guard`]: a member that should have been removed is there, or the value of one that should have been
+    /// [`Reason::Guard`]: a member or column that should have been removed is there, or a value that should have been
     /// redacted is not its literal.
     pub(super) fn scan(&mut self, bytes: &[u8], mut book: Rulebook<'_>) -> Result<(), Reason> {
         let rules = book.rules;
-        for &byte in bytes {
-            let fine = match &mut self.lines {
-                None => self.names.read(byte, |name| demand(name, &mut book), |n| literal(rules, n)),
-                Some(lines) => lines.read(byte, |step| match step {
+        let literal = |n| literal(rules, n);
+        let fine = match self {
+            Self::Texts(names) => bytes.iter().all(|&byte| names.read(byte, |name| demand(name, &mut book), literal)),
+            Self::Events(names, lines) => bytes.iter().all(|&byte| {
+                lines.read(byte, |data| match data {
+                    Some(byte) => names.read(byte, |name| demand(name, &mut book), literal),
                     None => {
-                        self.names.forget();
+                        names.forget();
                         true
                     }
-                    Some(byte) => self.names.read(byte, |name| demand(name, &mut book), |n| literal(rules, n)),
-                }),
-            };
-            if !fine {
-                return Err(Reason::Guard);
-            }
-        }
-        Ok(())
+                })
+            }),
+            Self::Table(table) => bytes.iter().all(|&byte| table.read(byte, &mut book)),
+        };
+        if fine { Ok(()) } else { Err(Reason::Guard) }
+    }
+
+    /// Looks at what the end of the body completes.
+    ///
+    /// # Errors
+    /// As for [`Guard::scan`].
+    pub(super) fn finish(&mut self, mut book: Rulebook<'_>) -> Result<(), Reason> {
+        let fine = match self {
+            // A name is complete with its colon.
+            Self::Texts(_) | Self::Events(..) => true,
+            Self::Table(table) => table.finish(&mut book),
+        };
+        if fine { Ok(()) } else { Err(Reason::Guard) }
     }
 }
 

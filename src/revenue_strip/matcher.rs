@@ -40,6 +40,8 @@ pub(super) struct Matcher {
     headers: NameSet,
     /// The rules that list a member's name as a text.
     texts: HashMap<String, RuleMask>,
+    /// The rules that list a name with these letters and digits among `keep` or `texts`.
+    excepted: HashMap<String, RuleMask>,
     member_cache: KeyCache,
     header_cache: KeyCache,
     /// Where escaped names are decoded.
@@ -51,15 +53,20 @@ impl Matcher {
         let members = NameSet::new(rules, str::to_owned, false)?;
         let headers = NameSet::new(rules, header_form, true)?;
         let mut texts: HashMap<String, RuleMask> = HashMap::new();
+        let mut excepted: HashMap<String, RuleMask> = HashMap::new();
         for (n, rule) in rules.iter().enumerate() {
             for name in &rule.texts {
                 *texts.entry(name.clone()).or_default() |= 1 << n;
+            }
+            for name in rule.keep.iter().chain(&rule.texts) {
+                *excepted.entry(letters(name)).or_default() |= 1 << n;
             }
         }
         Ok(Self {
             members,
             headers,
             texts,
+            excepted,
             member_cache: KeyCache::new(9),
             header_cache: KeyCache::new(7),
             space: String::new(),
@@ -104,6 +111,22 @@ impl Matcher {
         self.texts.get(name).copied().unwrap_or_default()
     }
 
+    /// The rules that a column falls under, which is known by several spellings: taken by one is taken, kept by one is
+    /// kept.
+    pub(super) fn column<'a>(&mut self, spellings: impl Iterator<Item = &'a str>) -> RuleMask {
+        let (mut taken, mut kept) = (0, 0);
+        for spelling in spellings {
+            taken |= self.members.rules(spelling);
+            kept |= self.members.kept(spelling);
+        }
+        taken & !kept
+    }
+
+    /// The rules with an exception for a name that differs from this one in case and signs at most.
+    pub(super) fn excepted_like(&self, name: &str) -> RuleMask {
+        self.excepted.get(&letters(name)).copied().unwrap_or_default()
+    }
+
     /// The rules that a decoded name falls under, by a way without the cache.
     pub(super) fn member_named(&mut self, name: &str) -> RuleMask {
         self.members.rules(name)
@@ -127,6 +150,11 @@ impl Matcher {
         }
         mask
     }
+}
+
+/// A name's letters and digits, in lower case.
+fn letters(name: &str) -> String {
+    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// A header's name as exact names are compared: lower case, `_` for `-`, a leading `x-` dropped.

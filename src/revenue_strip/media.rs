@@ -1,6 +1,7 @@
 //! Media types (RFC 9110, section 8.3): which bodies are JSON, which pass unread, which cannot be inspected.
 
 use crate::config::ConfigError;
+use crate::csv::Dialect;
 use crate::head::{Head, Single};
 
 use super::error::Reason;
@@ -16,6 +17,8 @@ pub(super) enum Media {
     Records,
     /// An event stream whose data is JSON.
     Events,
+    /// A table with a header row.
+    Table(Dialect),
     /// Its type says nothing: JSON when it begins as an object or array, else it cannot be inspected.
     Sniff,
     /// A type that passes unread, in any encoding.
@@ -111,6 +114,8 @@ pub(super) fn classify(head: &Head, pass_types: &[PassType]) -> Result<Media, Re
             }
             if let Some(media) = inspected(main, sub) {
                 media
+            } else if let Some(dialect) = Dialect::of_media_type(essence, parameters.unwrap_or_default()) {
+                Media::Table(dialect.map_err(Reason::Csv)?)
             } else if SNIFFED.contains(&essence) {
                 Media::Sniff
             } else {
@@ -176,6 +181,7 @@ fn is_token(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{DEFAULT_PASS_TYPES, Media, PassType, Reason, classify};
+    use crate::csv::{Dialect, Fault};
     use crate::head::Head;
 
     fn read(fields: &[(&str, &str)]) -> Result<Media, Reason> {
@@ -220,7 +226,12 @@ mod tests {
             ("text/ndjson", Err(Reason::ContentType)),
             ("application/graphql-response+json", Ok(Media::Json)),
             ("image/x+json-seq", Ok(Media::Records)),
-            ("text/csv", Err(Reason::ContentType)),
+            ("text/csv", Ok(Media::Table(Dialect::Detect))),
+            ("text/CSV; charset=UTF-8; header=present", Ok(Media::Table(Dialect::Detect))),
+            ("text/csv; header=absent", Err(Reason::Csv(Fault::NoHeader))),
+            ("text/csv; delimiter=x", Err(Reason::Csv(Fault::Parameter))),
+            ("text/csv; charset=windows-1252", Err(Reason::Charset)),
+            ("text/tab-separated-values", Ok(Media::Table(Dialect::Tabs))),
             ("application/pdf", Err(Reason::ContentType)),
             ("multipart/mixed; boundary=x", Err(Reason::ContentType)),
             ("application/xml", Err(Reason::ContentType)),

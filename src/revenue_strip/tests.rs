@@ -251,9 +251,11 @@ fn the_portal_is_asked_for_a_whole_plain_answer() {
 #[test]
 fn answers_that_cannot_be_inspected_are_blocked() {
     let json = ("content-type", "application/json");
-    let cases: [(&str, u16, &[(&str, &str)], &[u8], &str); 16] = [
+    let cases: [(&str, u16, &[(&str, &str)], &[u8], &str); 18] = [
         ("gzip", 200, &[json, ("content-encoding", "gzip")], b"{}", "content_encoding"),
-        ("CSV", 200, &[("content-type", "text/csv")], b"unit_cost\n5\n", "content_type"),
+        ("a sheet", 200, &[("content-type", "application/vnd.ms-excel")], b"unit_cost\n5\n", "content_type"),
+        ("CSV without names", 200, &[("content-type", "text/csv")], b"1,5\n", "csv_header"),
+        ("CSV that says so", 200, &[("content-type", "text/csv; header=absent")], b"a,b\n", "csv_header"),
         ("two types", 200, &[json, json], b"{}", "content_type"),
         ("another charset", 200, &[("content-type", "application/json; charset=utf-16")], b"{}", "charset"),
         ("a part", 206, &[json], b"{}", "partial"),

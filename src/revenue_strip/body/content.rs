@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::judge::{RuleJudge, Rulebook};
 use super::prefix::Prefixed;
+use crate::csv;
 use crate::json::{Edit, Editor, Error, Texts};
 use crate::revenue_strip::config::{Config, Limits};
 use crate::revenue_strip::error::Reason;
@@ -17,6 +18,7 @@ pub(super) enum Content {
     /// A text before which a listed prefix may stand.
     Prefixed(Prefixed),
     Events(EventEditor),
+    Table(csv::Editor),
 }
 
 impl Content {
@@ -26,6 +28,7 @@ impl Content {
             Media::Lines => Self::Text(Text::of(Texts::Lines, limits)),
             Media::Records => Self::Text(Text::of(Texts::Records, limits)),
             Media::Events => Self::Events(EventEditor::new(Rc::clone(&config.modes.events))),
+            Media::Table(dialect) => Self::Table(csv::Editor::new(dialect, csv::Limits::default())),
             Media::Json | Media::Sniff | Media::Pass => {
                 let text = Text { sniff: media != Media::Json, ..Text::of(Texts::One, limits) };
                 let prefixes = &config.modes.prefixes;
@@ -39,13 +42,14 @@ impl Content {
             Self::Text(text) => text.held_bytes(),
             Self::Prefixed(prefixed) => prefixed.held_bytes(),
             Self::Events(events) => events.held_bytes(),
+            Self::Table(table) => table.held_bytes(),
         }
     }
 
     /// Events, and lines of them, that were left out so far.
     pub(super) fn dropped(&self) -> u64 {
         match self {
-            Self::Text(_) | Self::Prefixed(_) => 0,
+            Self::Text(_) | Self::Prefixed(_) | Self::Table(_) => 0,
             Self::Events(events) => events.dropped(),
         }
     }
@@ -59,19 +63,21 @@ impl Content {
             Self::Text(text) => text.push(bytes, book, out),
             Self::Prefixed(prefixed) => prefixed.push(bytes, book, out),
             Self::Events(events) => events.push(bytes, &mut RuleJudge(book), out).map_err(Reason::from),
+            Self::Table(table) => table.push(bytes, &mut RuleJudge(book), out).map_err(Reason::from),
         }
     }
 
-    /// Whether the body may end here. Nothing is ever left to write.
+    /// Ends the body. What a table still has to write is appended to `out`; other formats never have anything.
     ///
     /// # Errors
     /// It is not complete.
-    pub(super) fn finish(&self) -> Result<(), Reason> {
+    pub(super) fn finish(&mut self, book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
         match self {
             Self::Text(text) => text.finish(),
             Self::Prefixed(prefixed) => prefixed.finish(),
             // An incomplete event at the end is nothing: clients discard it.
             Self::Events(_) => Ok(()),
+            Self::Table(table) => table.finish(&mut RuleJudge(book), out).map(|_| ()).map_err(Reason::from),
         }
     }
 }
@@ -115,6 +121,12 @@ impl Text {
 impl From<Error> for Reason {
     fn from(error: Error) -> Self {
         Self::Json(error.fault)
+    }
+}
+
+impl From<csv::Error> for Reason {
+    fn from(error: csv::Error) -> Self {
+        Self::Csv(error.fault)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which rules decide about a member.
 
+use crate::csv::{self, Spellings};
 use crate::json::{Judge, RawKey, Verdict};
 use crate::revenue_strip::config::{Action, Rule};
 use crate::revenue_strip::matcher::{Matcher, RuleMask};
@@ -96,7 +97,7 @@ impl Rulebook<'_> {
     }
 }
 
-/// Asks the rules about each member.
+/// Asks the rules about each member or column.
 pub(super) struct RuleJudge<'a>(pub(super) Rulebook<'a>);
 
 impl RuleJudge<'_> {
@@ -110,11 +111,7 @@ impl RuleJudge<'_> {
         if met & self.0.active.removing & !texts != 0 {
             return Verdict::Remove;
         }
-        match decide(self.0.rules, met, texts) {
-            Decision::Keep => Verdict::Keep,
-            Decision::Remove => Verdict::Remove,
-            Decision::Redact(n) => Verdict::Replace(n),
-        }
+        decide(self.0.rules, met, texts).into()
     }
 }
 
@@ -135,5 +132,28 @@ impl Judge for RuleJudge<'_> {
 
     fn replacement(&self, number: u32) -> &[u8] {
         literal(self.0.rules, number)
+    }
+}
+
+impl csv::Judge for RuleJudge<'_> {
+    fn judge(&mut self, name: &Spellings) -> Verdict {
+        let mask = self.0.matcher.column(name.iter());
+        let texts = name.iter().fold(0, |texts, spelling| texts | self.0.matcher.texts_named(spelling));
+        let met = self.0.active.meet(mask);
+        decide(self.0.rules, met, texts).into()
+    }
+
+    fn replacement(&self, number: u32) -> &[u8] {
+        literal(self.0.rules, number)
+    }
+}
+
+impl From<Decision> for Verdict {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Keep => Self::Keep,
+            Decision::Remove => Self::Remove,
+            Decision::Redact(n) => Self::Replace(n),
+        }
     }
 }

@@ -172,13 +172,22 @@ impl Exchange {
     }
 
     pub(super) fn finish(&mut self, direction: Direction, out: &mut Vec<u8>) -> Body {
-        let result = match &mut self.message(direction).state {
-            State::Pass => return Body::Unchanged,
-            State::Closed => return Body::Replaced,
-            State::Edit(stream) => stream.finish(out),
-            State::Watch(stream) => stream.finish(&mut Vec::new()).map(|_| Progress::Unchanged),
+        let shared = Rc::clone(&self.shared);
+        let Message { active, state, .. } = self.message(direction);
+        let rules = &shared.config.rules;
+        let result = match (state, shared.matcher.try_borrow_mut()) {
+            (State::Pass, _) => return Body::Unchanged,
+            (State::Closed, _) => return Body::Replaced,
+            (State::Edit(_) | State::Watch(_), Err(_)) => Err(Reason::Busy),
+            (State::Edit(stream), Ok(mut matcher)) => {
+                stream.finish(Rulebook { matcher: &mut matcher, rules, active }, out)
+            }
+            (State::Watch(stream), Ok(mut matcher)) => {
+                let book = Rulebook { matcher: &mut matcher, rules, active };
+                stream.finish(book, &mut Vec::new()).map(|_| Progress::Unchanged)
+            }
         };
-        self.held.hold(&Rc::clone(&self.shared), direction, 0);
+        self.held.hold(&shared, direction, 0);
         self.finish_step(direction, result, out)
     }
 

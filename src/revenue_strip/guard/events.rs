@@ -2,7 +2,7 @@
 
 /// Reads an event stream, a byte at a time.
 #[derive(Debug, Default)]
-pub(super) struct DataLines {
+pub(in crate::revenue_strip) struct DataLines {
     at: At,
     /// Whether the last byte was a carriage return that ended a line.
     after_return: bool,

@@ -4,7 +4,7 @@ use super::Demand;
 
 /// Reads JSON texts, one after another, a byte at a time.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(in crate::revenue_strip) struct Names {
     at: At,
     /// The string being read, or read last, as it stands in the text.
     text: Vec<u8>,

@@ -22,7 +22,7 @@ fn send(media: Media, body: &[u8], width: usize, keeps_all: bool) -> Result<Vec<
     let mut written = Vec::new();
     let last: &[u8] = b"";
     for (bytes, end) in body.chunks(width).map(|bytes| (bytes, false)).chain([(last, true)]) {
-        let chunk = Chunk { bytes, end: end && !keeps_all, head: HeadState::Sent };
+        let chunk = Chunk { bytes, end, head: HeadState::Sent };
         let book = Rulebook { matcher: &mut matcher, rules: &config.rules, active: &mut active };
         let mut out = Vec::new();
         match stream.push(chunk, 0, book, &mut out)? {
@@ -107,5 +107,45 @@ fn the_guard_reads_data_lines_alone() {
     let stream = "id: \"unit_cost\":1\n: \"margin\":1\nevent: \"margin\":\ndata: {\"a\":1}\n\n";
     for width in [1, 7, 100] {
         assert_eq!(send(Media::Events, stream.as_bytes(), width, true), Ok(stream.into()));
+    }
+}
+
+#[test]
+fn columns_of_a_broken_editor_are_caught() {
+    use crate::csv::Dialect;
+    let hits = [
+        "a,unit_cost\n1,2\n",
+        "unit_cost,a",
+        "a;\"unit_cost\"\n1;2\n",
+        "\u{feff}\"gross \"\"margin\"\"\",b\n1,2\n",
+        "id,Unit Cost\r\n1,2\r\n",
+        "id,UNIT-COST\r\n1,2\r\n",
+        "id, unit_cost \n1,2\n",
+        "a|totalCost\n1|2\n",
+        "a\tmarkup\n1\t2\n",
+        // Redacted columns with something else in a cell.
+        "a,ssn\n1,2\n",
+        "a,ssn\n1,\"{\"\"margin\"\": \"\"cut\"\"}\"\n1,\"{\"\"margin\"\": \"\"cat\"\"}\"\n",
+        "ssn\nx\n",
+    ];
+    let fine = [
+        "a,b\nunit_cost,2\n",
+        "a,ssn\n1,\"{\"\"margin\"\": \"\"cut\"\"}\"\n",
+        "a,b\n\"unit_cost\n\",2\n\nunit_cost,3",
+        "\"a,unit_cost \";b\n1;2\n",
+        "meta,id\n,1\n",
+        "",
+    ];
+    for width in [1, 3, 1000] {
+        for table in hits {
+            let media = Media::Table(Dialect::Detect);
+            assert_eq!(send(media, table.as_bytes(), width, true), Err(Reason::Guard), "{table:?}, width {width}");
+            let sound = send(media, table.as_bytes(), width, false);
+            assert!(sound.is_ok(), "{sound:?}: {table:?}, width {width}");
+        }
+        for table in fine {
+            let media = Media::Table(Dialect::Detect);
+            assert_eq!(send(media, table.as_bytes(), width, true), Ok(table.into()), "{table:?}, width {width}");
+        }
     }
 }

@@ -159,6 +159,74 @@ fn events_are_stripped_and_the_head_does_not_wait() {
 }
 
 #[test]
+fn tables_lose_columns() {
+    for media in ["text/csv", "application/csv", "text/csv; charset=utf-8; header=present"] {
+        assert_body(
+            "",
+            media,
+            "id,unit_cost,ssn\r\n1,5,x\r\n",
+            "id,ssn\r\n1,\"{\"\"was\"\":                                \"\"ssn\"\"}\"\r\n",
+        );
+        assert_body("", media, "Part No,Unit Cost,\"GROSS MARGIN\"\n1,\"5,\n5\",6\n2,5,6", "Part No\n1\n2");
+        assert_body("", media, "\u{feff}\"unit_cost\";b\n1;\"2\"\n\n;\n", "\u{feff}b\n\"2\"\n\n\"\"\n");
+        assert_body("", media, "unit_cost\n5\n", "");
+        assert_body("", media, "a,b", "a,b");
+        assert_body("", media, "a,unit_cost", "a");
+        assert_body("", media, "a,unit_cost\nx,", "a\nx");
+        assert_body("", media, "unit_cost,a\n5,", "a\n\"\"");
+        assert_body("", media, "", "");
+    }
+    assert_body("", "text/tab-separated-values", "id\ttotal_cost\n1\t2\n", "id\n1\n");
+    for (body, reason) in [
+        ("1,2\nsecret,3\n", "csv_header"),
+        ("a;b,unit_cost\n1;2,secret\n", "csv_separator"),
+        ("a,unit_cost\n1,2,secret\n", "csv_field_count"),
+        ("a,unit_cost\n1,\"secret", "csv_truncated"),
+        ("a,unit_cost\n1,\"x\"secret\n", "csv_quote"),
+        ("{\"unit_cost\":\"secret\"}", "csv_quote"),
+    ] {
+        assert_refused("", "text/csv", body, reason);
+    }
+}
+
+#[test]
+fn columns_are_known_by_the_spellings_of_people() {
+    let config = |rule: &str| {
+        format!(r#"{{"guard": true, "rules": [{{"name": "a", "match": {{"paths": ["/api/**"]}}, {rule}}}]}}"#)
+    };
+    let table = "Meta Data,Pricing Policy,pricing-policy,unitCost,Note\n1,2,3,4,5\n";
+    for (rule, want) in [
+        (r#""action": "remove""#, "Meta Data,Note\n1,5\n"),
+        (
+            r#""action": "remove", "keep": ["pricing_policy"]"#,
+            "Meta Data,Pricing Policy,pricing-policy,Note\n1,2,3,5\n",
+        ),
+        (r#""action": "remove", "keep": ["Pricing Policy"]"#, "Meta Data,Pricing Policy,Note\n1,2,5\n"),
+        (
+            r#""action": "remove", "names": ["unit_cost", "note"], "texts": ["meta_data"]"#,
+            "Meta Data,Pricing Policy,pricing-policy\n,2,3\n",
+        ),
+        (
+            r#""action": {"redact": "-"}, "names": ["note"]"#,
+            "Meta Data,Pricing Policy,pricing-policy,unitCost,Note\n1,2,3,4,-\n",
+        ),
+        (
+            r#""action": {"redact": "a\\b\u00e9"}, "names": ["note"]"#,
+            "Meta Data,Pricing Policy,pricing-policy,unitCost,Note\n1,2,3,4,a\\b\u{e9}\n",
+        ),
+    ] {
+        let policy = policy(&config(rule));
+        for chunk in [0, 1, 7] {
+            let (outcome, host) = ask(&policy, "text/csv", table, chunk, Heads::Wait);
+            assert_eq!(outcome.ending, Ending::Pass, "{rule}");
+            assert_eq!(String::from_utf8_lossy(&outcome.body), want, "{rule}, chunk {chunk}");
+            let gone = if want.contains("unitCost") { 1 } else { count(&policy, &host, "a.fields_stripped") };
+            assert_eq!(count(&policy, &host, "a.fields_stripped"), gone, "once a column: {rule}");
+        }
+    }
+}
+
+#[test]
 fn a_stream_ends_where_the_configuration_says_so() {
     let media = "text/event-stream";
     let refuse = r#", "events": {"not_json": "refuse"}"#;

@@ -141,7 +141,7 @@ fn on_uninspectable_empty_keeps_the_status_and_sends_no_body() {
     let gate = Setup::new(&upstream).strip(&policy).start();
     let json_type = ("content-type", "application/json");
     let rows = [
-        ("csv", Answer::with("203 Other", &[("content-type", "text/csv")], "unit_cost\ns3cr3t"), 203),
+        ("sheet", Answer::with("203 Other", &[("content-type", "application/vnd.ms-excel")], "unit_cost\ns3cr3t"), 203),
         ("gzip", Answer::with("404 Not Found", &[json_type, ("content-encoding", "gzip")], "s3cr3t"), 404),
         ("206", Answer::with("206 Partial Content", &[json_type, ("content-range", "bytes 0-5/9")], "s3cr3t"), 206),
         ("broken", Answer::json("{\"unit_cost\":\"s3cr3t\",}"), 200),

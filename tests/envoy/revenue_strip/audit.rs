@@ -15,7 +15,7 @@ fn every_decision_has_a_line_and_no_line_a_secret() {
     policy["identity"]["trusted_header"]["subject"] = json!("x-test-subject");
     let gate = Setup::new(&upstream).strip(&policy).start();
     upstream.on("/api/7f3a/part", Answer::json(PART));
-    upstream.on("/api/7f3a/csv", Answer::ok("text/csv", SECRET));
+    upstream.on("/api/7f3a/csv", Answer::ok("application/pdf", SECRET));
     upstream.on("/api/7f3a/bad", Answer::json("{\"unit_cost\":\"s3cr3t\",}"));
     upstream.on("/api/pricing/7f3a", Answer::json("{}"));
     let rows = [

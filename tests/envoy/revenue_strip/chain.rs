@@ -27,7 +27,7 @@ fn instances_do_not_touch_each_others_replies() {
         assert_body(&response, r#"{"id":1}"#);
         assert_body(&gate.ask(&Request::get("/api/part").admin()), r#"{"unit_cost":"s3cr3t","id":1}"#);
         gate.get("/api/pricing").problem(403);
-        upstream.on("/api/csv", Answer::ok("text/csv", "s3cr3t"));
+        upstream.on("/api/csv", Answer::ok("application/pdf", "s3cr3t"));
         gate.get("/api/csv").problem(502);
         upstream.on("/api/bad", Answer::json(r#"{"unit_cost":"s3cr3t",}"#));
         let response = gate.get("/api/bad");

@@ -132,7 +132,7 @@ fn counters_exist_from_the_start_and_count() {
     upstream.on("/api/part", Answer::json(PART));
     let grown = grew("fields", &|| assert_body(&gate.get("/api/part"), PART_STRIPPED));
     assert!(grown.iter().all(|name| name.starts_with("revenue.")), "{grown:?}");
-    upstream.on("/api/csv", Answer::ok("text/csv", "x"));
+    upstream.on("/api/csv", Answer::ok("application/pdf", "x"));
     let types = grew("a blocked type", &|| drop(gate.get("/api/csv").problem(502)));
     upstream.on("/api/bad", Answer::json("{"));
     let texts = grew("a blocked body", &|| drop(gate.get("/api/bad").problem(502)));

@@ -170,7 +170,7 @@ fn shared_caches_keep_nothing_of_a_protected_endpoint() {
     policy["protected"] =
         json!([{"name": "guarded", "match": {"paths": ["/guarded/**"]}, "unless": {"roles": ["SMS_ADMIN"]}}]);
     let gate = Setup::new(&upstream).strip(&policy).start();
-    let headers = [("content-type", "text/csv"), ("cache-control", "public, max-age=60, s-maxage=600")];
+    let headers = [("content-type", "application/pdf"), ("cache-control", "public, max-age=60, s-maxage=600")];
     upstream.on("/guarded/export", Answer::with("200 OK", &headers, "id,unit_cost"));
     let response = gate.ask(&Request::get("/guarded/export").admin());
     assert_eq!(response.text(), "id,unit_cost");

@@ -9,6 +9,7 @@ use super::{PART, PART_STRIPPED, SECRET, assert_no_secret, assert_refused, asser
 const NDJSON: &str = "application/x-ndjson";
 const RECORDS: &str = "application/json-seq";
 const EVENTS: &str = "text/event-stream";
+const TABLE: &str = "text/csv";
 
 /// The usual rule with everything on.
 fn all_modes(guard: bool) -> Value {
@@ -46,6 +47,19 @@ fn bodies() -> Vec<(&'static str, &'static str, String, String)> {
                 "data: s3cr3t\n\ndata: [DONE]\nunit_cost: s3cr3t\n\ndata: {PART}\n\ndata: {{\"a\":\"s3cr3t\"\n\ndata: \"s3cr3t\""
             ),
             format!("data: [DONE]\n\ndata: {PART_STRIPPED}\n\n"),
+        ),
+        (
+            "a table",
+            TABLE,
+            "Part,Unit Cost,\"profit margin\",note\r\n7,s3cr3t,\"s3cr3t,\r\ns3cr3t\",\"a \"\"b\"\"\"\r\n".to_owned()
+                + &"8,s3cr3t,,é\r\n".repeat(100),
+            "Part,note\r\n7,\"a \"\"b\"\"\"\r\n".to_owned() + &"8,é\r\n".repeat(100),
+        ),
+        (
+            "a table with one column left and no last line end",
+            "text/tab-separated-values",
+            "unit_cost\ta\n".to_owned() + &"s3cr3t\t\n".repeat(3000) + "s3cr3t\t",
+            "a\n".to_owned() + &"\"\"\n".repeat(3000) + "\"\"",
         ),
         ("a prefix", "application/json", format!(")]}}',\n{PART}"), format!(")]}}',\n{PART_STRIPPED}")),
         ("a call", "text/javascript", format!("/**/cb({PART});\n"), format!("/**/cb({PART_STRIPPED});\n")),
@@ -202,6 +216,11 @@ fn hostile_and_broken_bodies_never_pass() {
         ("events: two texts", EVENTS, "data: {}\ndata: {\"unit_cost\":\"s3cr3t\"}\n\n".to_owned()),
         ("events: too long", EVENTS, format!("data: 1\n\ndata: {long}s3cr3t\n\n")),
         ("events: endless line", EVENTS, format!("data: 1\n\n: {}s3cr3t", "x".repeat(70_000))),
+        ("table: no header row", TABLE, "1,s3cr3t\n".to_owned()),
+        ("table: two separators", TABLE, "a;b,unit_cost\n1;2,s3cr3t\n".to_owned()),
+        ("table: too many fields", TABLE, "a,unit_cost\n1,2,s3cr3t\n".to_owned()),
+        ("table: truncated", TABLE, "a,unit_cost\n1,\"s3cr3t\n".to_owned()),
+        ("table: late", TABLE, format!("a,unit_cost\n{}1\"s3cr3t\n", "1,s3cr3t\n".repeat(20_000))),
         ("a prefix that is not listed", "application/json", "for(;;);{\"unit_cost\":\"s3cr3t\"}".to_owned()),
         ("a prefix twice", "application/json", "while(1);while(1);{\"unit_cost\":\"s3cr3t\"}".to_owned()),
         ("a prefix cut", "application/json", "while(".to_owned()),
@@ -244,12 +263,20 @@ fn hostile_and_broken_bodies_never_pass() {
 #[test]
 fn trailers_end_streams_too() {
     let upstream = Upstream::start();
-    let gate = Setup::new(&upstream).strip(&all_modes(true)).start();
+    for setup in [Setup::new(&upstream), Setup::new(&upstream).streaming_heads()] {
+        trailers_end_bodies(&upstream, &setup.strip(&all_modes(true)).start());
+    }
+}
+
+fn trailers_end_bodies(upstream: &Upstream, gate: &Gate) {
     let trailers = [("x-kept", "yes"), ("x-unit-cost", SECRET)];
     let rows = [
         (NDJSON, "{\"unit_cost\":\"s3cr3t\"}\n{\"a\":1}", "{}\n{\"a\":1}"),
         (RECORDS, "\x1e{\"unit_cost\":\"s3cr3t\"}\n", "\x1e{}\n"),
         (EVENTS, "data: {\"unit_cost\":\"s3cr3t\"}\n\ndata: {\"a\":\"s3cr3t\"}\n", "data: {}\n\n"),
+        (TABLE, "a,unit_cost\nx,s3cr3t", "a\nx"),
+        (TABLE, "unit_cost,a\ns3cr3t,", "a\n\"\""),
+        (TABLE, "unit_cost,a", "a"),
         ("application/json", "/**/cb({\"unit_cost\":\"s3cr3t\"})", "/**/cb({})"),
     ];
     for (media, body, want) in rows {
@@ -298,6 +325,7 @@ fn requests_are_read_in_the_same_modes() {
         (NDJSON, format!("{PART}\n{PART}\n"), format!("{PART_STRIPPED}\n{PART_STRIPPED}\n")),
         (RECORDS, format!("\x1e{PART}\n"), format!("\x1e{PART_STRIPPED}\n")),
         (EVENTS, format!("data: {PART}\n\n"), format!("data: {PART_STRIPPED}\n\n")),
+        (TABLE, "id,Total Cost\n1,s3cr3t\n".to_owned(), "id\n1\n".to_owned()),
     ] {
         for size in [3, 50, 5000] {
             let request = Request::new("POST", "/api/in").header("content-type", media).chunked(&body, size);

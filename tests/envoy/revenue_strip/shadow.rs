@@ -41,7 +41,10 @@ fn nothing_is_changed() {
     let rows = [
         ("a part", Answer::with("200 OK", &headers, PART)),
         ("broken", Answer::with("200 OK", &headers, "{\"unit_cost\":")),
-        ("csv", Answer::with("200 OK", &[("content-type", "text/csv"), headers[1]], "unit_cost\n1\n")),
+        (
+            "sheet",
+            Answer::with("200 OK", &[("content-type", "application/vnd.ms-excel"), headers[1]], "unit_cost\n1\n"),
+        ),
         ("encoded", Answer::with("200 OK", &[json_type, ("content-encoding", "gzip")], "\u{1f}x")),
         ("a range", Answer::with("206 Partial Content", &[json_type, ("content-range", "bytes 0-3/9")], "{\"un")),
         ("no content", Answer::head("204 No Content", &headers[1..])),
