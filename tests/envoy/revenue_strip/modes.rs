@@ -263,12 +263,12 @@ fn hostile_and_broken_bodies_never_pass() {
 #[test]
 fn trailers_end_streams_too() {
     let upstream = Upstream::start();
-    for setup in [Setup::new(&upstream), Setup::new(&upstream).streaming_heads()] {
-        trailers_end_bodies(&upstream, &setup.strip(&all_modes(true)).start());
+    for (setup, go_on) in [(Setup::new(&upstream), false), (Setup::new(&upstream).streaming_heads(), true)] {
+        trailers_end_bodies(&upstream, &setup.strip(&all_modes(true)).start(), go_on);
     }
 }
 
-fn trailers_end_bodies(upstream: &Upstream, gate: &Gate) {
+fn trailers_end_bodies(upstream: &Upstream, gate: &Gate, heads_go_on: bool) {
     let trailers = [("x-kept", "yes"), ("x-unit-cost", SECRET)];
     let rows = [
         (NDJSON, "{\"unit_cost\":\"s3cr3t\"}\n{\"a\":1}", "{}\n{\"a\":1}"),
@@ -286,6 +286,12 @@ fn trailers_end_bodies(upstream: &Upstream, gate: &Gate) {
                 .on("/api/t", Answer::head("200 OK", &head).chunks(body.as_bytes().chunks(size)).trailers(&trailers));
             let response = gate.get("/api/t");
             assert_no_secret(&response);
+            // Envoy takes no bytes of a body when its trailers have come: what a table still had to write is missing, and
+            // nobody may take it for complete.
+            if heads_go_on && media == TABLE && response.end == End::Broken {
+                assert!(want.starts_with(&response.text()), "{response}");
+                continue;
+            }
             assert_eq!((response.end, response.text().as_str()), (End::Complete, want), "{media}");
             assert_eq!(response.trailers.len(), 1, "{response}");
         }
