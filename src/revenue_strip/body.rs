@@ -4,6 +4,7 @@ mod content;
 mod judge;
 mod prefix;
 
+use crate::csv::Fault;
 use crate::exchange::{Chunk, HeadState};
 use crate::json::Edit;
 
@@ -32,6 +33,8 @@ pub(super) struct Stream {
     kept_back: Vec<u8>,
     /// Whether that differs from what the host holds.
     changed: bool,
+    /// Whether the host holds bytes of the body.
+    held_by_host: bool,
     /// Bytes of the body so far.
     bytes: u64,
     /// A test's broken editor: it keeps every member.
@@ -56,6 +59,7 @@ impl Stream {
             declared,
             kept_back: Vec::new(),
             changed: false,
+            held_by_host: false,
             bytes: 0,
             #[cfg(test)]
             keeps_all: false,
@@ -107,6 +111,7 @@ impl Stream {
             Edit::Replaced => self.changed = true,
         }
         self.kept_back = gathered;
+        self.held_by_host = hold && self.bytes != 0;
         Ok(if hold { Progress::Hold } else { self.release(out) })
     }
 
@@ -124,13 +129,17 @@ impl Stream {
     /// Ends a body that trailers end. On [`Progress::Replaced`] `out` has all that has not gone on yet.
     ///
     /// # Errors
-    /// The body is not complete.
+    /// The body is not complete. Neither is a table that still has something to write when nothing of it is held: no
+    /// host takes bytes of a body after its end.
     pub(super) fn finish(&mut self, mut book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<Progress, Reason> {
         let mut rest = Vec::new();
         self.finish_content(book.reborrow(), &mut rest)?;
         self.guard(&rest, book.reborrow())?;
         self.guard_end(book)?;
         if !rest.is_empty() {
+            if !self.held_by_host {
+                return Err(Reason::Csv(Fault::Truncated));
+            }
             self.kept_back.append(&mut rest);
             self.changed = true;
         }

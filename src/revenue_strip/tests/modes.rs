@@ -190,6 +190,29 @@ fn tables_lose_columns() {
 }
 
 #[test]
+fn nothing_is_written_after_the_end_of_a_body() {
+    // Envoy takes no bytes of a body when its trailers have come, unless it still holds some.
+    let policy = policy(&rules(""));
+    for (body, want) in [("unit_cost,a\n5,", "a\n\"\""), ("unit_cost,a", "a"), ("a,unit_cost\nx,5", "a\nx")] {
+        for (heads, complete) in [(Heads::Wait, true), (Heads::GoOn, want.ends_with('x'))] {
+            let content = Content {
+                headers: fields(&[("content-type", "text/csv")]),
+                trailers: fields(&[("x-a", "b")]),
+                body: body.into(),
+                ..Content::default()
+            };
+            let answer = Answer::Response { status: 200, content, cut: false };
+            let outcome = replay::run(&policy, &mut MemoryHost::default(), &get("/api/x", &[]), &answer, heads);
+            if complete {
+                assert_eq!((outcome.ending, String::from_utf8_lossy(&outcome.body).as_ref()), (Ending::Pass, want));
+            } else {
+                assert_eq!(outcome.ending, Ending::Abort(Some("csv_truncated")), "{body:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn columns_are_known_by_the_spellings_of_people() {
     let config = |rule: &str| {
         format!(r#"{{"guard": true, "rules": [{{"name": "a", "match": {{"paths": ["/api/**"]}}, {rule}}}]}}"#)

@@ -292,7 +292,11 @@ fn trailers_end_bodies(upstream: &Upstream, gate: &Gate, heads_go_on: bool) {
                 assert!(want.starts_with(&response.text()), "{response}");
                 continue;
             }
-            assert_eq!((response.end, response.text().as_str()), (End::Complete, want), "{media}");
+            assert_eq!(
+                (response.end, response.text().as_str()),
+                (End::Complete, want),
+                "{media} {size} {heads_go_on}: {response}"
+            );
             assert_eq!(response.trailers.len(), 1, "{response}");
         }
     }
