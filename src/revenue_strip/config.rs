@@ -11,7 +11,7 @@ use crate::matching::{Match, MatchWire};
 
 use super::matcher::{MAX_RULES, Matcher, Names};
 use super::media::{DEFAULT_PASS_TYPES, PassType};
-use super::modes::{EventsWire, Modes};
+use super::modes::{EventsWire, GraphqlWire, Modes};
 
 /// Names that a rule without `names` and `patterns` takes, in the spellings in which portals write them.
 pub const DEFAULT_NAMES: [&str; 20] = [
@@ -68,6 +68,7 @@ pub(super) struct Wire {
     vary: Option<Vec<String>>,
     prefixes: Option<Vec<String>>,
     events: Option<EventsWire>,
+    graphql: Option<GraphqlWire>,
     guard: Option<bool>,
     limits: Option<LimitsWire>,
 }
@@ -253,9 +254,12 @@ impl Config {
             .collect::<Result<_, _>>()?;
 
         let identity = wire.identity.map(|source| source.check("identity")).transpose()?.unwrap_or_default();
+        if wire.graphql.is_some() && !checked.iter().any(|rule| !rule.request && rule.mode == Mode::Enforce) {
+            return Err(ConfigError::new("graphql", "could never block anything: no rule acts on answers"));
+        }
         let limits = wire.limits.map_or(Ok(Limits::default()), LimitsWire::check)?;
         let config = Self {
-            modes: Modes::check(wire.prefixes, wire.events, wire.guard, &limits)?,
+            modes: Modes::check(wire.prefixes, wire.events, wire.graphql, wire.guard, &limits)?,
             rules: checked,
             protected,
             on_uninspectable: wire.on_uninspectable.unwrap_or(OnUninspectable::Block),

@@ -49,7 +49,19 @@ const STRIP: [&str; 7] = [
 ];
 const GATE: [&str; 2] = ["denied", "shadow_denied"];
 /// What is refused without a rule's name.
-const REFUSED: [Reason; 4] = [Reason::UnsafePath, Reason::Upgrade, Reason::Connect, Reason::Grpc];
+const REFUSED: [Reason; 11] = [
+    Reason::UnsafePath,
+    Reason::Upgrade,
+    Reason::Connect,
+    Reason::Grpc,
+    Reason::GraphqlAlias,
+    Reason::GraphqlDocument,
+    Reason::GraphqlLength,
+    Reason::ContentType,
+    Reason::Charset,
+    Reason::Encoding,
+    Reason::Busy,
+];
 const PER_RULE: usize = STRIP.len() + Reason::BLOCKING.len();
 
 impl Counters {

@@ -34,6 +34,12 @@ pub enum Reason {
     EventLength,
     /// An event's data is not JSON, and the configuration ends a stream for that.
     EventNotJson,
+    /// A GraphQL request asks for a field that rules take under another name.
+    GraphqlAlias,
+    /// A GraphQL request that cannot be inspected: a stored document, or one that cannot be read.
+    GraphqlDocument,
+    /// A GraphQL request that is too long to be looked at.
+    GraphqlLength,
     /// The guard found in the outgoing bytes what should have been taken.
     Guard,
     /// All exchanges together hold as much as they may.
@@ -66,6 +72,9 @@ impl Reason {
             Self::Csv(fault) => fault.code(),
             Self::EventLength => "event_length",
             Self::EventNotJson => "event_not_json",
+            Self::GraphqlAlias => "graphql_alias",
+            Self::GraphqlDocument => "graphql_document",
+            Self::GraphqlLength => "graphql_length",
             Self::Guard => "guard",
             Self::Busy => "busy",
         }
@@ -77,6 +86,8 @@ impl Reason {
             (Self::UnsafePath, _) => 400,
             (Self::Upgrade, Direction::Response) => 502,
             (Self::Upgrade | Self::Connect | Self::Grpc | Self::Protected, _) => 403,
+            (Self::GraphqlAlias | Self::GraphqlDocument, _) => 403,
+            (Self::GraphqlLength, _) => 413,
             (Self::Busy, _) => 503,
             (
                 Self::ContentType

@@ -3,6 +3,7 @@
 mod access;
 mod message;
 mod protocol;
+mod query;
 mod report;
 
 use std::rc::Rc;
@@ -10,6 +11,7 @@ use std::rc::Rc;
 use self::access::Caller;
 use self::message::{Held, Message, State};
 use self::protocol::{ask_for_inspectable, is_from_portal, no_ranges, status, uninspectable_protocol};
+use self::query::Query;
 use super::Shared;
 use super::config::OnUninspectable;
 use super::error::{Direction, Reason};
@@ -28,6 +30,8 @@ pub struct Exchange {
     request: Option<Request>,
     incoming: Message,
     outgoing: Message,
+    /// The body of a GraphQL request, until it is whole.
+    query: Option<Query>,
     /// The portal's status, for `on_uninspectable: empty`.
     status: u16,
     held: Held,
@@ -56,6 +60,7 @@ impl Exchange {
             request: None,
             incoming: Message::new(rules),
             outgoing: Message::new(rules),
+            query: None,
             status: 0,
             held: Held::default(),
             replied: false,
@@ -65,12 +70,16 @@ impl Exchange {
 
     /// An answer of our own to a request, with its record.
     fn refuse_request(&mut self, reason: Reason, head: &Head, host: &mut dyn Host) -> Step {
+        Step::Reply(self.refuse(reason, correlation_id(head), host))
+    }
+
+    /// As [`Exchange::refuse_request`], where the head has gone by.
+    fn refuse(&mut self, reason: Reason, id: Option<String>, host: &mut dyn Host) -> Reply {
         host.count(self.shared.counters.refused(reason), 1);
-        let id = correlation_id(head);
         let audit = Audit { id: id.clone(), outcome: "refused", reason: Some(reason.code()), ..self.record(host) };
         host.audit(&audit);
         self.replied = true;
-        Step::Reply(Reply::problem(reason.status(Direction::Request), reason.code(), None, id.as_deref()))
+        Reply::problem(reason.status(Direction::Request), reason.code(), None, id.as_deref())
     }
 
     /// What the client gets for a message that cannot be inspected.
@@ -104,6 +113,7 @@ impl steps::Exchange for Exchange {
         };
         match part {
             Part::Head => concerned,
+            Part::Body | Part::Trailers if side == Side::Request && self.query.is_some() => true,
             Part::Body => !matches!(message.state, State::Pass),
             Part::Trailers => !matches!(message.state, State::Pass) || message.judged && !message.active.is_empty(),
         }
@@ -155,6 +165,9 @@ impl steps::Exchange for Exchange {
         {
             return self.refuse_request(reason, head, host);
         }
+        if let Err(reason) = self.open_query(&method, &path, head) {
+            return self.refuse_request(reason, head, host);
+        }
         if self.outgoing.active.enforce != 0 {
             ask_for_inspectable(&method, head);
         }
@@ -165,17 +178,27 @@ impl steps::Exchange for Exchange {
             Err(reason) => self.uninspectable(Direction::Request, reason),
         };
         match step {
+            Ok(Step::Continue) if self.query.is_some() => Step::Hold,
             Ok(step) => step,
             Err(reason) => Step::Reply(self.refusal(Direction::Request, reason)),
         }
     }
 
-    fn request_body(&mut self, chunk: Chunk<'_>, out: &mut Vec<u8>, _host: &mut dyn Host) -> Body {
-        self.push(Direction::Request, chunk, out)
+    fn request_body(&mut self, chunk: Chunk<'_>, out: &mut Vec<u8>, host: &mut dyn Host) -> Body {
+        match self.query.take() {
+            Some(query) => self.gather(query, chunk, out, host),
+            None => self.push(Direction::Request, chunk, out),
+        }
     }
 
-    fn request_trailers(&mut self, trailers: &mut Head, out: &mut Vec<u8>, _host: &mut dyn Host) -> Body {
-        let body = self.finish(Direction::Request, out);
+    fn request_trailers(&mut self, trailers: &mut Head, out: &mut Vec<u8>, host: &mut dyn Host) -> Body {
+        let body = match self.query.take() {
+            Some(query) => self.finish_query(&query, out, host),
+            None => self.finish(Direction::Request, out),
+        };
+        if matches!(body, Body::Refuse(_)) {
+            return body;
+        }
         self.strip_trailers(Direction::Request, trailers, body)
     }
 

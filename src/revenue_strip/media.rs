@@ -129,6 +129,22 @@ pub(super) fn classify(head: &Head, pass_types: &[PassType]) -> Result<Media, Re
     Ok(media)
 }
 
+/// The type, in lower case and without parameters, of a body that is text in UTF-8 and not encoded.
+pub(super) fn inspectable_type(head: &Head) -> Result<String, Reason> {
+    let Single::One(value) = head.single("content-type") else {
+        return Err(Reason::ContentType);
+    };
+    let value = std::str::from_utf8(value).map_err(|_| Reason::ContentType)?.to_ascii_lowercase();
+    let (essence, parameters) = value.split_once(';').unwrap_or((&value, ""));
+    if !is_utf8(parameters) {
+        return Err(Reason::Charset);
+    }
+    if is_encoded(head) {
+        return Err(Reason::Encoding);
+    }
+    Ok(essence.trim_matches([' ', '\t']).to_owned())
+}
+
 /// Whether any coding but `identity` stands in `content-encoding`.
 fn is_encoded(head: &Head) -> bool {
     head.values("content-encoding").any(|value| {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::body::Prefixes;
 use super::config::Limits;
 use crate::config::ConfigError;
+use crate::matching::{Match, MatchWire};
 use crate::sse::{NotJson, Settings};
 
 /// Data of events that passes although it is no JSON, unless the configuration names other.
@@ -23,6 +24,21 @@ pub(super) struct EventsWire {
     not_json: Option<NotJsonWire>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GraphqlWire {
+    #[serde(rename = "match")]
+    matches: MatchWire,
+    #[expect(dead_code, reason = "there is one choice, and it must be written out")]
+    aliases: AliasesWire,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum AliasesWire {
+    Block,
+}
+
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
 enum NotJsonWire {
@@ -36,6 +52,8 @@ pub(super) struct Modes {
     /// What may stand before a JSON text.
     pub(super) prefixes: Prefixes,
     pub(super) events: Rc<Settings>,
+    /// Where GraphQL requests come in, when aliases on fields that rules take are blocked.
+    pub(super) graphql: Option<Match>,
     /// Whether what goes on is looked at once more.
     pub(super) guard: bool,
 }
@@ -44,6 +62,7 @@ impl Modes {
     pub(super) fn check(
         prefixes: Option<Vec<String>>,
         events: Option<EventsWire>,
+        graphql: Option<GraphqlWire>,
         guard: Option<bool>,
         limits: &Limits,
     ) -> Result<Self, ConfigError> {
@@ -60,6 +79,7 @@ impl Modes {
         Ok(Self {
             prefixes: Prefixes::check(prefixes.unwrap_or_default())?,
             events: Rc::new(settings),
+            graphql: graphql.map(|graphql| graphql.matches.check("graphql.match")).transpose()?,
             guard: guard.unwrap_or(false),
         })
     }

@@ -1,5 +1,6 @@
 //! The filter's rules over plain data: what passes, what is taken, what is refused.
 
+mod graphql;
 mod guard;
 mod modes;
 

@@ -243,7 +243,7 @@ pub(super) struct Held {
 
 impl Held {
     /// Notes what a body holds now; whether that is more than before.
-    fn hold(&mut self, shared: &Shared, direction: Direction, now: usize) -> bool {
+    pub(super) fn hold(&mut self, shared: &Shared, direction: Direction, now: usize) -> bool {
         let before = match direction {
             Direction::Request => &mut self.request,
             Direction::Response => &mut self.response,
