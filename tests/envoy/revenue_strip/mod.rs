@@ -9,6 +9,7 @@ mod encodings;
 mod framing;
 mod gateway;
 mod gathered;
+mod graphql;
 mod headers;
 mod hostile;
 mod http_2;
