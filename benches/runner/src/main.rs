@@ -4,6 +4,7 @@
 //! cargo run --release -p lockgate-bench -- envoy    through Envoy, against a filter that buffers and uses serde_json
 //! cargo run --release -p lockgate-bench -- wasm     the same work under wasmtime and, where it is, node
 //! cargo run --release -p lockgate-bench -- csv      tables under the same engines
+//! cargo run --release -p lockgate-bench -- modes    each format through the filter, without and with the second guard
 //! cargo run --release -p lockgate-bench -- size     the size of the filter
 //! cargo run --release -p lockgate-bench -- smoke    all in seconds; fails when something is wrong or a ratio far too low
 //! cargo run --release -p lockgate-bench -- record   all, written to benches/record/
@@ -66,7 +67,8 @@ fn run(words: &[&str]) -> Result<(), Error> {
     match words {
         ["envoy"] => print(&envoy::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
         ["wasm"] => print(&wasm::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
-        ["csv"] => print(&wasm::measure_csv(&workspace, &modules)?),
+        ["csv"] => print(&wasm::measure_without_comparison(&workspace, &modules, "csv")?),
+        ["modes"] => print(&wasm::measure_without_comparison(&workspace, &modules, "modes")?),
         ["size"] => print(&format!("revenue_strip.wasm: {} bytes\n", modules.revenue_strip_bytes()?)),
         ["smoke"] => smoke(&workspace, &modules)?,
         ["record"] => report::record(&workspace, &modules)?,

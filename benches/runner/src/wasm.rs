@@ -92,17 +92,21 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
     Ok(InWasm { runs, counted })
 }
 
-/// How fast tables are stripped under each engine that is there, as a Markdown table.
-pub(crate) fn measure_csv(workspace: &Workspace, modules: &Modules) -> Result<String, Error> {
+/// How fast the bodies of `what` are stripped under each engine that is there, as a Markdown table.
+pub(crate) fn measure_without_comparison(
+    workspace: &Workspace,
+    modules: &Modules,
+    what: &str,
+) -> Result<String, Error> {
     let engines = Engines::new(workspace, modules)?;
-    let mut out = String::from("| engine | build | body | chunk bytes | MB/s |\n|---|---|---|---|---|\n");
+    let mut out = String::from("| engine | build | body | work | chunk bytes | MB/s |\n|---|---|---|---|---|---|\n");
     for instructions in [Instructions::Simd, Instructions::Scalar] {
         let program = modules.strip_wasm(instructions)?;
-        for (engine, rows) in engines.rows(&program, &["csv"], true)? {
-            for Row { body, chunk_bytes, mb_per_s, .. } in rows {
+        for (engine, rows) in engines.rows(&program, &[what], true)? {
+            for Row { body, work, chunk_bytes, mb_per_s } in rows {
                 let build = instructions.name();
                 // Writing to a `String` cannot fail.
-                let _ = writeln!(out, "| {engine} | {build} | {body} | {chunk_bytes} | **{mb_per_s:.0}** |");
+                let _ = writeln!(out, "| {engine} | {build} | {body} | {work} | {chunk_bytes} | **{mb_per_s:.0}** |");
             }
         }
     }

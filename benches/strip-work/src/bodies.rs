@@ -45,6 +45,21 @@ fn room(bytes: usize, style: Style) -> usize {
     }
 }
 
+/// Purchase orders one after another, about `bytes` bytes of them, each minified between `before` and `after`.
+#[must_use]
+pub fn order_lines(bytes: usize, before: &str, after: &str) -> Vec<u8> {
+    let mut text = String::with_capacity(bytes + 2048);
+    for n in 0.. {
+        text.push_str(before);
+        purchase_order(&mut text, n);
+        text.push_str(after);
+        if text.len() >= bytes {
+            break;
+        }
+    }
+    text.into_bytes()
+}
+
 /// Which cells of a table stand in quotation marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quotes {

@@ -17,8 +17,28 @@ pub fn policy() -> Result<Policy, ConfigError> {
     Policy::from_json(CONFIGURATION.as_bytes())
 }
 
-/// Strips a body that comes in chunks of `width` bytes; `sink` gets what goes on, chunk by chunk. Whether all of it did.
-pub fn strip(policy: &Policy, body: &[u8], width: usize, out: &mut Vec<u8>, mut sink: impl FnMut(&[u8])) -> bool {
+/// The policy of [`CONFIGURATION`] with the second guard.
+///
+/// # Errors
+/// Lockgate refuses it.
+pub fn guarded_policy() -> Result<Policy, ConfigError> {
+    Policy::from_json(CONFIGURATION.replacen('{', r#"{"guard":true,"#, 1).as_bytes())
+}
+
+/// Strips a JSON body: see [`strip_as`].
+pub fn strip(policy: &Policy, body: &[u8], width: usize, out: &mut Vec<u8>, sink: impl FnMut(&[u8])) -> bool {
+    strip_as(policy, "application/json", body, width, out, sink)
+}
+
+/// Strips a body of this media type that comes in chunks of `width` bytes; `sink` gets what goes on, chunk by chunk. Whether all of it did.
+pub fn strip_as(
+    policy: &Policy,
+    media: &str,
+    body: &[u8],
+    width: usize,
+    out: &mut Vec<u8>,
+    mut sink: impl FnMut(&[u8]),
+) -> bool {
     let mut host = MemoryHost::default();
     host.set_attribute(&["response", "code_details"], b"via_upstream");
     let mut exchange = policy.open();
@@ -29,7 +49,7 @@ pub fn strip(policy: &Policy, body: &[u8], width: usize, out: &mut Vec<u8>, mut 
     if exchange.request_head(&mut request, &mut host) != Step::Continue {
         return false;
     }
-    let response = [(":status", "200"), ("content-type", "application/json")];
+    let response = [(":status", "200"), ("content-type", media)];
     let mut response = Head::new(response.map(|(name, value)| field(name, value)).to_vec(), false);
     let mut head = match exchange.response_head(&mut response, &mut host) {
         Step::Hold => HeadState::Held,

@@ -2,6 +2,7 @@
 //!
 //! `strip-wasm [smoke]`: one JSON object a line: body, work, bytes, chunk width, best time of one pass in nanoseconds.
 //! `strip-wasm csv`: the same of tables.
+//! `strip-wasm modes`: the same of each format that the filter knows, without and with the second guard.
 //! `strip-wasm passes lockgate|serde_json minified|pretty <n>`, `strip-wasm passes csv needed|quoted <n>`: so many passes
 //! over 1.3 MB, for counting instructions.
 
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use lockgate::revenue_strip::Policy;
 use serde_json::{Value, json};
-use strip_work::bodies::{Quotes, Style, order_table, purchase_orders};
+use strip_work::bodies::{Quotes, Style, order_lines, order_table, purchase_orders};
 use strip_work::csv_strip::{self, ByLists};
 use strip_work::lockgate_strip;
 use strip_work::serde_strip::Names;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["passes", work, kind, count] => passes(work, kind, count),
         ["csv"] => run_csv(&mut io::stdout().lock()),
+        ["modes"] => run_modes(&mut io::stdout().lock()),
         words => run(words.contains(&"smoke"), &mut io::stdout().lock()),
     };
     match result {
@@ -91,6 +93,46 @@ fn run_csv(out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
             let line = json!({
                 "body": format!("20 MB {kind}"), "work": "lockgate", "chunk_bytes": width, "bytes": body.len(),
                 "best_ns": u64::try_from(best.as_nanos())?,
+            });
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Each format through the whole filter: what is asked is how they compare with one JSON text, and what the guard costs.
+fn run_modes(out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
+    const BYTES: usize = 20_000_000;
+    let bodies = [
+        ("JSON", "application/json", purchase_orders(BYTES, Style::Minified)),
+        ("NDJSON", "application/x-ndjson", order_lines(BYTES, "", "\n")),
+        ("JSON sequence", "application/json-seq", order_lines(BYTES, "\u{1e}", "\n")),
+        ("events", "text/event-stream", order_lines(BYTES, "event: order\ndata: ", "\n\n")),
+        ("CSV", "text/csv", order_table(BYTES, Quotes::Needed)),
+    ];
+    let policies = [("lockgate", lockgate_strip::policy()?), ("lockgate, guarded", lockgate_strip::guarded_policy()?)];
+    let mut best = [[Duration::MAX; 2]; 5];
+    let mut buffer = Vec::new();
+    // Rounds of all of them, so that a slow moment of the machine meets each.
+    for _ in 0..4 * ROUNDS {
+        for ((_, media, body), best) in bodies.iter().zip(&mut best) {
+            for ((_, policy), best) in policies.iter().zip(best) {
+                let begin = Instant::now();
+                let sink = |bytes: &[u8]| {
+                    black_box(bytes);
+                };
+                if !lockgate_strip::strip_as(policy, media, black_box(body), CHUNK_BYTES, &mut buffer, sink) {
+                    return Err(format!("Lockgate refused {media}").into());
+                }
+                *best = (*best).min(begin.elapsed());
+            }
+        }
+    }
+    for ((kind, _, body), best) in bodies.iter().zip(best) {
+        for ((work, _), time) in policies.iter().zip(best) {
+            let line = json!({
+                "body": format!("20 MB {kind}"), "work": work, "chunk_bytes": CHUNK_BYTES, "bytes": body.len(),
+                "best_ns": u64::try_from(time.as_nanos())?,
             });
             writeln!(out, "{line}")?;
         }
