@@ -70,8 +70,10 @@ pub struct EventEditor {
     first: bool,
     failed: bool,
     dropped: u64,
-    /// Where events are edited; empty between calls.
+    /// Where data is edited; empty between calls.
     space: Vec<u8>,
+    /// Where events are written; empty between calls.
+    written: Vec<u8>,
 }
 
 /// What the last byte of the last chunk was: a line feed after a carriage return belongs to the same line's end.
@@ -109,6 +111,7 @@ impl EventEditor {
             failed: false,
             dropped: 0,
             space: Vec::new(),
+            written: Vec::new(),
         }
     }
 
@@ -234,7 +237,7 @@ impl EventEditor {
             self.held.extend_from_slice(here);
         }
         let bytes = if was_held { self.held.as_slice() } else { here };
-        let fate = event::edit(bytes, mark, &self.settings, judge, &mut self.space)?;
+        let fate = event::edit(bytes, mark, &self.settings, judge, &mut self.space, &mut self.written)?;
         match fate {
             Fate::Unchanged if !was_held => {}
             Fate::Unchanged => {
@@ -244,7 +247,7 @@ impl EventEditor {
             }
             Fate::Replaced { lines_dropped } => {
                 written.flush(chunk, start, out);
-                out.extend_from_slice(&self.space);
+                out.extend_from_slice(&self.written);
                 written.skip_to(end);
                 self.dropped += lines_dropped;
             }
@@ -255,7 +258,7 @@ impl EventEditor {
             }
         }
         self.first = false;
-        for buffer in [&mut self.held, &mut self.space] {
+        for buffer in [&mut self.held, &mut self.space, &mut self.written] {
             buffer.clear();
             buffer.shrink_to(KEPT_CAPACITY);
         }

@@ -1,9 +1,10 @@
 //! One event, whole.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::editor::{Error, NotJson, Settings};
-use super::lines::{Line, lines};
+use super::lines::{Line, find_end, lines};
 use crate::json::{Edit, Editor, Judge};
 
 /// What becomes of an event.
@@ -17,79 +18,112 @@ pub(super) enum Fate {
     Dropped,
 }
 
-/// What an event's data is.
-enum Data {
-    /// Nothing to inspect: none, or a sentinel.
-    Plain,
-    Untouched,
-    Edited(Vec<u8>),
-    NotJson,
-}
-
 /// Edits an event, or a comment that stands alone. `bytes` ends with a line's end; `mark` of its first bytes are an
-/// order mark.
+/// order mark. `space` is empty, and emptied by the caller.
 pub(super) fn edit(
     bytes: &[u8],
     mark: usize,
     settings: &Settings,
     judge: &mut impl Judge,
+    space: &mut Vec<u8>,
     out: &mut Vec<u8>,
 ) -> Result<Fate, Error> {
     let (mark, block) = bytes.split_at_checked(mark).unwrap_or_default();
-    let data = match inspect(block, settings, judge) {
+    let parts = Parts::of(block);
+    // What is no text is read in different ways by different clients. The editor checks what is JSON.
+    let verdict = if parts.is_text { inspect(parts.data.as_deref(), settings, judge, space) } else { Data::NotJson };
+    let edited = match verdict {
+        Data::Fine => None,
+        Data::Edited => Some(space.as_slice()),
         Data::NotJson => match settings.not_json {
             NotJson::Drop => return Ok(Fate::Dropped),
             NotJson::Refuse => return Err(Error::NotJson),
         },
-        data @ (Data::Plain | Data::Untouched | Data::Edited(_)) => data,
     };
-    let unknown = lines(block).filter(|(line, _)| Line::read(line) == Line::Unknown).count() as u64;
-    let edited = match &data {
-        Data::Edited(text) => Some(text.as_slice()),
-        Data::Plain | Data::Untouched | Data::NotJson => None,
-    };
-    if unknown == 0 && edited.is_none() {
-        return Ok(Fate::Unchanged);
+    match (edited, parts.only_value) {
+        (None, _) if parts.unknown == 0 => return Ok(Fate::Unchanged),
+        (Some(text), Some(place)) if parts.unknown == 0 && find_end(text, 0).is_none() => {
+            out.extend_from_slice(mark);
+            out.extend_from_slice(block.get(..place.start).unwrap_or_default());
+            out.extend_from_slice(text);
+            out.extend_from_slice(block.get(place.end..).unwrap_or_default());
+        }
+        (_, _) => {
+            out.extend_from_slice(mark);
+            write(block, edited, out);
+        }
     }
-    out.extend_from_slice(mark);
-    write(block, edited, out);
-    Ok(Fate::Replaced { lines_dropped: unknown })
+    Ok(Fate::Replaced { lines_dropped: parts.unknown })
 }
 
-fn inspect(block: &[u8], settings: &Settings, judge: &mut impl Judge) -> Data {
-    // What is no text is read in different ways by different clients.
-    if std::str::from_utf8(block).is_err() {
-        return Data::NotJson;
+/// What an event's lines are.
+struct Parts<'a> {
+    /// The data lines joined with line feeds. `None` when there is no such line.
+    data: Option<Cow<'a, [u8]>>,
+    /// Where the value of the only data line stands.
+    only_value: Option<Range<usize>>,
+    /// Lines of fields that clients ignore.
+    unknown: u64,
+    /// Whether the lines beside the data are UTF-8.
+    is_text: bool,
+}
+
+impl<'a> Parts<'a> {
+    fn of(block: &'a [u8]) -> Self {
+        let mut parts = Self { data: None, only_value: None, unknown: 0, is_text: true };
+        let mut at = 0;
+        for (line, end) in lines(block) {
+            match Line::read(line) {
+                Line::Data { value, begins } => match &mut parts.data {
+                    None => {
+                        parts.data = Some(Cow::Borrowed(value));
+                        parts.only_value = (begins != NO_COLON).then_some(at + begins..at + line.len());
+                    }
+                    Some(data) => {
+                        let data = data.to_mut();
+                        data.push(b'\n');
+                        data.extend_from_slice(value);
+                        parts.only_value = None;
+                    }
+                },
+                Line::Blank => {}
+                Line::Comment | Line::Known => parts.is_text &= std::str::from_utf8(line).is_ok(),
+                Line::Unknown => {
+                    parts.is_text &= std::str::from_utf8(line).is_ok();
+                    parts.unknown += 1;
+                }
+            }
+            at += line.len() + end.len();
+        }
+        parts
     }
-    let Some(data) = joined(block) else {
-        return Data::Plain;
+}
+
+/// Where the value of a line `data` would begin.
+const NO_COLON: usize = "data".len();
+
+/// What an event's data is.
+enum Data {
+    /// Nothing is taken: there is none, it is a sentinel, or the rules keep all of it.
+    Fine,
+    /// What was written goes on in its place.
+    Edited,
+    NotJson,
+}
+
+fn inspect(data: Option<&[u8]>, settings: &Settings, judge: &mut impl Judge, space: &mut Vec<u8>) -> Data {
+    let Some(data) = data else {
+        return Data::Fine;
     };
-    if settings.sentinels.iter().any(|sentinel| sentinel.as_bytes() == &*data) {
-        return Data::Plain;
+    if settings.sentinels.iter().any(|sentinel| sentinel.as_bytes() == data) {
+        return Data::Fine;
     }
     let mut editor = Editor::new(settings.json);
-    let mut text = Vec::new();
-    let edit = editor.push(&data, judge, &mut text).and_then(|edit| editor.finish().map(|()| edit));
-    match edit {
-        Ok(Edit::Unchanged) => Data::Untouched,
-        Ok(Edit::Replaced) => Data::Edited(text),
+    match editor.push(data, judge, space).and_then(|edit| editor.finish().map(|()| edit)) {
+        Ok(Edit::Unchanged) => Data::Fine,
+        Ok(Edit::Replaced) => Data::Edited,
         Err(_) => Data::NotJson,
     }
-}
-
-/// The event's data: its lines joined with line feeds. `None` when it has no such line.
-fn joined(block: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let mut values = lines(block).filter_map(|(line, _)| match Line::read(line) {
-        Line::Data { value, .. } => Some(value),
-        Line::Blank | Line::Comment | Line::Known | Line::Unknown => None,
-    });
-    let mut data = Cow::Borrowed(values.next()?);
-    for value in values {
-        let data = data.to_mut();
-        data.push(b'\n');
-        data.extend_from_slice(value);
-    }
-    Some(data)
 }
 
 /// The event without lines that clients ignore and, where its data was edited, with the new data on its data lines in
