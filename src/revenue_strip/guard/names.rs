@@ -11,6 +11,36 @@ pub(in crate::revenue_strip) struct Names {
     /// Whether there was more of it than is kept.
     longer: bool,
     max_bytes: usize,
+    known: Known,
+}
+
+/// The names seen last and what is demanded of them, which is the same throughout a body.
+#[derive(Debug)]
+struct Known(Vec<(Vec<u8>, Demand)>);
+
+/// Places for known names.
+const KNOWN: usize = 64;
+/// Longer names are not remembered.
+const KNOWN_BYTES: usize = 32;
+
+impl Known {
+    fn demand(&mut self, name: &[u8], ask: impl FnOnce(&str) -> Demand) -> Demand {
+        let place = name.iter().fold(name.len(), |sum, &byte| sum.wrapping_mul(31) ^ usize::from(byte)) % KNOWN;
+        if self.0.is_empty() {
+            // No name is this byte, which is not UTF-8.
+            self.0.resize(KNOWN, (vec![0xff], Demand::Nothing));
+        }
+        match self.0.get_mut(place) {
+            Some((known, demand)) if known == name => *demand,
+            Some(slot) if name.len() <= KNOWN_BYTES => {
+                slot.1 = ask(&decoded(name));
+                slot.0.clear();
+                slot.0.extend_from_slice(name);
+                slot.1
+            }
+            Some(_) | None => ask(&decoded(name)),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +60,11 @@ enum At {
 
 impl Names {
     pub(super) fn new(max_bytes: usize) -> Self {
-        Self { at: At::Outside, text: Vec::new(), longer: false, max_bytes }
+        Self { at: At::Outside, text: Vec::new(), longer: false, max_bytes, known: Known(Vec::new()) }
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.text.len()
+        self.text.len() + self.known.0.len() * (KNOWN_BYTES + size_of::<(Vec<u8>, Demand)>())
     }
 
     /// Forgets where it was: another text begins.
@@ -72,7 +102,7 @@ impl Names {
                 if self.longer {
                     return false;
                 }
-                match demand(&decoded(&self.text)) {
+                match self.known.demand(&self.text, demand) {
                     Demand::Nothing => At::Outside,
                     Demand::Absent => return false,
                     Demand::Literal(n) => At::Value(n),
