@@ -218,3 +218,40 @@ fn messages_may_be_written_as_they_stand_on_the_wire() {
     }
     std::fs::remove_dir_all(&folder).expect("removed");
 }
+
+#[test]
+fn every_format_has_the_verdict_of_the_filter() {
+    let case = |media: &str, body: &str, chunk: usize| {
+        let response = json!({"status": 200, "headers": [["content-type", media]], "body_b64": STANDARD.encode(body), "chunk": chunk});
+        let mut config = config();
+        config["guard"] = json!(true);
+        config["prefixes"] = json!([")]}',\n"]);
+        json!({"config": config, "request": get("/api/x"), "response": response})
+    };
+    let rows = [
+        ("application/x-ndjson", "{\"unit_cost\":1}\n{\"a\":1}\n", "{}\n{\"a\":1}\n"),
+        ("application/json-seq", "\u{1e}{\"unit_cost\":1}\n", "\u{1e}{}\n"),
+        ("text/event-stream", "data: {\"unit_cost\":1}\n\ndata: x\n\n", "data: {}\n\n"),
+        ("text/csv", "a,Unit Cost\n1,2\n", "a\n1\n"),
+        ("application/json", ")]}',\n{\"unit_cost\":1}", ")]}',\n{}"),
+    ];
+    for chunk in [0, 1, 5] {
+        let cases: Vec<_> = rows.iter().map(|(media, given, _)| case(media, given, chunk)).collect();
+        for (verdict, (media, _, want)) in verdicts(&[], &cases).iter().zip(rows) {
+            assert_eq!((verdict["outcome"].as_str(), body(verdict).as_str()), (Some("pass"), want), "{media}");
+        }
+    }
+    let mut graphql = config();
+    graphql["graphql"] = json!({"match": {"paths": ["/api/graphql"]}, "aliases": "block"});
+    let request = json!({"method": "POST", "path": "/api/graphql", "headers": [["content-type", "application/json"]],
+                         "body_b64": STANDARD.encode(r#"{"query":"{ x: unitCost }"}"#)});
+    let refused = [
+        (case("application/x-ndjson", "{\"a\":1}\n,", 0), 502, "json_syntax"),
+        (case("text/csv", "1,2\n", 0), 502, "csv_header"),
+        (json!({"config": graphql, "request": request}), 403, "graphql_alias"),
+    ];
+    for (case, status, reason) in refused {
+        let verdict = &verdicts(&[], std::slice::from_ref(&case))[0];
+        assert_eq!((verdict["status"].as_u64(), verdict["reason"].as_str()), (Some(status), Some(reason)), "{verdict}");
+    }
+}
