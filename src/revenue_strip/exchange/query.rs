@@ -97,10 +97,12 @@ impl Exchange {
 
     /// Ends a body that trailers end.
     pub(super) fn finish_query(&mut self, query: &Query, out: &mut Vec<u8>, host: &mut dyn Host) -> Body {
-        let looked_at = self.inspect(query).and_then(|()| {
-            // No host takes bytes of a body after its end.
-            if query.withheld && !query.body.is_empty() { Err(Reason::GraphqlDocument) } else { Ok(()) }
-        });
+        // No host takes bytes of a body after its end.
+        let too_late = query.withheld && !query.body.is_empty();
+        let looked_at = match self.inspect(query) {
+            Ok(()) if too_late => Err(Reason::GraphqlDocument),
+            looked_at => looked_at,
+        };
         if let Err(reason) = looked_at {
             return self.refuse_query(reason, host);
         }

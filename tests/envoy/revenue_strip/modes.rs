@@ -308,8 +308,7 @@ fn a_long_stream_costs_no_memory() {
     let gate = Setup::new(&upstream).strip(&all_modes(false)).start();
     let event = format!("data: {PART}\n\n");
     let stream = event.repeat(1000);
-    let memory =
-        || gate.envoy.stats("wasmcustom.lockgate.vm.memory_bytes").unwrap().into_iter().map(|(_, value)| value).max();
+    let memory = || gate.envoy.stats("wasmcustom.lockgate.vm.memory_bytes").unwrap().into_values().max();
     let ask = |times: usize| {
         let answer = Answer::head("200 OK", &[("content-type", EVENTS), ("connection", "close")]);
         upstream.on("/api/long", (0..times).fold(answer, |answer, _| answer.send(&stream)).close());
