@@ -1,6 +1,7 @@
 //! The stream: events found, held until they are whole, released at once.
 
 use std::fmt;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::event::{self, Fate};
@@ -70,10 +71,6 @@ pub struct EventEditor {
     first: bool,
     failed: bool,
     dropped: u64,
-    /// Where data is edited; empty between calls.
-    space: Vec<u8>,
-    /// Where events are written; empty between calls.
-    written: Vec<u8>,
 }
 
 /// What the last byte of the last chunk was: a line feed after a carriage return belongs to the same line's end.
@@ -89,8 +86,13 @@ enum After {
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
-/// What is kept of the buffer for editing from one event to the next, in bytes.
-const KEPT_CAPACITY: usize = 16 * 1024;
+/// Where the events of one chunk are edited and written. Between chunks a stream keeps no memory but what it holds: there
+/// may be thousands that are silent.
+#[derive(Default)]
+struct Space {
+    data: Vec<u8>,
+    event: Vec<u8>,
+}
 
 /// The kept bytes of a chunk from `from` on are not yet written.
 struct Written {
@@ -102,17 +104,7 @@ impl EventEditor {
     /// An editor for one stream.
     #[must_use]
     pub fn new(settings: Rc<Settings>) -> Self {
-        Self {
-            settings,
-            held: Vec::new(),
-            held_line: 0,
-            after: After::Other,
-            first: true,
-            failed: false,
-            dropped: 0,
-            space: Vec::new(),
-            written: Vec::new(),
-        }
+        Self { settings, held: Vec::new(), held_line: 0, after: After::Other, first: true, failed: false, dropped: 0 }
     }
 
     /// Bytes held on the heap for later chunks.
@@ -142,6 +134,7 @@ impl EventEditor {
 
     fn read(&mut self, chunk: &[u8], judge: &mut impl Judge, out: &mut Vec<u8>) -> Result<Edit, Error> {
         let mut written = Written { from: 0, changed: false };
+        let mut space = Space::default();
         // The chunk's part of the incomplete event, and of its last line.
         let mut start = self.second_half_of_crlf(chunk, &mut written);
         let mut line = start;
@@ -162,7 +155,7 @@ impl EventEditor {
             if bytes > self.settings.max_event_bytes {
                 return Err(Error::TooLong);
             }
-            let fate = self.release(chunk, start, end, &mut written, judge, out)?;
+            let fate = self.release(chunk, start..end, &mut written, &mut space, judge, out)?;
             start = end;
             if at_chunk_end_after_cr {
                 self.after = if fate == Fate::Dropped { After::Dropped } else { After::Passed };
@@ -220,24 +213,25 @@ impl EventEditor {
         if self.first && bytes.take(BOM.len()).eq(BOM) { BOM.len() } else { 0 }
     }
 
-    /// Lets go what is complete: what is held and the chunk from `start` to `end`.
+    /// Lets go what is complete: what is held and this part of the chunk.
     fn release(
         &mut self,
         chunk: &[u8],
-        start: usize,
-        end: usize,
+        part: Range<usize>,
         written: &mut Written,
+        space: &mut Space,
         judge: &mut impl Judge,
         out: &mut Vec<u8>,
     ) -> Result<Fate, Error> {
+        let Range { start, end } = part;
         let mark = self.mark_length(chunk, start);
-        let here = chunk.get(start..end).unwrap_or_default();
+        let here = chunk.get(part).unwrap_or_default();
         let was_held = !self.held.is_empty();
         if was_held {
             self.held.extend_from_slice(here);
         }
         let bytes = if was_held { self.held.as_slice() } else { here };
-        let fate = event::edit(bytes, mark, &self.settings, judge, &mut self.space, &mut self.written)?;
+        let fate = event::edit(bytes, mark, &self.settings, judge, &mut space.data, &mut space.event)?;
         match fate {
             Fate::Unchanged if !was_held => {}
             Fate::Unchanged => {
@@ -247,7 +241,7 @@ impl EventEditor {
             }
             Fate::Replaced { lines_dropped } => {
                 written.flush(chunk, start, out);
-                out.extend_from_slice(&self.written);
+                out.extend_from_slice(&space.event);
                 written.skip_to(end);
                 self.dropped += lines_dropped;
             }
@@ -258,10 +252,9 @@ impl EventEditor {
             }
         }
         self.first = false;
-        for buffer in [&mut self.held, &mut self.space, &mut self.written] {
-            buffer.clear();
-            buffer.shrink_to(KEPT_CAPACITY);
-        }
+        space.data.clear();
+        space.event.clear();
+        self.held = Vec::new();
         self.held_line = 0;
         Ok(fate)
     }

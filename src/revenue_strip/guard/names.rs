@@ -18,6 +18,8 @@ pub(in crate::revenue_strip) struct Names {
 #[derive(Debug)]
 struct Known(Vec<(Vec<u8>, Demand)>);
 
+/// What is kept of the buffer for strings from one to the next, in bytes.
+const KEPT_CAPACITY: usize = 1024;
 /// Places for known names.
 const KNOWN: usize = 64;
 /// Longer names are not remembered.
@@ -84,6 +86,7 @@ impl Names {
         self.at = match (self.at, byte) {
             (At::Outside | At::Behind, b'"') => {
                 self.text.clear();
+                self.text.shrink_to(KEPT_CAPACITY);
                 self.longer = false;
                 At::Text
             }
