@@ -106,7 +106,7 @@ fn demand(name: &str, book: &mut Rulebook<'_>) -> Demand {
 pub fn fuzz_guard(policy: &Policy, text: &[u8], width: usize) -> bool {
     let Ok(mut matcher) = policy.0.matcher.try_borrow_mut() else { return true };
     let rules = &policy.0.config.rules;
-    let mut active = Active { enforce: u64::MAX, shadow: 0, fields: vec![0; rules.len()] };
+    let mut active = Active { enforce: u64::MAX, removing: 0, shadow: 0, fields: vec![0; rules.len()] };
     let mut guard = Guard::new(Media::Json, policy.0.config.limits.json.max_key_bytes);
     text.chunks(width.max(1)).any(|chunk| {
         let book = Rulebook { matcher: &mut matcher, rules, active: &mut active };
