@@ -14,9 +14,9 @@ mod headers;
 mod key_cache;
 mod matcher;
 mod media;
+mod modes;
 #[cfg(feature = "schema")]
 mod schema;
-mod modes;
 
 #[cfg(test)]
 mod tests;
@@ -42,9 +42,9 @@ pub use self::exchange::Exchange;
 #[doc(hidden)]
 pub use self::guard::fuzz_guard;
 pub use self::matcher::MAX_RULES;
+pub use self::modes::{DEFAULT_SENTINELS, MAX_SENTINEL_BYTES, MAX_SENTINELS};
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
-pub use self::modes::{DEFAULT_SENTINELS, MAX_SENTINEL_BYTES, MAX_SENTINELS};
 
 /// A checked configuration with its caches; one for each VM and plugin.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ pub const MAX_SENTINELS: usize = 16;
 pub const MAX_SENTINEL_BYTES: usize = 64;
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventsWire {
     sentinels: Option<Vec<String>>,
@@ -25,6 +26,7 @@ pub(super) struct EventsWire {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct GraphqlWire {
     #[serde(rename = "match")]
@@ -34,12 +36,14 @@ pub(super) struct GraphqlWire {
 }
 
 #[derive(Deserialize, Clone, Copy)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum AliasesWire {
     Block,
 }
 
 #[derive(Deserialize, Clone, Copy)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum NotJsonWire {
     Drop,

@@ -8,5 +8,5 @@ mod editor;
 mod filter;
 mod graphql;
 mod linear;
-mod oracle;
 mod modes;
+mod oracle;

@@ -17,7 +17,7 @@ const RULES: &str = r#"{"guard": true, "prefixes": ["while(1);"], "rules": [
 fn send(media: Media, body: &[u8], width: usize, keeps_all: bool) -> Result<Vec<u8>, Reason> {
     let (config, mut matcher) = Config::from_json(RULES.as_bytes()).expect("a good configuration");
     let mut active = Active { enforce: 0b011, removing: 0b001, shadow: 0b100, fields: vec![0; 3] };
-    let mut stream = Stream::new(media, &config);
+    let mut stream = Stream::new(media, &config, None);
     stream.keeps_all = keeps_all;
     let mut written = Vec::new();
     let last: &[u8] = b"";
