@@ -68,7 +68,8 @@ fn an_answer_whose_length_is_known_may_come_bit_by_bit() {
         return; // its bandwidth_limit ends answers early once a filter after it has held one
     }
     let upstream = Upstream::start();
-    let gate = Setup::new(&upstream).buffer_bytes(1 << 20, 1 << 20).strip(&rules(&[revenue_rule()])).filter(delays()).start();
+    let gate =
+        Setup::new(&upstream).buffer_bytes(1 << 20, 1 << 20).strip(&rules(&[revenue_rule()])).filter(delays()).start();
     for count in [0, 10, 30, 200] {
         upstream.on("/api/part", Answer::json(parts(count, PART)));
         assert_body(&gate.get("/api/part"), parts(count, PART_STRIPPED));
