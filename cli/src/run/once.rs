@@ -48,7 +48,12 @@ fn fault(
 ) -> Result<Option<String>, String> {
     let status = match trial.expect {
         Expect::Status(status) => status,
-        Expect::NoRevenue | Expect::Masked | Expect::Unchanged | Expect::Packed | Expect::Streamed => 200,
+        Expect::NoRevenue
+        | Expect::NoRevenueInEvents
+        | Expect::Masked
+        | Expect::Unchanged
+        | Expect::Packed
+        | Expect::Streamed => 200,
     };
     if answer.status != status {
         return Ok(Some(format!("the status must be {status}")));
@@ -57,6 +62,7 @@ fn fault(
     Ok(match trial.expect {
         Expect::Status(_) => None,
         Expect::NoRevenue => no_revenue(answer, &portal()?),
+        Expect::NoRevenueInEvents => no_revenue(answer, &portal()?).or(held_back(answer)),
         Expect::Packed if !answer.has_header("content-encoding") => Some("it is not packed".to_owned()),
         Expect::Packed => match answer.unpacked() {
             Ok(answer) => no_revenue(&answer, &portal()?),
@@ -68,11 +74,14 @@ fn fault(
                 .or(found(portal.names(MASK), "the portal masks by itself, so this shows nothing"))
         }
         Expect::Unchanged => found(answer.body != portal()?.body, "the body is not the portal's"),
-        Expect::Streamed => revenue_in(answer).map(|word| format!("`{word}` is in it")).or(found(
-            answer.has_header("content-length") || answer.first_byte_after > answer.whole_after / 2,
-            "it was held back",
-        )),
+        Expect::Streamed => revenue_in(answer).map(|word| format!("`{word}` is in it")).or(held_back(answer)),
     })
+}
+
+/// What is wrong with an answer that must come bit by bit.
+fn held_back(answer: &Answer) -> Option<String> {
+    let late = answer.has_header("content-length") || answer.first_byte_after > answer.whole_after / 2;
+    late.then(|| "it was held back".to_owned())
 }
 
 /// What is wrong with an answer that must have no revenue field where the portal's has some.
@@ -124,6 +133,8 @@ mod tests {
             (Expect::Streamed, 200, secret, secret, Some("`unit_cost`")),
             (Expect::NoRevenue, 200, "", secret, Some("empty")),
             (Expect::Packed, 200, plain, secret, Some("not packed")),
+            (Expect::NoRevenueInEvents, 200, plain, secret, None),
+            (Expect::NoRevenueInEvents, 200, secret, secret, Some("`unit_cost`")),
             (Expect::Status(403), 403, plain, plain, None),
             (Expect::Status(403), 200, plain, plain, Some("must be 403")),
         ];

@@ -28,6 +28,8 @@ pub(super) enum Expect {
     Masked,
     /// The portal's own answer, byte for byte.
     Unchanged,
+    /// As [`Expect::NoRevenue`], the first event before the last is sent.
+    NoRevenueInEvents,
     /// In gzip, and then as [`Expect::NoRevenue`].
     Packed,
     /// 200 in many pieces, the first long before the last, without a name of a revenue field.
@@ -45,6 +47,9 @@ pub(super) const CALLERS: [Caller; 3] = [
             Trial { shows: "personal data masked", path: STAFF, expect: Expect::Masked },
             Trial { shows: "a protected endpoint: 403", path: REVENUE, expect: Expect::Status(403) },
             Trial { shows: "a large export, streamed", path: EXPORT, expect: Expect::Streamed },
+            Trial { shows: "a table without its revenue columns", path: EXPORT_CSV, expect: Expect::NoRevenue },
+            Trial { shows: "a record a line", path: EXPORT_NDJSON, expect: Expect::NoRevenue },
+            Trial { shows: "events as they happen", path: EVENTS, expect: Expect::NoRevenueInEvents },
             Trial { shows: "packed for a client that asks for it", path: PARTS, expect: Expect::Packed },
             Trial { shows: "unpacked where the portal packs unasked", path: UNASKED, expect: Expect::NoRevenue },
             Trial { shows: "an answer cut short by the portal: 502", path: CUT_SHORT, expect: Expect::Status(502) },
@@ -57,6 +62,7 @@ pub(super) const CALLERS: [Caller; 3] = [
         trials: &[
             Trial { shows: "the portal's answer, byte for byte", path: PARTS, expect: Expect::Unchanged },
             Trial { shows: "the protected endpoint", path: REVENUE, expect: Expect::Unchanged },
+            Trial { shows: "the whole table", path: EXPORT_CSV, expect: Expect::Unchanged },
         ],
     },
     Caller {
@@ -83,6 +89,7 @@ pub(super) fn what_to_try(addresses: &Addresses) -> String {
                 Expect::NoRevenue | Expect::Masked | Expect::Unchanged => "-s",
                 Expect::Status(_) => "-si",
                 Expect::Packed => "-si --compressed",
+                Expect::NoRevenueInEvents => "-sN",
                 Expect::Streamed => EXPORT_OPTIONS,
             };
             text.push_str(&format!("  {shows}\n    curl {options}{header} 'http://{}{path}'\n", addresses.gateway));
@@ -101,6 +108,10 @@ const REVENUE: &str = "/api/reports/revenue";
 const UNASKED: &str = "/api/maintenance/test/bad/gzip-unasked";
 const CUT_SHORT: &str = "/api/maintenance/test/bad/truncated";
 const PACKED_TWICE: &str = "/api/maintenance/test/bad/stacked";
+const EXPORT_CSV: &str = "/api/maintenance/exports/parts.csv?rows=3";
+const EXPORT_NDJSON: &str = "/api/maintenance/exports/parts.ndjson?rows=3";
+/// For half a second.
+const EVENTS: &str = "/api/maintenance/events?events=6&every_ms=100";
 /// About 15 MB.
 const EXPORT: &str = "/api/maintenance/exports/parts?rows=100000";
 const EXPORT_OPTIONS: &str = r"-s -o /dev/null -w '%{size_download} bytes, the first after %{time_starttransfer} s, the last after %{time_total} s\n'";
@@ -117,6 +128,7 @@ mod tests {
             "    TOKEN=$(curl -s 'http://127.0.0.1:3003/token?role=SMS_ADMIN')\n",
             "    curl -s -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/maintenance/parts?per_page=2'\n",
             "    curl -si -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/reports/revenue'\n",
+            "    curl -sN -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/maintenance/events?events=6&every_ms=100'\n",
             "    curl -si --compressed -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/maintenance/parts?per_page=2'\n",
             "    curl -si 'http://127.0.0.1:8080/api/maintenance/parts?per_page=2'\n",
         ] {
