@@ -100,10 +100,15 @@ impl Matcher {
         self.member_cache.foresee(text, at)
     }
 
-    /// The rules that list a member's name as a text.
+    /// Whether any rule lists texts.
     #[inline]
+    pub(super) fn has_texts(&self) -> bool {
+        !self.texts.is_empty()
+    }
+
+    /// The rules that list a member's name as a text.
     pub(super) fn texts(&self, name: &[u8]) -> RuleMask {
-        if self.texts.is_empty() { 0 } else { self.texts_named(RawKey::new(name).text(&mut String::new())) }
+        if self.has_texts() { self.texts_named(RawKey::new(name).text(&mut String::new())) } else { 0 }
     }
 
     /// As [`Matcher::texts`], of a decoded name.

@@ -32,7 +32,7 @@ impl Active {
     }
 
     /// Notes that the rules of `mask` meet a field; gives those of them that act.
-    #[inline]
+    #[inline(always)]
     pub(in crate::revenue_strip) fn meet(&mut self, mask: RuleMask) -> RuleMask {
         let mut met = mask & (self.enforce | self.shadow);
         while met != 0 {
@@ -101,17 +101,21 @@ impl Rulebook<'_> {
 pub(super) struct RuleJudge<'a>(pub(super) Rulebook<'a>);
 
 impl RuleJudge<'_> {
-    #[inline]
-    fn verdict(&mut self, mask: RuleMask, name: &[u8]) -> Verdict {
+    #[inline(always)]
+    fn verdict<'n>(&mut self, mask: RuleMask, name: impl FnOnce() -> &'n [u8]) -> Verdict {
         if mask == 0 {
             return Verdict::Keep;
         }
         let met = self.0.active.meet(mask);
-        let texts = self.0.matcher.texts(name);
-        if met & self.0.active.removing & !texts != 0 {
+        if met & self.0.active.removing != 0 && !self.0.matcher.has_texts() {
             return Verdict::Remove;
         }
-        decide(self.0.rules, met, texts).into()
+        self.decide(met, name())
+    }
+
+    #[inline(never)]
+    fn decide(&self, met: RuleMask, name: &[u8]) -> Verdict {
+        decide(self.0.rules, met, self.0.matcher.texts(name)).into()
     }
 }
 
@@ -119,15 +123,15 @@ impl Judge for RuleJudge<'_> {
     #[inline]
     fn judge(&mut self, key: RawKey<'_>) -> Verdict {
         let mask = self.0.matcher.member(key);
-        self.verdict(mask, key.bytes())
+        self.verdict(mask, || key.bytes())
     }
 
-    #[inline]
+    #[inline(always)]
     fn foresee(&mut self, text: &[u8], at: usize) -> Option<(Verdict, usize)> {
         let (mask, end) = self.0.matcher.foresee(text, at)?;
-        // The name, its quotation mark and the colon.
-        let name = text.get(at..end.saturating_sub(2)).unwrap_or_default();
-        Some((self.verdict(mask, name), end))
+        // The name without its quotation mark and the colon.
+        let verdict = self.verdict(mask, || text.get(at..end.saturating_sub(2)).unwrap_or_default());
+        Some((verdict, end))
     }
 
     fn replacement(&self, number: u32) -> &[u8] {
