@@ -136,7 +136,7 @@ const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 29] = [
         "- name: envoy.filters.http.wasm\n                    disabled: true",
         "disabled: true",
         2,
-        &["error: http_filters[2].disabled: is true", "take it out"],
+        &["error: http_filters[5].disabled: is true", "take it out"],
     ),
     (
         "a route without the filter",
@@ -152,7 +152,7 @@ const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 29] = [
         "- name: envoy.filters.http.cache\n                    typed_config:\n                      \"@type\": type.googleapis.com/envoy.extensions.filters.http.cache.v3.CacheConfig\n                  - name: envoy.filters.http.wasm",
         "name: envoy.filters.http.cache",
         2,
-        &["error: http_filters[2]: is a cache before Lockgate", "put it between"],
+        &["error: http_filters[5]: is a cache before Lockgate", "put it between"],
     ),
     (
         "a compressor after",
@@ -160,7 +160,7 @@ const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 29] = [
         "- name: envoy.filters.http.compressor\n                  - name: envoy.filters.http.router",
         "name: envoy.filters.http.compressor",
         2,
-        &["error: http_filters[3]: compresses answers before Lockgate sees them", "put it before Lockgate in the list"],
+        &["error: http_filters[7]: compresses answers before Lockgate sees them", "put it before Lockgate in the list"],
     ),
     (
         "a decompressor before",
@@ -169,7 +169,7 @@ const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 29] = [
         "- name: x",
         2,
         &[
-            "error: http_filters[2]: decodes answers only after Lockgate has seen them",
+            "error: http_filters[5]: decodes answers only after Lockgate has seen them",
             "put it after Lockgate in the list",
         ],
     ),
