@@ -308,7 +308,7 @@ fn a_difference_can_be_read() {
         (
             "a refusal that only hides",
             "json: {id: 1, unit_cost: 5}\n    expect:\n      status: 200\n      json: {id: 1}\n",
-            "headers: {content-type: text/csv}\n      body: unit_cost\n    expect:\n",
+            "headers: {content-type: application/pdf}\n      body: unit_cost\n    expect:\n",
             &["outcome: is reply (content_type), must be pass"],
         ),
     ] {

@@ -37,14 +37,12 @@ impl Editor {
     ) -> Result<Option<At>, Error> {
         let Place { mut i, mut hold, .. } = *place;
         let mut inside = self.inside();
-        // A foreseen name has at most so many bytes.
-        let room = self.limits.max_key_bytes.saturating_sub(scan::WINDOW_BYTES);
+        if self.is_far(hold, i) {
+            return Ok(None);
+        }
         let next = 'items: loop {
             let mut removing = false;
             if inside != Inside::Array {
-                if i - hold > room {
-                    break None;
-                }
                 let verdict = match judge.foresee(chunk, i) {
                     Some((verdict, end)) => {
                         i = end;
@@ -75,21 +73,15 @@ impl Editor {
                     }
                     Verdict::Replace(number) => {
                         self.levels.keep_member();
-                        hold = NO_HOLD;
                         break Some(At::ReplacedValue(number));
                     }
                 }
-                hold = NO_HOLD;
-                if chunk.get(i) == Some(&b' ') {
-                    i += 1;
-                }
             }
-            let Some(&byte) = chunk.get(i) else {
-                if removing {
-                    self.cut = self.levels.depth();
-                }
-                break Some(At::Value);
-            };
+            let mut byte = chunk.get(i).copied().unwrap_or_default();
+            if byte == b' ' {
+                i += 1;
+                byte = chunk.get(i).copied().unwrap_or_default();
+            }
             let end = if byte == b'"' {
                 text_end(chunk, i + 1)
             } else if byte.is_ascii_digit() {
@@ -109,6 +101,9 @@ impl Editor {
                         inside = Inside::Object;
                         hold = i + 1;
                         i = inner + 1;
+                        if self.is_far(hold, i) {
+                            break None;
+                        }
                     } else {
                         inside = Inside::Array;
                         i = inner;
@@ -142,6 +137,9 @@ impl Editor {
                         break Some(At::Key);
                     }
                     i += 1;
+                    if self.is_far(hold, i) {
+                        break None;
+                    }
                     continue;
                 }
             }
@@ -162,6 +160,9 @@ impl Editor {
                             break 'items Some(At::Key);
                         }
                         i += 1;
+                        if self.is_far(hold, i) {
+                            break 'items None;
+                        }
                         continue 'items;
                     }
                     Some(b',') => {
@@ -181,11 +182,18 @@ impl Editor {
                 }
             }
         };
-        (place.i, place.hold) = (i, hold);
+        place.i = i;
+        place.hold = if matches!(next, None | Some(At::Key)) { hold } else { NO_HOLD };
         if next.is_none() {
             self.escaped = false;
         }
         Ok(next)
+    }
+
+    /// Whether so much stands between a comma and the name at `i` that a foreseen name might go beyond the limit.
+    #[inline(always)]
+    fn is_far(&self, hold: usize, i: usize) -> bool {
+        i - hold > self.limits.max_key_bytes.saturating_sub(scan::WINDOW_BYTES)
     }
 
     #[inline(always)]
