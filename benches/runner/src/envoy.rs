@@ -1,87 +1,21 @@
 //! The cost that a filter adds to an Envoy: CPU time, and instructions where the machine counts them.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
-use lockgate_harness::{Envoy, EnvoyConfig, EnvoyOptions, Workspace, envoy};
+use lockgate_harness::{EnvoyOptions, Workspace, envoy};
 use serde_json::{Value, json};
 use strip_work::bodies::{Style, purchase_orders};
-use strip_work::lockgate_strip::CONFIGURATION;
-use strip_work::serde_strip::Names;
 
 use crate::Effort;
-use crate::client::Client;
 use crate::error::Error;
+use crate::gates::{Gates, VARIANTS, Variant};
 use crate::modules::{Modules, say};
+use crate::perf;
 use crate::stats::Spread;
-use crate::{perf, upstream};
 
 /// Bodies by the last part of their path, smallest first.
 const BODIES: [(&str, usize); 3] = [("1KB", 1_000), ("100KB", 100_000), ("1300KB", 1_300_000)];
-/// Enough for the comparison filter to gather the largest body; the same for all, so that only the filters differ.
-const BUFFER_BYTES: u32 = 16 << 20;
-
-/// What takes turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Variant {
-    /// Envoy without a filter.
-    Plain,
-    /// Lockgate on a path that no rule is about.
-    OtherPath,
-    /// Lockgate at work.
-    Lockgate,
-    /// The comparison filter.
-    Serde,
-}
-
-const VARIANTS: [Variant; 4] = [Variant::Plain, Variant::OtherPath, Variant::Lockgate, Variant::Serde];
-
-impl Variant {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "no filter",
-            Self::OtherPath => "revenue_strip, no rule matches",
-            Self::Lockgate => "revenue_strip",
-            Self::Serde => "serde_strip",
-        }
-    }
-
-    fn path(self, body: &str) -> String {
-        match self {
-            Self::OtherPath => format!("/public/{body}"),
-            Self::Plain | Self::Lockgate | Self::Serde => format!("/api/{body}"),
-        }
-    }
-
-    fn strips(self) -> bool {
-        matches!(self, Self::Lockgate | Self::Serde)
-    }
-}
-
-/// An Envoy for each kind of filter.
-struct Gates {
-    plain: Gate,
-    lockgate: Gate,
-    serde: Gate,
-}
-
-struct Gate {
-    envoy: Envoy,
-    address: SocketAddr,
-    client: Client,
-}
-
-impl Gates {
-    fn of(&mut self, variant: Variant) -> &mut Gate {
-        match variant {
-            Variant::Plain => &mut self.plain,
-            Variant::OtherPath | Variant::Lockgate => &mut self.lockgate,
-            Variant::Serde => &mut self.serde,
-        }
-    }
-}
 
 /// What was measured of one body.
 #[derive(Clone, Debug)]
@@ -126,28 +60,8 @@ pub(crate) struct Through {
 /// Starts everything, checks that each variant does its work, and measures.
 pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) -> Result<Through, Error> {
     let binary = envoy::find(workspace, &say)?;
-    let (lockgate, serde) = (modules.revenue_strip()?, modules.serde_strip()?);
     let bodies = BODIES.map(|(name, bytes)| (name.to_owned(), purchase_orders(bytes, Style::Minified)));
-    let portal = upstream::start(bodies.clone())?;
-    let gate = |filter: Option<(&Path, Option<&str>)>| -> Result<Gate, Error> {
-        let options = EnvoyOptions { log_level: "warning".to_owned(), ..EnvoyOptions::default() };
-        let envoy = Envoy::start(&binary, &EnvoyConfig::Yaml(yaml(portal, filter)), options)?;
-        let address = *envoy.listeners()?.get("gate").ok_or_else(|| Error::wrong("Envoy has no listener"))?;
-        Ok(Gate { envoy, address, client: Client::connect(address)? })
-    };
-    say("starting Envoy: no filter, revenue_strip, serde_strip");
-    let mut gates = Gates {
-        plain: gate(None)?,
-        lockgate: gate(Some((&lockgate, Some(CONFIGURATION))))?,
-        serde: gate(Some((&serde, None)))?,
-    };
-    check(&mut gates, &bodies)?;
-    // V8 calls in and out of a module slowly until it has compiled wrappers for that, after a thousand calls or so.
-    for variant in VARIANTS {
-        let path = variant.path("1KB");
-        gates.of(variant).us_per_request(&path, FIRST)?;
-    }
-
+    let mut gates = Gates::start(&binary, modules, &bodies, EnvoyOptions::default)?;
     let (rounds, slot) = match effort {
         Effort::Smoke => (7, Duration::from_millis(30)),
         Effort::Full => (81, Duration::from_millis(60)),
@@ -166,31 +80,10 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
             Ok((variant, process.rss_bytes()?, process.peak_rss_bytes()?))
         })
         .collect::<Result<_, Error>>()?;
-    let gauges = gates.lockgate.envoy.stats("")?;
+    let gauges = gates.of(Variant::Lockgate).envoy.stats("")?;
     let vm_bytes =
         gauges.iter().find(|(name, _)| name.ends_with("lockgate.vm.memory_bytes")).map_or(0, |(_, &now)| now);
     Ok(Through { envoy: binary.version, rounds, rows, memory, vm_bytes })
-}
-
-/// No figures of something that does not work.
-fn check(gates: &mut Gates, bodies: &[(String, Vec<u8>)]) -> Result<(), Error> {
-    let names = Names::new().map_err(|error| Error::wrong(error.to_string()))?;
-    let parse = |bytes: &[u8], what: &str| -> Result<Value, Error> {
-        serde_json::from_slice(bytes).map_err(|error| Error::wrong(format!("{what}: {error}")))
-    };
-    for (name, body) in bodies {
-        let mut stripped = parse(body, name)?;
-        names.strip(&mut stripped);
-        for variant in VARIANTS {
-            let what = format!("{}, {name}", variant.name());
-            let got = gates.of(variant).client.get_body(&variant.path(name))?;
-            let right = if variant.strips() { parse(&got, &what)? == stripped } else { got == *body };
-            if !right {
-                return Err(Error::wrong(format!("{what}: the answer is not what it must be")));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn measure_body(
@@ -258,78 +151,6 @@ fn measure_body(
 }
 
 const WARM_UP: u32 = 8;
-const FIRST: u32 = 2000;
-
-impl Gate {
-    /// CPU time of Envoy for each of so many requests, in microseconds.
-    fn us_per_request(&mut self, path: &str, requests: u32) -> Result<f64, Error> {
-        let before = self.envoy.process().cpu_time()?;
-        for _ in 0..requests {
-            self.client.get(path)?;
-        }
-        let used = self.envoy.process().cpu_time()?.saturating_sub(before);
-        Ok(used.as_secs_f64() * 1e6 / f64::from(requests))
-    }
-}
-
-/// JSON, which is YAML, too.
-fn yaml(portal: SocketAddr, filter: Option<(&Path, Option<&str>)>) -> String {
-    let mut filters = Vec::new();
-    if let Some((module, configuration)) = filter {
-        let mut config = json!({
-            "name": "bench",
-            "vm_config": {
-                "vm_id": "bench",
-                "runtime": "envoy.wasm.runtime.v8",
-                "code": {"local": {"filename": module}},
-            },
-            "failure_policy": "FAIL_RELOAD",
-            "allow_on_headers_stop_iteration": true,
-        });
-        if let (Some(text), Some(fields)) = (configuration, config.as_object_mut()) {
-            let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text});
-            fields.insert("configuration".to_owned(), text);
-        }
-        filters.push(json!({
-            "name": "envoy.filters.http.wasm",
-            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config},
-        }));
-    }
-    filters.push(json!({
-        "name": "envoy.filters.http.router",
-        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-    }));
-    let route = json!({"match": {"prefix": "/"}, "route": {"cluster": "portal"}});
-    let manager = json!({
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "gate",
-        "normalize_path": true,
-        "http_filters": filters,
-        "route_config": {"virtual_hosts": [{"name": "portals", "domains": ["*"], "routes": [route]}]},
-    });
-    let portal = json!({"socket_address": {"address": portal.ip().to_string(), "port_value": portal.port()}});
-    json!({"static_resources": {
-        "listeners": [{
-            "name": "gate",
-            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
-            "per_connection_buffer_limit_bytes": BUFFER_BYTES,
-            "filter_chains": [{"filters": [
-                {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
-            ]}],
-        }],
-        "clusters": [{
-            "name": "portal",
-            "type": "STATIC",
-            "connect_timeout": "2s",
-            "per_connection_buffer_limit_bytes": BUFFER_BYTES,
-            "load_assignment": {
-                "cluster_name": "portal",
-                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": portal}}]}],
-            },
-        }],
-    }})
-    .to_string()
-}
 
 impl Through {
     /// The ratio for the largest body.

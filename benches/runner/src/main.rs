@@ -15,6 +15,7 @@
 mod client;
 mod envoy;
 mod error;
+mod gates;
 mod machine;
 mod modules;
 mod perf;
