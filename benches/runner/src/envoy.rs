@@ -1,4 +1,4 @@
-//! The cost that a filter adds to an Envoy: CPU time, and instructions where the machine counts them.
+//! The CPU time that a filter adds to an Envoy, and its memory.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -11,7 +11,6 @@ use crate::Effort;
 use crate::error::Error;
 use crate::gates::{Gates, VARIANTS, Variant};
 use crate::modules::{Modules, say};
-use crate::perf;
 use crate::stats::Spread;
 
 /// Bodies by the last part of their path, smallest first.
@@ -27,7 +26,6 @@ struct Row {
     ratio: Option<f64>,
     /// Round by round.
     ratios: Option<Spread>,
-    instruction_ratio: Option<f64>,
 }
 
 /// What one variant costs a request.
@@ -42,7 +40,6 @@ struct Cost {
     total_us: Spread,
     /// More than without a filter, in the same round.
     added_us: Spread,
-    added_instructions: Option<f64>,
 }
 
 /// What was measured of all bodies.
@@ -66,11 +63,10 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
         Effort::Smoke => (7, Duration::from_millis(30)),
         Effort::Full => (81, Duration::from_millis(60)),
     };
-    let instructions = effort == Effort::Full && perf::counts();
     let mut rows = Vec::new();
     for ((name, _), (_, body)) in BODIES.iter().zip(&bodies) {
         say(&format!("measuring {name} through Envoy"));
-        rows.push(measure_body(&mut gates, name, body.len(), rounds, slot, instructions)?);
+        rows.push(measure_body(&mut gates, name, body.len(), rounds, slot)?);
     }
     let memory = VARIANTS
         .into_iter()
@@ -92,7 +88,6 @@ fn measure_body(
     bytes: usize,
     rounds: u32,
     slot: Duration,
-    instructions: bool,
 ) -> Result<Row, Error> {
     let mut turns = Vec::new();
     for variant in VARIANTS {
@@ -122,16 +117,8 @@ fn measure_body(
     let ratios = Spread::of(of_rounds);
     let least = |figures: &[f64]| figures.iter().copied().fold(f64::INFINITY, f64::min);
     let mut costs = Vec::new();
-    let mut plain_instructions = None;
-    for (variant, path, requests, total) in &turns {
+    for (variant, _, requests, total) in &turns {
         let spread = |figures: Vec<f64>| Spread::of(figures).ok_or_else(|| Error::wrong("no rounds"));
-        let count = if instructions {
-            let gate = gates.of(*variant);
-            Some(perf::per_request(gate.envoy.process().pid(), gate.address, path, *requests)?)
-        } else {
-            None
-        };
-        let base = *plain_instructions.get_or_insert(count);
         costs.push(Cost {
             variant: *variant,
             requests: *requests,
@@ -139,15 +126,12 @@ fn measure_body(
             least_added_us: least(total) - least(&plain),
             total_us: spread(total.clone())?,
             added_us: spread(added(*variant))?,
-            added_instructions: count.zip(base).map(|(with, without)| with - without),
         });
     }
     let of = |variant| costs.iter().find(|cost: &&Cost| cost.variant == variant);
     let both = of(Variant::Serde).zip(of(Variant::Lockgate));
     let ratio = both.map(|(serde, ours)| serde.least_added_us / ours.least_added_us);
-    let counted = both.and_then(|(serde, ours)| serde.added_instructions.zip(ours.added_instructions));
-    let instruction_ratio = counted.map(|(serde, ours)| serde / ours);
-    Ok(Row { body: name, bytes, costs, ratio, ratios, instruction_ratio })
+    Ok(Row { body: name, bytes, costs, ratio, ratios })
 }
 
 const WARM_UP: u32 = 8;
@@ -162,36 +146,33 @@ impl Through {
         // Writing to a `String` cannot fail.
         let mut out = format!("Envoy {}, 1 worker, {} rounds\n\n", self.envoy, self.rounds);
         out.push_str(
-            "| body | variant | requests a round | CPU us a request: least | least added | median added (middle half) | added instructions |\n\
-             |---|---|---|---|---|---|---|\n",
+            "| body | variant | requests a round | CPU us a request: least | least added | median added (middle half) |\n\
+             |---|---|---|---|---|---|\n",
         );
         for row in &self.rows {
             for cost in &row.costs {
                 let Spread { low, median, high } = cost.added_us;
                 let _ = writeln!(
                     out,
-                    "| {} ({} B) | {} | {} | {:.0} | **{:.0}** | {median:.0} ({low:.0}..{high:.0}) | {} |",
+                    "| {} ({} B) | {} | {} | {:.0} | **{:.0}** | {median:.0} ({low:.0}..{high:.0}) |",
                     row.body,
                     row.bytes,
                     cost.variant.name(),
                     cost.requests,
                     cost.least_us,
                     cost.least_added_us,
-                    cost.added_instructions
-                        .map_or("not counted".to_owned(), |count| format!("{:.0} k", count / 1000.0)),
                 );
             }
         }
         out.push_str(
-            "\n| body | added by serde_strip : added by revenue_strip, least | median of rounds (middle half) | in instructions |\n\
-             |---|---|---|---|\n",
+            "\n| body | added by serde_strip : added by revenue_strip, least | median of rounds (middle half) |\n\
+             |---|---|---|\n",
         );
         for row in &self.rows {
             let ratios = row
                 .ratios
                 .map_or("-".to_owned(), |Spread { low, median, high }| format!("{median:.1} ({low:.1}..{high:.1})"));
-            let counted = row.instruction_ratio.map_or("not counted".to_owned(), |ratio| format!("{ratio:.1}"));
-            let _ = writeln!(out, "| {} | **{:.1}** | {ratios} | {counted} |", row.body, row.ratio.unwrap_or(f64::NAN));
+            let _ = writeln!(out, "| {} | **{:.1}** | {ratios} |", row.body, row.ratio.unwrap_or(f64::NAN));
         }
         out.push_str("\n| Envoy with | resident MB after the run | at its peak |\n|---|---|---|\n");
         for (variant, now, peak) in &self.memory {
@@ -209,12 +190,11 @@ impl Through {
                     "variant": cost.variant.name(), "requests_a_round": cost.requests,
                     "least_us": cost.least_us, "least_added_us": cost.least_added_us,
                     "total_us": spread(cost.total_us), "added_us": spread(cost.added_us),
-                    "added_instructions": cost.added_instructions,
                 })
             });
             json!({
                 "body": row.body, "bytes": row.bytes, "variants": costs.collect::<Value>(),
-                "ratio_of_least": row.ratio, "ratio_of_rounds": row.ratios.map(spread), "instruction_ratio": row.instruction_ratio,
+                "ratio_of_least": row.ratio, "ratio_of_rounds": row.ratios.map(spread),
             })
         });
         let memory = self

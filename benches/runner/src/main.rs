@@ -1,7 +1,9 @@
-//! Measures the filters: how much CPU time they add in Envoy, how fast they are in Wasm without a proxy, how big they are.
+//! Measures the filters: how much CPU time and how many instructions they add in Envoy, how fast they are in Wasm without a proxy, how big they are.
 //!
 //! ```text
 //! cargo run --release -p lockgate-bench -- envoy    through Envoy, against a filter that buffers and uses serde_json
+//! cargo run --release -p lockgate-bench -- instructions
+//!                          the instructions that the filters add in Envoy: with `perf`, else under valgrind, which takes minutes
 //! cargo run --release -p lockgate-bench -- wasm     the same work under wasmtime and, where it is, node
 //! cargo run --release -p lockgate-bench -- csv      tables under the same engines
 //! cargo run --release -p lockgate-bench -- modes    each format through the filter, without and with the second guard
@@ -12,10 +14,12 @@
 //!
 //! Absolute times are this machine's; ratios are of one run, in which everything compared takes turns.
 
+mod callgrind;
 mod client;
 mod envoy;
 mod error;
 mod gates;
+mod instructions;
 mod machine;
 mod modules;
 mod perf;
@@ -67,6 +71,7 @@ fn run(words: &[&str]) -> Result<(), Error> {
     let modules = Modules::new(&workspace);
     match words {
         ["envoy"] => print(&envoy::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
+        ["instructions"] => print(&instructions::measure(&workspace, &modules)?.to_markdown()),
         ["wasm"] => print(&wasm::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
         ["csv"] => print(&wasm::measure_without_comparison(&workspace, &modules, "csv")?),
         ["modes"] => print(&wasm::measure_without_comparison(&workspace, &modules, "modes")?),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::modules::{Modules, say};
-use crate::{Effort, envoy, machine, wasm};
+use crate::{Effort, envoy, instructions, machine, wasm};
 
 /// Measures everything and writes `benches/record/revenue_strip.md` and `.json`.
 pub(crate) fn record(workspace: &Workspace, modules: &Modules) -> Result<(), Error> {
@@ -21,6 +21,7 @@ pub(crate) fn record(workspace: &Workspace, modules: &Modules) -> Result<(), Err
         None => "load unknown".to_owned(),
     };
     let through = envoy::measure(workspace, modules, Effort::Full)?;
+    let instructions = instructions::try_measure(workspace, modules);
     let wasm = wasm::measure(workspace, modules, Effort::Full)?;
     let processor = machine::processor();
     let date = machine::says("date", &["-u", "+%Y-%m-%d"], workspace.root());
@@ -31,13 +32,15 @@ pub(crate) fn record(workspace: &Workspace, modules: &Modules) -> Result<(), Err
          Commit {commit} · {date} · {processor} · {rustc} · {quiet}\n\n\
          `revenue_strip.wasm`: {size} bytes.\n\n\
          ## Through Envoy\n\n{THROUGH}\n\n{}\n\
+         ## Instructions added per request\n\n{INSTRUCTIONS}\n\n{}\n\
          ## In Wasm without a proxy\n\n{IN_WASM}\n\n{}",
         through.to_markdown(),
+        instructions.to_markdown(),
         wasm.to_markdown(),
     );
     let json = json!({
         "commit": commit, "date": date, "processor": processor, "rustc": rustc, "load_average": load, "revenue_strip_wasm_bytes": size,
-        "through_envoy": through.to_json(), "in_wasm": wasm.to_json(),
+        "through_envoy": through.to_json(), "instructions": instructions.to_json(), "in_wasm": wasm.to_json(),
     });
     let folder = workspace.root().join("benches").join("record");
     let write = |name: &str, text: String| {
@@ -62,6 +65,11 @@ of the bytes revenue fields, `content-length` from the portal. An Envoy for each
 cheapest round of no filter; *median added* is the median of the differences within one round, with the middle half of them.
 Every variant's answers are checked first. `serde_strip`: gathers the body, `serde_json::Value`, hash set and regex set of the same
 lists, printed again; crates optimised for speed.";
+
+const INSTRUCTIONS: &str = "\
+User-space instructions of the whole Envoy process for one GET, set up as above: `perf stat` where the machine counts them, else Envoy
+under `valgrind --tool=callgrind`, which also counts the code that V8 makes, but neither the kernel's work nor what waits for memory.
+*Added* is the difference from no filter. Nearly the same in every run, however busy the machine is.";
 
 const IN_WASM: &str = "\
 `strip-wasm` (benches/strip-work): the best pass of many, in turns. Lockgate takes all steps of its filter, from the request's head on;
