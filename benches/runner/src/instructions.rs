@@ -201,3 +201,36 @@ impl Instructions {
         json!({"method": method, "envoy": envoy, "bodies": rows.collect::<Value>()})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ratio_is_of_what_is_added() {
+        let count = |variant, instructions, added| Count { variant, instructions, added, drift: 0.004 };
+        let counts = vec![
+            count(Variant::Plain, 151_000.0, 0.0),
+            count(Variant::Lockgate, 251_000.0, 100_000.0),
+            count(Variant::Serde, 401_000.0, 250_000.0),
+        ];
+        let rows = vec![Row { body: "1KB", bytes: 1084, requests: 1000, counts }];
+        let counted = Instructions::Counted { method: "perf stat".to_owned(), envoy: "1.40.0".to_owned(), rows };
+        let markdown = counted.to_markdown();
+        for line in [
+            "Envoy 1.40.0, 1 worker, counted with perf stat",
+            "| 1KB (1084 B) | revenue_strip | 1000 | 251 k | **100 k** | 0.4 % |",
+            "| 1KB | **2.5** |",
+        ] {
+            assert!(markdown.lines().any(|written| written == line), "{line}\n{markdown}");
+        }
+        assert_eq!(counted.to_json()["bodies"][0]["ratio"], 2.5);
+    }
+
+    #[test]
+    fn a_machine_without_a_counter_is_named() {
+        let none = Instructions::NotCounted { why: NO_COUNTER };
+        assert!(none.to_markdown().starts_with("Not counted: "));
+        assert_eq!(none.to_json()["not_counted"], NO_COUNTER);
+    }
+}
