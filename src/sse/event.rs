@@ -149,6 +149,10 @@ fn write(block: &[u8], edited: Option<&[u8]>, out: &mut Vec<u8>) {
                 out.extend_from_slice(line);
             }
         }
+        // The lines between these two ends are gone: together they would be one end, and the event would go on.
+        if out.last() == Some(&b'\r') && end.first() == Some(&b'\n') {
+            out.push(b'\n');
+        }
         out.extend_from_slice(end);
     }
 }

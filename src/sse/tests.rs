@@ -78,6 +78,8 @@ fn what_is_taken_goes_and_the_rest_stays_byte_for_byte() {
         same("no data", "event: x\nid: 3\n\n"),
         same("empty data", "data\n\ndata:\n\ndata: \n\n"),
         same("a sentinel", "data: [DONE]\n\n"),
+        ("a line between two kinds of ends", "data: 1\rx: y\n\ndata: 2\n\n", "data: 1\r\n\ndata: 2\n\n", 1),
+        ("a data line between two kinds of ends", "data: {\rdata: \"s\":\rdata: 5}\n\n", "data: {}\r\n\n", 0),
         same("a sentinel with a blank", "data:ping pong\n\n"),
         same("a scalar", "data: \"s\"\n\ndata: 1e400\n\n"),
         same("a text over several lines", "data: {\ndata:   \"a\": [\ndata\ndata: ]}\n\n"),
