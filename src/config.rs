@@ -80,7 +80,8 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = match error.path().to_string().as_str() {
-            "." => WHOLE.to_owned(),
+            // Also of a field without a name.
+            "." | "" => WHOLE.to_owned(),
             path => path.to_owned(),
         };
         ConfigError::new(path, error.inner())
@@ -109,13 +110,14 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_place() {
-        let cases: [(&str, &[u8], &str); 9] = [
+        let cases: [(&str, &[u8], &str); 10] = [
             ("missing", b"", "(configuration): is missing"),
             ("blank", b" \n", "(configuration): is missing"),
             ("protobuf", b"\n\x05rules", "(configuration): is not JSON text"),
             ("an order mark", b"\xef\xbb\xbf{}", "(configuration): begins with a byte order mark"),
             ("an array", b"[]", "(configuration): is not JSON text"),
             ("unknown field", br#"{"rules":[],"rulez":1}"#, "rulez: unknown field `rulez`, expected `rules`"),
+            ("a field without a name", br#"{"":1}"#, "(configuration): unknown field ``, expected `rules`"),
             ("wrong type", br#"{"rules":[{"limit":300}]}"#, "rules[0].limit: invalid value: integer `300`"),
             ("missing field", br#"{"rules":[{}]}"#, "rules[0]: missing field `limit`"),
             ("bytes after", br#"{"rules":[]} x"#, "(configuration): has bytes after its end"),
