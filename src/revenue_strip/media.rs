@@ -82,7 +82,8 @@ impl PassType {
     fn fits(&self, main: &str, sub: &str) -> bool {
         match &self.sub {
             Some(want) => self.main == main && want == sub,
-            None => self.main == main && inspected(main, sub).is_none(),
+            // There are clients that take every type with `json` in it for JSON.
+            None => self.main == main && inspected(main, sub).is_none() && !sub.contains("json"),
         }
     }
 }
@@ -257,6 +258,8 @@ mod tests {
             ("", Ok(Media::Sniff)),
             (";charset=utf-8", Err(Reason::ContentType)),
             ("image/png", Ok(Media::Pass)),
+            ("image/json", Err(Reason::ContentType)),
+            ("audio/x.json", Err(Reason::ContentType)),
             ("font/woff2", Ok(Media::Pass)),
             ("text/css; charset=utf-16", Ok(Media::Pass)),
             ("images/png", Err(Reason::ContentType)),
