@@ -10,3 +10,4 @@ mod graphql;
 mod linear;
 mod modes;
 mod oracle;
+mod targets;
