@@ -46,6 +46,28 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// Where secrets come from: the variables that the operator hands to the filter.
+pub trait Environment {
+    /// The variable of this name.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// No variables.
+#[derive(Clone, Copy, Debug)]
+pub struct NoEnvironment;
+
+impl Environment for NoEnvironment {
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+}
+
+impl Environment for std::collections::BTreeMap<String, String> {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.get(name).cloned()
+    }
+}
+
 /// The path of a fault in the text as a whole.
 const WHOLE: &str = "(configuration)";
 

@@ -1,8 +1,8 @@
 //! The steps of one request and its answer, and the policy that opens them.
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Environment, NoEnvironment};
 use crate::head::Head;
-use crate::host::Host;
+use crate::host::{CallId, CallResult, Host};
 use crate::reply::Reply;
 
 /// A checked configuration with its caches: one for each VM and plugin.
@@ -13,17 +13,41 @@ pub trait Policy: Sized {
     /// The filter's name in metrics, audit lines and logs, such as `revenue_strip`.
     const NAME: &'static str;
 
-    /// Reads the plugin's configuration.
+    /// Reads the plugin's configuration; secrets come from the environment.
     ///
     /// # Errors
-    /// The first fault, with its place.
-    fn from_json(text: &[u8]) -> Result<Self, ConfigError>;
+    /// The first fault, with its place. Never a secret.
+    fn read(text: &[u8], environment: &dyn Environment) -> Result<Self, ConfigError>;
+
+    /// The same without an environment.
+    ///
+    /// # Errors
+    /// See [`Policy::read`].
+    fn from_json(text: &[u8]) -> Result<Self, ConfigError> {
+        Self::read(text, &NoEnvironment)
+    }
 
     /// The names of all counters; [`Host::count`] takes places in this list.
     fn counters(&self) -> Vec<String>;
 
     /// Starts an exchange.
     fn open(&self) -> Self::Exchange;
+
+    /// Called once in each VM after its configuration: on every worker, on the main thread, and in a trial VM whose calls
+    /// never end. Shared slots are prepared here.
+    fn start(&self, _host: &mut dyn Host) {}
+
+    /// How often [`Policy::tick`] is to be called, in milliseconds; `None`: there is no background work.
+    fn tick_ms(&self) -> Option<u32> {
+        None
+    }
+
+    /// Background work: called about every [`Policy::tick_ms`], and sooner while exchanges wait ([`Step::Wait`]). On every
+    /// worker and on the main thread.
+    fn tick(&self, _host: &mut dyn Host) {}
+
+    /// The end of a call that this VM has started.
+    fn call_result(&self, _id: CallId, _result: CallResult, _host: &mut dyn Host) {}
 }
 
 /// The steps of one exchange in the order in which a host calls them. Each defaults to "continue, unchanged".
@@ -37,6 +61,12 @@ pub trait Exchange {
     /// The request's head. [`Step::Hold`] keeps it until a body step decides.
     fn request_head(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
         Step::Continue
+    }
+
+    /// Asked again, with the same head, after [`Step::Wait`]: soon, and after each tick and call result of this VM.
+    /// Only exchanges that wait are asked: any other answers 503 here.
+    fn resume(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
+        Step::Reply(Reply::problem(503, "not_waiting", None, None))
     }
 
     /// A piece of the request's body.
@@ -97,6 +127,9 @@ pub enum Step {
     /// It waits, with the changes made to it, until a body step says otherwise. A host that cannot wait sends it on
     /// and says so in [`Chunk::head`].
     Hold,
+    /// Only of a request: it waits, unchanged and without its body, for background work of the policy; [`Exchange::resume`]
+    /// is asked next. A host that cannot wait answers 503.
+    Wait,
     /// The client gets this answer, and nothing goes on.
     Reply(Reply),
 }

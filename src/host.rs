@@ -12,11 +12,113 @@ pub trait Host {
     /// as eight little-endian bytes, lists as a pairs map. `None` when absent or unreadable.
     fn attribute(&mut self, path: &[&str]) -> Option<Vec<u8>>;
 
+    /// Leaves a value for later filters and the access log of the current exchange, in filter state.
+    fn leave(&mut self, name: &str, value: &[u8]);
+
     /// Adds to the counter with this place in [`Policy::counters`](crate::exchange::Policy::counters).
     fn count(&mut self, counter: usize, by: u64);
 
     /// Records one decision.
     fn audit(&mut self, audit: &Audit);
+
+    /// Reads a slot that all workers of the process share; one that was never written is empty with the stamp 0. The
+    /// host puts filter and plugin before the key. `None` when it shares nothing.
+    fn slot(&mut self, key: &str) -> Option<Slot>;
+
+    /// Writes a slot if it still has this stamp. Two traps of Envoy's host: the stamp 0 writes unconditionally, and so does
+    /// any stamp where the slot was never written. A slot cannot be deleted: keys are few and fixed, never a client's text.
+    fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written;
+
+    /// Starts a call; its result comes to [`Policy::call_result`](crate::exchange::Policy::call_result). Only from there and
+    /// from [`Policy::tick`](crate::exchange::Policy::tick): a call belongs to the VM, not to an exchange that may end before
+    /// it. `None` when the host refuses, as for an unknown cluster.
+    fn call(&mut self, call: &Call<'_>) -> Option<CallId>;
+
+    /// Verifies a signature with the proxy's own cryptography, several times faster than ours in Wasm. `None` when it
+    /// cannot: then the rules do it themselves, with the same verdict.
+    fn verify(&mut self, check: &Check<'_>) -> Option<bool>;
+}
+
+/// A shared slot as it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Changes with each write; 0 for a slot that was never written.
+    pub stamp: u32,
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Written {
+    /// It is done.
+    Done,
+    /// Somebody else wrote since the slot was read: nothing was written.
+    Changed,
+    /// The host shares nothing.
+    Unavailable,
+}
+
+/// An HTTP request that the rules make themselves: `GET`, without a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call<'a> {
+    /// The cluster, as the proxy knows it.
+    pub cluster: &'a str,
+    /// The `:authority`.
+    pub authority: &'a str,
+    /// Path and query.
+    pub path: &'a str,
+    /// Further header fields.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// How long the answer may take, in milliseconds; at least 1 (Envoy takes 0 for "for ever").
+    pub timeout_ms: u32,
+    /// The longest body that is read, in bytes.
+    pub max_body_bytes: usize,
+}
+
+/// Tells the calls of one VM apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId(pub u32);
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallResult {
+    /// With an answer. Envoy makes 503 of a refused connection and 504 of a timeout, so these may be its own.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// With an answer longer than [`Call::max_body_bytes`].
+    TooLong,
+    /// Without an answer.
+    Failed,
+}
+
+/// What [`Host::verify`] is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Check<'a> {
+    /// The hash over the message.
+    pub hash: CheckHash,
+    /// The public key as SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7), in DER: RSA (verified as PKCS #1 v1.5) or P-256.
+    pub key_der: &'a [u8],
+    /// The signature: RSA's octets, or ECDSA's in DER.
+    pub signature: &'a [u8],
+    /// What is signed.
+    pub message: &'a [u8],
+}
+
+/// A hash that the proxy's cryptography knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckHash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
 }
 
 /// Reads an integer attribute: eight little-endian bytes (Envoy) or decimal text (other hosts).

@@ -347,7 +347,7 @@ fn pairs(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
 }
 
 /// A claim's place: a dotted path, or a JSON Pointer (RFC 6901) when it starts with `/`. The error's path is empty.
-fn claim_path(text: &str) -> Result<Vec<String>, ConfigError> {
+pub(crate) fn claim_path(text: &str) -> Result<Vec<String>, ConfigError> {
     let steps: Vec<String> = match text.strip_prefix('/') {
         Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),
         None => text.split('.').map(str::to_owned).collect(),

@@ -14,6 +14,7 @@
 //! `filters/host` drives them inside Envoy; [`replay`] drives them natively over plain data.
 
 pub mod audit;
+pub mod claims;
 pub mod config;
 pub mod csv;
 pub mod exchange;
@@ -22,6 +23,7 @@ pub mod head;
 pub mod host;
 pub mod identity;
 pub mod json;
+pub mod jwt_auth;
 pub mod matching;
 pub mod path;
 pub mod replay;

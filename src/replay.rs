@@ -3,12 +3,12 @@
 //! Follows what Envoy 1.40 was measured to do: bodies end with an empty last chunk, or with trailers; a head that is
 //! held goes on with the first chunk that does; replies made by Envoy carry their own `response.code_details`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::audit::Audit;
 use crate::exchange::{Body, Chunk, Exchange, HeadState, Policy, Step};
 use crate::head::Head;
-use crate::host::Host;
+use crate::host::{Call, CallId, CallResult, Check, Host, Slot, Written};
 use crate::reply::Reply;
 
 /// A host of plain data.
@@ -22,12 +22,33 @@ pub struct MemoryHost {
     pub counters: BTreeMap<usize, u64>,
     /// All records so far.
     pub audits: Vec<Audit>,
+    /// Shared slots by key, with the semantics of Envoy's shared data.
+    pub slots: BTreeMap<String, Slot>,
+    /// What calls are answered, by cluster and path; any other fails.
+    pub answers: BTreeMap<(String, String), CallResult>,
+    /// The calls made so far, as cluster and path.
+    pub calls: Vec<(String, String)>,
+    /// Calls whose results are due.
+    pub due: VecDeque<(CallId, CallResult)>,
 }
+
+/// How far the clock goes on between two looks at an exchange that waits, in milliseconds.
+const WAIT_STEP_MS: u64 = 50;
+/// How often an exchange that waits is looked at: more than any deadline takes.
+const MAX_WAIT_STEPS: usize = 2_000;
 
 impl MemoryHost {
     /// Sets an attribute.
     pub fn set_attribute(&mut self, path: &[&str], value: &[u8]) {
         self.attributes.insert(path.iter().map(|&step| step.to_owned()).collect(), value.to_vec());
+    }
+
+    /// Background work: a tick, and the results of all calls.
+    pub fn work<P: Policy>(&mut self, policy: &P) {
+        policy.tick(self);
+        while let Some((id, result)) = self.due.pop_front() {
+            policy.call_result(id, result, self);
+        }
     }
 }
 
@@ -47,6 +68,40 @@ impl Host for MemoryHost {
 
     fn audit(&mut self, audit: &Audit) {
         self.audits.push(audit.clone());
+    }
+
+    fn leave(&mut self, name: &str, value: &[u8]) {
+        self.set_attribute(&[name], value);
+    }
+
+    fn slot(&mut self, key: &str) -> Option<Slot> {
+        Some(self.slots.get(key).cloned().unwrap_or_default())
+    }
+
+    fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written {
+        let next = match self.slots.get(key) {
+            Some(slot) if stamp != 0 && slot.stamp != stamp => return Written::Changed,
+            Some(slot) => slot.stamp.wrapping_add(1).max(1),
+            None => 1,
+        };
+        self.slots.insert(key.to_owned(), Slot { bytes: bytes.to_vec(), stamp: next });
+        Written::Done
+    }
+
+    fn call(&mut self, call: &Call<'_>) -> Option<CallId> {
+        let id = CallId(u32::try_from(self.calls.len()).ok()?);
+        let key = (call.cluster.to_owned(), call.path.to_owned());
+        let result = match self.answers.get(&key).cloned().unwrap_or(CallResult::Failed) {
+            CallResult::Answered { body, .. } if body.len() > call.max_body_bytes => CallResult::TooLong,
+            result => result,
+        };
+        self.calls.push(key);
+        self.due.push_back((id, result));
+        Some(id)
+    }
+
+    fn verify(&mut self, _check: &Check<'_>) -> Option<bool> {
+        None
     }
 }
 
@@ -147,18 +202,19 @@ pub enum Heads {
     GoOn,
 }
 
-/// Runs one exchange.
+/// Runs one exchange of a policy that was started ([`Policy::start`]) on this host, or needs no start.
 pub fn run<P: Policy>(policy: &P, host: &mut MemoryHost, request: &Request, answer: &Answer, heads: Heads) -> Outcome {
     let mut exchange = policy.open();
     host.set_attribute(&["upstream", "request_attempt_count"], &0_u64.to_le_bytes());
     host.attributes.remove(&["response", "code_details"].map(str::to_owned)[..]);
-    let outcome = drive(&mut exchange, host, request, answer, heads);
+    let outcome = drive(policy, &mut exchange, host, request, answer, heads);
     exchange.done(host);
     outcome
 }
 
-fn drive<E: Exchange>(
-    exchange: &mut E,
+fn drive<P: Policy>(
+    policy: &P,
+    exchange: &mut P::Exchange,
     host: &mut MemoryHost,
     request: &Request,
     answer: &Answer,
@@ -171,7 +227,8 @@ fn drive<E: Exchange>(
         fields.push((":path".to_owned(), request.path.clone().into_bytes()));
     }
     fields.extend(lower_case(&request.content.headers));
-    let sent = send(exchange, host, Side::Request, fields, &request.content, Tail::of(&request.content, false), heads);
+    let sent =
+        send(policy, exchange, host, Side::Request, fields, &request.content, Tail::of(&request.content, false), heads);
     let forwarded = sent.head.map(|head| Forwarded {
         method: text_of(&head, ":method"),
         path: text_of(&head, ":path"),
@@ -210,7 +267,7 @@ fn drive<E: Exchange>(
     let bodiless = request.method == "HEAD" || matches!(status, 204 | 304);
     let content = if bodiless { Content { headers: content.headers, ..Content::default() } } else { content };
     let tail = Tail::of(&content, cut && !bodiless);
-    let sent = send(exchange, host, Side::Response, fields, &content, tail, heads);
+    let sent = send(policy, exchange, host, Side::Response, fields, &content, tail, heads);
     let status = sent.head.as_ref().map_or(0, |head| text_of(head, ":status").parse().unwrap_or(0));
     let ending = match (sent.stop, tail) {
         (Some(Stop::Reply(reply)), _) => return replied(reply, request, forwarded),
@@ -270,8 +327,10 @@ struct Sent {
     stop: Option<Stop>,
 }
 
-fn send<E: Exchange>(
-    exchange: &mut E,
+#[expect(clippy::too_many_arguments, reason = "one message with all that decides about it")]
+fn send<P: Policy>(
+    policy: &P,
+    exchange: &mut P::Exchange,
     host: &mut MemoryHost,
     side: Side,
     fields: Fields,
@@ -281,11 +340,23 @@ fn send<E: Exchange>(
 ) -> Sent {
     let mut sent = Sent { head: None, body: Vec::new(), trailers: Vec::new(), stop: None };
     let mut head = Head::new(fields, tail == Tail::Empty);
-    let step = match side {
+    let mut step = match side {
         Side::Request => exchange.request_head(&mut head, host),
         Side::Response => exchange.response_head(&mut head, host),
     };
+    for _ in 0..MAX_WAIT_STEPS {
+        if step != Step::Wait {
+            break;
+        }
+        host.work(policy);
+        host.now_ms = host.now_ms.map(|now| now.saturating_add(WAIT_STEP_MS));
+        step = exchange.resume(&mut head, host);
+    }
     let mut held = match step {
+        Step::Wait => {
+            sent.stop = Some(Stop::Reply(Reply::problem(503, "waits_for_ever", None, None)));
+            return sent;
+        }
         Step::Reply(reply) => {
             sent.stop = Some(Stop::Reply(reply));
             return sent;

@@ -25,7 +25,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::audit;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Environment};
 use crate::exchange as steps;
 
 use self::config::Config;
@@ -66,7 +66,7 @@ impl steps::Policy for Policy {
 
     const NAME: &'static str = "revenue_strip";
 
-    fn from_json(text: &[u8]) -> Result<Self, ConfigError> {
+    fn read(text: &[u8], _environment: &dyn Environment) -> Result<Self, ConfigError> {
         let (config, matcher) = Config::from_json(text)?;
         Ok(Self(Rc::new(Shared {
             counters: Counters::new(&config),

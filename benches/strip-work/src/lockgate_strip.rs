@@ -54,7 +54,7 @@ pub fn strip_as(
     let mut head = match exchange.response_head(&mut response, &mut host) {
         Step::Hold => HeadState::Held,
         Step::Continue => HeadState::Sent,
-        Step::Reply(_) => return false,
+        Step::Reply(_) | Step::Wait => return false,
     };
     let mut waiting: Vec<u8> = Vec::new();
     let last: &[u8] = b"";

@@ -6,11 +6,13 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
+use lockgate::config::Environment;
 use lockgate::exchange::{Policy, Side};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
 
+use crate::calls::Calls;
 use crate::metrics::Metrics;
 use crate::stream::{PIECE_BYTES, Stream};
 
@@ -23,6 +25,15 @@ const SETTLED_TICK: Duration = Duration::from_millis(2);
 /// A body byte this soon after its head was released had been waiting for the release, in milliseconds.
 const AT_ONCE_MS: u64 = 2;
 
+/// The variables that Envoy's `vm_config.environment_variables` hands over.
+struct Variables;
+
+impl Environment for Variables {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
 /// Makes exchanges of a policy.
 pub(crate) struct Root<P: Policy> {
     plugin: Option<Rc<Plugin<P>>>,
@@ -34,6 +45,8 @@ pub(crate) struct Plugin<P: Policy> {
     pub(crate) policy: P,
     pub(crate) metrics: Metrics,
     pub(crate) heads: Heads,
+    /// What stands before the keys of this plugin's shared slots: filter and plugin.
+    slots: String,
     /// Where exchanges write edited bytes: one buffer for all, since only one callback runs at a time.
     out: Cell<Vec<u8>>,
 }
@@ -42,6 +55,11 @@ pub(crate) struct Plugin<P: Policy> {
 const KEPT_CAPACITY: usize = 2 * PIECE_BYTES;
 
 impl<P: Policy> Plugin<P> {
+    /// The host, for one callback of the exchange that has these audit lines.
+    pub(crate) fn calls<'a>(&'a self, audit: &'a mut String) -> Calls<'a> {
+        Calls { metrics: &self.metrics, audit, slots: &self.slots }
+    }
+
     /// An empty buffer.
     pub(crate) fn borrow_buffer(&self) -> Vec<u8> {
         let mut out = self.out.take();
@@ -74,11 +92,15 @@ impl<P: Policy + 'static> RootContext for Root<P> {
                 return false;
             }
         };
-        match P::from_json(&text) {
+        match P::read(&text, &Variables) {
             Ok(policy) => {
                 let metrics = Metrics::define(&policy.counters());
                 metrics.report_memory();
-                self.plugin = Some(Rc::new(Plugin { policy, metrics, heads: Heads::default(), out: Cell::default() }));
+                let name = hostcalls::get_property(vec!["plugin_name"]).ok().flatten().unwrap_or_default();
+                let slots = format!("lockgate/{}/{}/", P::NAME, String::from_utf8_lossy(&name));
+                let plugin = Plugin { policy, metrics, heads: Heads::default(), slots, out: Cell::default() };
+                plugin.policy.start(&mut plugin.calls(&mut String::new()));
+                self.plugin = Some(Rc::new(plugin));
                 true
             }
             Err(error) => {

@@ -10,7 +10,6 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
-use crate::calls::Calls;
 use crate::root::Plugin;
 use crate::states::{Answer, Ends, Open, Way};
 
@@ -65,13 +64,15 @@ impl<P: Policy + 'static> Stream<P> {
         if side == Side::Response && head.has("content-length") {
             self.answer = Answer::Sized;
         }
-        let mut host = Calls { metrics: &self.plugin.metrics, audit: &mut self.audit };
+        let mut host = self.plugin.calls(&mut self.audit);
         let step = match side {
             Side::Request => self.exchange.request_head(&mut head, &mut host),
             Side::Response => self.exchange.response_head(&mut head, &mut host),
         };
-        if let Step::Reply(reply) = step {
-            return self.reply(&reply);
+        match step {
+            Step::Reply(reply) => return self.reply(&reply),
+            Step::Wait => return self.reply(&Reply::problem(503, "cannot_wait", None, None)),
+            Step::Continue | Step::Hold => {}
         }
         if let Err(status) = write(map, &head) {
             return self.fail(format_args!("write {side:?} head: {status:?}"));
@@ -200,7 +201,7 @@ impl<P: Policy + 'static> Stream<P> {
         let head = if *self.way(side) == Way::Sent { HeadState::Sent } else { HeadState::Held };
         let chunk = Chunk { bytes: &bytes, end, head };
         let mut out = self.plugin.borrow_buffer();
-        let mut host = Calls { metrics: &self.plugin.metrics, audit: &mut self.audit };
+        let mut host = self.plugin.calls(&mut self.audit);
         let body = match side {
             Side::Request => self.exchange.request_body(chunk, &mut out, &mut host),
             Side::Response => self.exchange.response_body(chunk, &mut out, &mut host),
@@ -225,7 +226,7 @@ impl<P: Policy + 'static> Stream<P> {
             Err(status) => return self.fail(format_args!("read {side:?} trailers: {status:?}")),
         };
         let mut out = self.plugin.borrow_buffer();
-        let mut host = Calls { metrics: &self.plugin.metrics, audit: &mut self.audit };
+        let mut host = self.plugin.calls(&mut self.audit);
         let body = match side {
             Side::Request => self.exchange.request_trailers(&mut trailers, &mut out, &mut host),
             Side::Response => self.exchange.response_trailers(&mut trailers, &mut out, &mut host),
@@ -403,7 +404,7 @@ impl<P: Policy + 'static> HttpContext for Stream<P> {
     }
 
     fn on_log(&mut self) {
-        let mut host = Calls { metrics: &self.plugin.metrics, audit: &mut self.audit };
+        let mut host = self.plugin.calls(&mut self.audit);
         self.exchange.done(&mut host);
         self.plugin.metrics.report_memory();
     }

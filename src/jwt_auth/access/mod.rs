@@ -1,0 +1,1 @@
+//! The access matrix: systems, roles and what they grant, and the rules of the endpoints.
