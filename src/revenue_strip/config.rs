@@ -12,6 +12,7 @@ use crate::matching::{Match, MatchWire};
 use super::matcher::{MAX_RULES, Matcher, Names};
 use super::media::{DEFAULT_PASS_TYPES, PassType};
 use super::modes::{EventsWire, GraphqlWire, Modes};
+use super::pairs::{PairNames, PairWire};
 
 /// Names that a rule without `names` and `patterns` takes, in the spellings in which portals write them.
 pub const DEFAULT_NAMES: [&str; 20] = [
@@ -85,6 +86,7 @@ struct RuleWire {
     headers: Option<bool>,
     keep: Option<Vec<String>>,
     texts: Option<Vec<String>>,
+    pairs: Option<Vec<PairWire>>,
     action: ActionWire,
     unless: Option<RightsWire>,
     direction: Option<DirectionWire>,
@@ -128,6 +130,7 @@ struct LimitsWire {
     hold_bytes: Option<u32>,
     max_held_bytes: Option<u32>,
     max_event_bytes: Option<u32>,
+    max_pair_bytes: Option<u32>,
 }
 
 /// Whether a rule acts or only watches.
@@ -202,6 +205,8 @@ pub(super) struct Limits {
     pub(super) max_held_bytes: usize,
     /// The longest event of a stream, which is held until it is complete.
     pub(super) max_event_bytes: usize,
+    /// What a body may hold while it is open whether a pair's value goes.
+    pub(super) max_pair_bytes: usize,
 }
 
 /// A checked configuration.
@@ -269,7 +274,18 @@ impl Config {
             unnormalized: wire.unnormalized.unwrap_or(Unnormalized::Reject),
             limits,
         };
-        Ok((config, Matcher::new(&names)?))
+        let mut matcher = Matcher::new(&names)?;
+        matcher.limit_pairs(limits.max_pair_bytes);
+        for (n, rule) in names.iter().enumerate() {
+            let taken = |pair: &PairNames| matcher.member_named(&pair.value) & 1 << n != 0;
+            if let Some(m) = rule.pairs.iter().position(taken) {
+                return Err(ConfigError::new(
+                    format!("rules[{n}].pairs[{m}].value"),
+                    "is itself taken by the rule's names or patterns: the pair could never decide anything",
+                ));
+            }
+        }
+        Ok((config, matcher))
     }
 }
 
@@ -330,15 +346,26 @@ impl RuleWire {
         if patterns.is_empty() && texts.is_empty() && exact.iter().all(|name| keep.contains(name)) {
             return Err(ConfigError::new(format!("{path}.keep"), "keeps every name of the rule: it could never match"));
         }
+        let pairs = PairNames::check(self.pairs, &format!("{path}.pairs"))?;
+        let action = self.action.check(&format!("{path}.action"))?;
+        if let Action::Redact { json, .. } = &action
+            && !pairs.is_empty()
+            && json.starts_with(['{', '['])
+        {
+            return Err(ConfigError::new(
+                format!("{path}.action.redact"),
+                "must be a text, a number, true, false or null in a rule with pairs",
+            ));
+        }
         let rule = Rule {
             name: self.name,
             matches,
-            action: self.action.check(&format!("{path}.action"))?,
+            action,
             unless: self.unless.map(|unless| unless.check(&format!("{path}.unless"))).transpose()?,
             request: matches!(self.direction, Some(DirectionWire::Request)),
             mode: self.mode.unwrap_or(Mode::Enforce),
         };
-        Ok((rule, Names { exact, patterns, keep, texts, in_headers: self.headers.unwrap_or(true) }))
+        Ok((rule, Names { exact, patterns, keep, texts, pairs, in_headers: self.headers.unwrap_or(true) }))
     }
 }
 
@@ -384,6 +411,7 @@ impl Default for Limits {
             hold_bytes: 8 * 1024,
             max_held_bytes: 8 * 1024 * 1024,
             max_event_bytes: 256 * 1024,
+            max_pair_bytes: 64 * 1024,
         }
     }
 }
@@ -408,6 +436,7 @@ impl LimitsWire {
             hold_bytes: size("hold_bytes", self.hold_bytes, 0, 1 << 15, default.hold_bytes)?,
             max_held_bytes: size("max_held_bytes", self.max_held_bytes, 1 << 16, 1 << 24, default.max_held_bytes)?,
             max_event_bytes: size("max_event_bytes", self.max_event_bytes, 1 << 10, 1 << 22, default.max_event_bytes)?,
+            max_pair_bytes: size("max_pair_bytes", self.max_pair_bytes, 1 << 10, 1 << 20, default.max_pair_bytes)?,
         })
     }
 }

@@ -9,7 +9,9 @@ use regex_automata::{Input, MatchKind, PatternSet};
 use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition};
 
 use super::key_cache::{CachedKey, KeyCache};
+use super::pairs::{PairNames, Pairs};
 use crate::config::ConfigError;
+use crate::csv::Spellings;
 use crate::json::RawKey;
 
 /// Rules by their number: bit n stands for rule n.
@@ -30,6 +32,7 @@ pub(super) struct Names {
     pub(super) keep: Vec<String>,
     /// Taken as exact names are, and redacted where those are removed.
     pub(super) texts: Vec<String>,
+    pub(super) pairs: Vec<PairNames>,
     pub(super) in_headers: bool,
 }
 
@@ -44,6 +47,10 @@ pub(super) struct Matcher {
     excepted: HashMap<String, RuleMask>,
     member_cache: KeyCache,
     header_cache: KeyCache,
+    /// Members whose text is judged as a name.
+    pairs: Pairs,
+    /// Of such texts; none without pairs.
+    pair_cache: Option<KeyCache>,
     /// Where escaped names are decoded.
     space: String,
 }
@@ -52,6 +59,7 @@ impl Matcher {
     pub(super) fn new(rules: &[Names]) -> Result<Self, ConfigError> {
         let members = NameSet::new(rules, str::to_owned, false)?;
         let headers = NameSet::new(rules, header_form, true)?;
+        let pairs = Pairs::new(rules)?;
         let mut texts: HashMap<String, RuleMask> = HashMap::new();
         let mut excepted: HashMap<String, RuleMask> = HashMap::new();
         for (n, rule) in rules.iter().enumerate() {
@@ -69,6 +77,8 @@ impl Matcher {
             excepted,
             member_cache: KeyCache::new(9),
             header_cache: KeyCache::new(7),
+            pair_cache: (!pairs.is_empty()).then(|| KeyCache::new(7)),
+            pairs,
             space: String::new(),
         })
     }
@@ -125,6 +135,41 @@ impl Matcher {
             kept |= self.members.kept(spelling);
         }
         taken & !kept
+    }
+
+    /// Members that stand for each other.
+    pub(super) fn pairs(&self) -> &Pairs {
+        &self.pairs
+    }
+
+    /// What a text may hold while it is open whether a pair's value goes, in bytes.
+    pub(super) fn limit_pairs(&mut self, max_bytes: usize) {
+        self.pairs.max_bytes = max_bytes;
+    }
+
+    /// The rules that take what a text under a pair's name stands for. People write such texts as they write the names of
+    /// columns: it is known by several spellings.
+    pub(super) fn pair_name(&mut self, text: RawKey<'_>) -> RuleMask {
+        let slot = CachedKey::of(text.bytes());
+        if let (Some(cache), Some(slot)) = (&mut self.pair_cache, &slot)
+            && let Some(mask) = cache.find(slot)
+        {
+            return mask;
+        }
+        let mask = self.column(Spellings::of(text.text(&mut String::new())).iter());
+        if let (Some(cache), Some(slot)) = (&mut self.pair_cache, slot) {
+            cache.put(text.bytes(), slot, mask);
+        }
+        mask
+    }
+
+    /// The rules that list what a text under a pair's name stands for as a text.
+    pub(super) fn pair_texts(&self, text: RawKey<'_>) -> RuleMask {
+        if !self.has_texts() {
+            return 0;
+        }
+        let spellings = Spellings::of(text.text(&mut String::new()));
+        spellings.iter().fold(0, |texts, spelling| texts | self.texts_named(spelling))
     }
 
     /// The rules with an exception for a name that differs from this one in case and signs at most.
@@ -332,7 +377,7 @@ mod tests {
 
     fn names(exact: &[&str], patterns: &[&str], keep: &[&str]) -> Names {
         let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        Names { exact: list(exact), patterns: list(patterns), keep: list(keep), texts: Vec::new(), in_headers: true }
+        Names { exact: list(exact), patterns: list(patterns), keep: list(keep), texts: Vec::new(), pairs: Vec::new(), in_headers: true }
     }
 
     #[test]
