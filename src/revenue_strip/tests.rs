@@ -3,6 +3,7 @@
 mod graphql;
 mod guard;
 mod modes;
+mod pairs;
 
 use serde_json::json;
 

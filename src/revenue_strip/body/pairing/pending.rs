@@ -103,12 +103,22 @@ impl Pending {
         }
     }
 
+    /// The pairs of one object's open values, of which `last` is the last one.
+    pub(super) fn pairs(&self, last: Option<usize>) -> PairSet {
+        let (mut number, mut pairs) = (last, 0);
+        while let Some(entry) = number.and_then(|number| self.entries.get(number)) {
+            pairs |= if entry.fate.is_none() { entry.pairs } else { 0 };
+            number = entry.before;
+        }
+        pairs
+    }
+
     /// Decides about the open values of one object, of which `last` is the last one.
-    pub(super) fn decide(&mut self, last: Option<usize>, mut fate: impl FnMut(PairSet) -> Option<Decision>) {
+    pub(super) fn decide(&mut self, last: Option<usize>, mut fate: impl FnMut(PairSet) -> Decision) {
         let mut number = last;
         while let Some(entry) = number.and_then(|number| self.entries.get_mut(number)) {
             if entry.fate.is_none() {
-                entry.fate = fate(entry.pairs);
+                entry.fate = Some(fate(entry.pairs));
             }
             number = entry.before;
         }

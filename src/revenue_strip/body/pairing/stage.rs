@@ -230,7 +230,7 @@ impl Stage {
         if let At::Text { part: Part::Name(_), .. } = self.at {
             self.name.extend_from_slice(chunk.get(text..).unwrap_or_default());
         }
-        self.check(chunk.len(), self.name.len(), &mut place, &book, out)?;
+        self.check(chunk.len(), self.name.len(), &mut place, &mut book, out)?;
         if !place.changed {
             return Ok(Edit::Unchanged);
         }
@@ -436,11 +436,7 @@ impl Stage {
         // That may have let some of them go.
         let last = self.frame().and_then(|frame| frame.last);
         let hits = self.hits.get(since..).unwrap_or_default();
-        self.pending.decide(last, |pairs| {
-            let (rules, texts) = rules_of(hits, pairs);
-            let decision = if rules == 0 { Decision::Keep } else { decide(book.rules, book.active.meet(rules), texts) };
-            Some(decision)
-        });
+        self.pending.decide(last, |pairs| decision_of(hits, pairs, book));
         self.hits.truncate(since);
         self.frames.pop();
         if last.is_some() {
@@ -455,7 +451,7 @@ impl Stage {
         i: usize,
         name: usize,
         place: &mut Place<'_>,
-        book: &Rulebook<'_>,
+        book: &mut Rulebook<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Reason> {
         let ahead = if self.cut == NOT_CUTTING { i - place.from } else { 0 };
@@ -464,22 +460,33 @@ impl Stage {
         }
         if self.pending.is_open() {
             self.write(i, place, out);
-            for frame in &mut self.frames {
-                let Frame { named, gone, kept, .. } = frame;
-                self.pending.decide(frame.last, |pairs| {
-                    (pairs & !*named == 0).then(|| {
-                        *gone |= pairs;
-                        *kept = true;
-                        Decision::Keep
-                    })
-                });
-            }
+            self.decide_early(book);
             self.release(book, out);
         }
         if self.pending.counted(0) + name + self.frames_bytes() <= self.pairs.max_bytes {
             return Ok(());
         }
         Err(Reason::PairLength)
+    }
+
+    /// Decides about the values of open objects by the names that have come, where none is missing.
+    fn decide_early(&mut self, book: &mut Rulebook<'_>) {
+        let mut end = self.hits.len();
+        for frame in self.frames.iter_mut().rev() {
+            let hits = self.hits.get(frame.hits..end).unwrap_or_default();
+            end = frame.hits;
+            // All or none: what is left of one depends on the others.
+            if self.pending.pairs(frame.last) & !frame.named != 0 {
+                continue;
+            }
+            let Frame { gone, kept, .. } = frame;
+            self.pending.decide(frame.last, |pairs| {
+                let decision = decision_of(hits, pairs, book);
+                *kept = true;
+                *gone |= if decision == Decision::Keep { pairs } else { 0 };
+                decision
+            });
+        }
     }
 
     /// Writes the held bytes of which the fate is known.
@@ -527,6 +534,14 @@ impl Stage {
     fn taken(&mut self, pairs: PairSet) -> (RuleMask, RuleMask) {
         let Some(since) = self.frame().map(|frame| frame.hits) else { return (0, 0) };
         rules_of(self.hits.get(since..).unwrap_or_default(), pairs)
+    }
+}
+
+/// What becomes of a value of these pairs, by the names of its object. It is counted.
+fn decision_of(hits: &[Hit], pairs: PairSet, book: &mut Rulebook<'_>) -> Decision {
+    match rules_of(hits, pairs) {
+        (0, _) => Decision::Keep,
+        (rules, texts) => decide(book.rules, book.active.meet(rules), texts),
     }
 }
 
