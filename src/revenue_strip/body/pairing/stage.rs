@@ -429,8 +429,9 @@ impl Stage {
     ) -> Result<(), Reason> {
         let Some(frame) = self.frame() else { return Ok(()) };
         let (last, since) = (frame.last, frame.hits);
+        // Before anything is given back, so that every split is refused at the same place.
+        self.check(i, 0, place, book, out)?;
         if last.is_some() {
-            self.check(i, 0, place, book, out)?;
             self.write(i, place, out);
         }
         // That may have let some of them go.
