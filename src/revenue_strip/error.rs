@@ -113,7 +113,7 @@ impl Reason {
     }
 
     /// Every reason for which a body is blocked, for the counters.
-    pub(super) const BLOCKING: [Self; 29] = [
+    pub(super) const BLOCKING: [Self; 30] = [
         Self::ContentType,
         Self::Charset,
         Self::Encoding,
@@ -142,6 +142,7 @@ impl Reason {
         Self::Csv(csv::Fault::LineEnd),
         Self::Csv(csv::Fault::Truncated),
         Self::Csv(csv::Fault::HeaderTooLong),
+        Self::Csv(csv::Fault::RecordTooLong),
         Self::Csv(csv::Fault::TooManyColumns),
     ];
 }
