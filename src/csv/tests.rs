@@ -258,7 +258,13 @@ fn no_more_is_held_than_the_limits_say() {
 #[test]
 fn no_part_of_a_record_leaves_before_the_rest() {
     let table = b"s,a,b\n1,2,3\n\"x\",4,\"5\"\n";
-    for bad in ["Secret,Secret,Secret,Secret\n", "x,Secret\n", "\"x\",\"Secret\n\"\n", "x,Secret,Secret\r\n", "x,Secret,\"a\"Secret"] {
+    for bad in [
+        "Secret,Secret,Secret,Secret\n",
+        "x,Secret\n",
+        "\"x\",\"Secret\n\"\n",
+        "x,Secret,Secret\r\n",
+        "x,Secret,\"a\"Secret",
+    ] {
         let body = [table, bad.as_bytes()].concat();
         for width in 1..=body.len() {
             let mut editor = Editor::new(Dialect::Detect, Limits::default());

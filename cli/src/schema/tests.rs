@@ -184,7 +184,11 @@ fn schema_and_filter_accept_the_same_fields() {
         ("/rules/0", "pairs", json!([{"name": "n", "value": &text}])),
         ("/rules/0", "pairs", json!([{"name": "n", "value": "v", "case": "any"}])),
         ("/rules/0", "pairs", json!({"name": "n", "value": "v"})),
-        ("/rules/0", "pairs", json!((0..9).map(|n| json!({"name": "n", "value": format!("v{n}")})).collect::<Vec<_>>())),
+        (
+            "/rules/0",
+            "pairs",
+            json!((0..9).map(|n| json!({"name": "n", "value": format!("v{n}")})).collect::<Vec<_>>()),
+        ),
         ("/rules/0/match", "paths", json!([])),
         ("/rules/0/match", "paths", json!(["api"])),
         ("/rules/0/match", "paths", gone.clone()),

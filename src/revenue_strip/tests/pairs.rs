@@ -76,7 +76,11 @@ fn a_value_goes_when_its_name_is_taken() {
         ("the value twice", r#"{"value":1,"name":"ssn","value":2}"#, r#"{"name":"ssn"}"#),
         ("the name twice", r#"{"name":"x","value":1,"name":"ssn"}"#, r#"{"name":"x","name":"ssn"}"#),
         ("the name twice, taken first", r#"{"name":"ssn","value":1,"name":"x"}"#, r#"{"name":"ssn","name":"x"}"#),
-        ("a pair in a value", r#"{"value":{"value":1,"name":"ssn"},"name":"x"}"#, r#"{"value":{"name":"ssn"},"name":"x"}"#),
+        (
+            "a pair in a value",
+            r#"{"value":{"value":1,"name":"ssn"},"name":"x"}"#,
+            r#"{"value":{"name":"ssn"},"name":"x"}"#,
+        ),
         ("a pair in a taken value", r#"{"value":{"value":1,"name":"ssn"},"name":"ssn"}"#, r#"{"name":"ssn"}"#),
         (
             "names of other objects",
@@ -89,7 +93,11 @@ fn a_value_goes_when_its_name_is_taken() {
             r#"{"value":{"b":2},"name":"x"}"#,
         ),
         ("a member that is taken anyhow", r#"{"margin":1,"value":2,"name":"ssn"}"#, r#"{"name":"ssn"}"#),
-        ("lists", r#"[[{"value":1,"name":"ssn"},{"value":1,"name":"x"}]]"#, r#"[[{"name":"ssn"},{"value":1,"name":"x"}]]"#),
+        (
+            "lists",
+            r#"[[{"value":1,"name":"ssn"},{"value":1,"name":"x"}]]"#,
+            r#"[[{"name":"ssn"},{"value":1,"name":"x"}]]"#,
+        ),
     ];
     let remove = rule(r#""remove""#, "");
     for (name, body, want) in cases {
@@ -282,7 +290,11 @@ fn what_is_held_is_bounded() {
     let policy = limited(2048);
     let x = |count: usize| "x".repeat(count);
     let cases = [
-        ("a short value first", format!(r#"{{"value":"{}","name":"ssn"}}"#, x(1000)), Some(r#"{"name":"ssn"}"#.to_owned())),
+        (
+            "a short value first",
+            format!(r#"{{"value":"{}","name":"ssn"}}"#, x(1000)),
+            Some(r#"{"name":"ssn"}"#.to_owned()),
+        ),
         ("a long value first", format!(r#"{{"value":"secret{}","name":"ssn"}}"#, x(2100)), None),
         ("a long value and no name", format!(r#"{{"value":"secret{}"}}"#, x(2100)), None),
         (
@@ -293,7 +305,11 @@ fn what_is_held_is_bounded() {
         ("a long text for a name", format!(r#"{{"name":"{}"}}"#, x(2100)), None),
         ("a long text elsewhere", format!(r#"{{"q":"{}"}}"#, x(9000)), Some(format!(r#"{{"q":"{}"}}"#, x(9000)))),
         ("taken, after it was let go", format!(r#"{{"name":"x","value":"{}","name":"ssn"}}"#, x(9000)), None),
-        ("many open objects", format!("{}{}", r#"{"name":"ssn","a":"#.repeat(60), "1".to_owned() + &"}".repeat(60)), None),
+        (
+            "many open objects",
+            format!("{}{}", r#"{"name":"ssn","a":"#.repeat(60), "1".to_owned() + &"}".repeat(60)),
+            None,
+        ),
         ("many values", format!(r#"{{{}"name":"x"}}"#, r#""value":1,"#.repeat(40)), None),
     ];
     for (name, body, want) in cases {
@@ -324,10 +340,7 @@ fn a_long_value_that_stays_is_let_go() {
             format!(r#"{{"label":"z","amount":0,"name":"x","value":[{left}1],"amount":3,"alt":4}}"#),
         ),
         // Taken, but its object has not ended.
-        (
-            format!(r#"{{"value":"{short}","name":"ssn","q":"{long}"}}"#),
-            format!(r#"{{"name":"ssn","q":"{long}"}}"#),
-        ),
+        (format!(r#"{{"value":"{short}","name":"ssn","q":"{long}"}}"#), format!(r#"{{"name":"ssn","q":"{long}"}}"#)),
         (
             format!(r#"{{"amount":1,"value":"{short}","label":"ssn","name":"ssn","q":[{inner}1]}}"#),
             format!(r#"{{"label":"ssn","name":"ssn","q":[{left}1]}}"#),
@@ -340,7 +353,8 @@ fn a_long_value_that_stays_is_let_go() {
 
 #[test]
 fn what_is_held_is_in_the_workers_budget() {
-    let config = rule(r#""remove""#, r#", "limits": {"hold_bytes": 0, "max_held_bytes": 65536, "max_pair_bytes": 65536}"#);
+    let config =
+        rule(r#""remove""#, r#", "limits": {"hold_bytes": 0, "max_held_bytes": 65536, "max_pair_bytes": 65536}"#);
     use crate::exchange::{Body, Chunk, Exchange as _, HeadState};
     use crate::head::Head;
     let policy = policy(&config);
@@ -351,7 +365,8 @@ fn what_is_held_is_in_the_workers_budget() {
     let mut open = || {
         let mut exchange = policy.open();
         let _ = exchange.request_head(&mut head(&[(":method", "GET"), (":path", "/api/x")]), &mut host);
-        let _ = exchange.response_head(&mut head(&[(":status", "200"), ("content-type", "application/json")]), &mut host);
+        let _ =
+            exchange.response_head(&mut head(&[(":status", "200"), ("content-type", "application/json")]), &mut host);
         let bytes = format!(r#"[{{"value":"{}"#, "x".repeat(40_000));
         let chunk = Chunk { bytes: bytes.as_bytes(), end: false, head: HeadState::Sent };
         (exchange.response_body(chunk, &mut Vec::new(), &mut host), exchange)
@@ -401,12 +416,11 @@ fn pairs_are_checked_when_they_are_loaded() {
     ];
     let load = |action: &str, pairs: &str| {
         let rule = |name: &str, pairs: &str| {
-            format!(
-                r#"{{"name": "{name}", "match": {{"paths": ["/**"]}}, "action": {action}, "pairs": {pairs}}}"#
-            )
+            format!(r#"{{"name": "{name}", "match": {{"paths": ["/**"]}}, "action": {action}, "pairs": {pairs}}}"#)
         };
         let rules: Vec<String> = pairs.split('|').enumerate().map(|(n, pairs)| rule(&n.to_string(), pairs)).collect();
-        Policy::from_json(format!(r#"{{"rules": [{}]}}"#, rules.join(",")).as_bytes()).map_err(|error| error.to_string())
+        Policy::from_json(format!(r#"{{"rules": [{}]}}"#, rules.join(",")).as_bytes())
+            .map_err(|error| error.to_string())
     };
     for (pairs, want) in cases {
         let error = load(r#""remove""#, pairs).unwrap_err();

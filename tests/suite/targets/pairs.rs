@@ -26,8 +26,7 @@ thread_local! {
 }
 
 fn policy(max_pair_bytes: usize, replace: bool, guard: bool) -> Policy {
-    let pairs: Vec<_> =
-        PAIRS.iter().map(|(name, value)| serde_json::json!({"name": name, "value": value})).collect();
+    let pairs: Vec<_> = PAIRS.iter().map(|(name, value)| serde_json::json!({"name": name, "value": value})).collect();
     let action = if replace { serde_json::json!({"redact": "gone"}) } else { "remove".into() };
     let config = serde_json::json!({
         "guard": guard,
