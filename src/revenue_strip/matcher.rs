@@ -221,7 +221,7 @@ struct NameSet {
 }
 
 impl NameSet {
-    fn new(rules: &[Names], form: impl Fn(&str) -> String, headers: bool) -> Result<Self, ConfigError> {
+    fn new(rules: &[Names], form: fn(&str) -> String, headers: bool) -> Result<Self, ConfigError> {
         let mut exact: HashMap<String, (RuleMask, RuleMask)> = HashMap::new();
         let mut patterns = Vec::new();
         let mut pattern_rules = Vec::new();

@@ -46,14 +46,6 @@ pub(super) struct LimitsWire {
 impl LimitsWire {
     pub(super) fn check(self) -> Result<Limits, ConfigError> {
         let default = Limits::default();
-        let size = |field: &str, given: Option<u32>, least: u32, most: u32, default: usize| match given {
-            None => Ok(default),
-            Some(given) if (least..=most).contains(&given) => Ok(given as usize),
-            Some(given) => Err(ConfigError::new(
-                format!("limits.{field}"),
-                format_args!("is {given} and must be {least}..={most}"),
-            )),
-        };
         let depth = size("max_depth", self.max_depth, 1, 1_000_000, default.json.max_depth as usize)?;
         Ok(Limits {
             json: json::Limits {
@@ -65,5 +57,17 @@ impl LimitsWire {
             max_event_bytes: size("max_event_bytes", self.max_event_bytes, 1 << 10, 1 << 22, default.max_event_bytes)?,
             max_pair_bytes: size("max_pair_bytes", self.max_pair_bytes, 1 << 10, 1 << 20, default.max_pair_bytes)?,
         })
+    }
+}
+
+/// A limit in its range, or the default.
+#[inline(never)]
+fn size(field: &str, given: Option<u32>, least: u32, most: u32, default: usize) -> Result<usize, ConfigError> {
+    match given {
+        None => Ok(default),
+        Some(given) if (least..=most).contains(&given) => Ok(given as usize),
+        Some(given) => {
+            Err(ConfigError::new(format!("limits.{field}"), format_args!("is {given} and must be {least}..={most}")))
+        }
     }
 }
