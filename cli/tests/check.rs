@@ -22,7 +22,7 @@ fn the_reference_configuration_is_good_as_it_stands() {
 }
 
 /// What is replaced in envoy.yaml by what; a text of the line that must be named; exit code; what must be said.
-const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 28] = [
+const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 30] = [
     (
         "an unknown field",
         "\"action\": \"remove\"",
@@ -46,6 +46,22 @@ const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 28] = [
         "\"patterns\": [\"a\", \"(\"]",
         2,
         &["error: rules[3].patterns[1]: unclosed group; write a regular expression"],
+    ),
+    (
+        "a pair of one member",
+        "\"names\": [\"qualityScore\"",
+        "\"pairs\": [{\"name\": \"key\", \"value\": \"key\"}], \"names\": [\"qualityScore\"",
+        "\"pairs\": [{\"name\"",
+        2,
+        &["error: rules[3].pairs[0].value: `key` is the pair's name as well: they must be two members"],
+    ),
+    (
+        "a pair whose value is taken anyhow",
+        "\"names\": [\"qualityScore\"",
+        "\"pairs\": [{\"name\": \"key\", \"value\": \"qualityScore\"}], \"names\": [\"qualityScore\"",
+        "\"pairs\": [{\"name\"",
+        2,
+        &["error: rules[3].pairs[0].value: is itself taken by the rule's names or patterns"],
     ),
     (
         "a missing field",

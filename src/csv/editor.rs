@@ -29,20 +29,21 @@ pub struct Limits {
     pub max_header_bytes: usize,
     /// Columns; eight bytes each are held. Beyond: [`Fault::TooManyColumns`].
     pub max_columns: usize,
+    /// What is left of a record, which is held until it is complete. Beyond: [`Fault::RecordTooLong`].
+    pub max_record_bytes: usize,
 }
 
 impl Default for Limits {
-    /// 64 KiB and 4,096 columns.
+    /// 64 KiB, 4,096 columns, 256 KiB.
     fn default() -> Self {
-        Self { max_header_bytes: 64 * 1024, max_columns: 4096 }
+        Self { max_header_bytes: 64 * 1024, max_columns: 4096, max_record_bytes: 256 * 1024 }
     }
 }
 
 /// Removes columns from one table that comes in chunks.
 ///
-/// Nothing is written before the header row is complete. From there on nothing is held: each byte's fate is known when it
-/// comes. Any split of the same bytes gives the same table. Of a record with too few or too many fields, what came in
-/// earlier chunks may be on its way when that is found out; no byte of it stood under another name than the header row's.
+/// Nothing is written before the header row is complete. Where columns are taken, a record goes on when it is complete: it may
+/// have too many fields, and then no name says what its cells are. Any split of the same bytes gives the same table.
 #[derive(Debug)]
 pub struct Editor {
     at: At,
@@ -58,6 +59,10 @@ pub struct Editor {
     utf8: Utf8,
     /// What earlier chunks gave of the header row.
     held: Vec<u8>,
+    /// What is left of the record that is not complete.
+    record: Vec<u8>,
+    /// Where in the body it begins.
+    record_at: u64,
     /// Bytes of the body before the current chunk.
     read: u64,
     limits: Limits,
@@ -108,6 +113,8 @@ struct Place {
     from: usize,
     /// Whether what goes on differs from the chunk.
     changed: bool,
+    /// Where in what goes on the last record ends that is complete.
+    whole: usize,
 }
 
 impl Editor {
@@ -124,6 +131,8 @@ impl Editor {
             writing: true,
             utf8: Utf8::default(),
             held: Vec::new(),
+            record: Vec::new(),
+            record_at: 0,
             read: 0,
             limits,
         }
@@ -132,7 +141,7 @@ impl Editor {
     /// Bytes held on the heap for later chunks.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        self.held.len() + self.plan.held_bytes()
+        self.held.len() + self.record.len() + self.plan.held_bytes()
     }
 
     /// Reads all of `chunk`. Unless it goes on unchanged, appends to `out` what goes on in its place.
@@ -144,20 +153,67 @@ impl Editor {
         if self.at == At::Failed {
             return self.fail(0, Fault::Failed);
         }
-        let mut place = Place { i: 0, from: 0, changed: !self.writing && !chunk.is_empty() };
+        if chunk.is_empty() {
+            return Ok(Edit::Unchanged);
+        }
+        let mut place = Place { i: 0, from: 0, changed: !self.writing || !self.record.is_empty(), whole: out.len() };
+        out.append(&mut self.record);
         self.read_start(chunk, &mut place, judge, out)?;
+        if matches!(self.at, At::HeaderEnd | At::Record) {
+            place.whole = self.written(&place, out);
+            self.record_at = self.read + place.i as u64;
+        }
         self.read_records(chunk, &mut place, out)?;
         self.read = self.read.saturating_add(chunk.len() as u64);
-        if !place.changed {
+        let holds = self.holds();
+        if !place.changed && !holds {
             return Ok(Edit::Unchanged);
         }
         if self.writing {
             copy(chunk, place.from, chunk.len(), out);
         }
+        if holds {
+            self.record = out.split_off(place.whole.min(out.len()));
+            self.check_record(self.record.len())?;
+        }
         Ok(Edit::Replaced)
     }
 
-    /// Ends the body. What is left to write, the header row of a table without a line end or an empty last cell, is
+    /// Whether a record is not complete of which columns are taken.
+    fn holds(&self) -> bool {
+        let inside = matches!(self.at, At::Cell | At::Plain | At::Quoted | At::Backslash | At::Quote);
+        inside && matches!(self.plan.fate(), Fate::Changed | Fate::OneLeft)
+    }
+
+    /// A record, or a line without one, has ended before `place.i`.
+    #[inline]
+    fn end_whole(&mut self, place: &mut Place, out: &[u8]) -> Result<(), Error> {
+        let end = self.written(place, out);
+        let length = end - place.whole;
+        if length > self.limits.max_record_bytes && self.plan.fate() != Fate::Unchanged {
+            self.check_record(length)?;
+        }
+        place.whole = end;
+        self.record_at = self.read + place.i as u64;
+        Ok(())
+    }
+
+    /// How much goes on of what comes before `place.i`.
+    #[inline]
+    fn written(&self, place: &Place, out: &[u8]) -> usize {
+        out.len() + if self.writing { place.i - place.from } else { 0 }
+    }
+
+    fn check_record(&mut self, length: usize) -> Result<(), Error> {
+        if length <= self.limits.max_record_bytes {
+            return Ok(());
+        }
+        self.at = At::Failed;
+        self.record = Vec::new();
+        Err(Error { at: self.record_at, fault: Fault::RecordTooLong })
+    }
+
+    /// Ends the body. What is left to write, the header row or the last record of a table without a line end, is
     /// appended to `out`: [`Edit::Replaced`] when there was any. The chunk before has then been replaced as well, unless it
     /// was empty.
     ///
@@ -183,6 +239,7 @@ impl Editor {
                 if self.column + 1 != self.plan.len() {
                     return self.fail(0, Fault::FieldCount);
                 }
+                out.append(&mut self.record);
                 if self.plan.fate() == Fate::OneLeft && self.writing && at == At::Cell {
                     out.extend_from_slice(b"\"\"");
                 }
@@ -246,7 +303,7 @@ impl Editor {
             }
             self.held.extend_from_slice(chunk);
             self.at = At::Header { quoted };
-            *place = Place { i: chunk.len(), from: chunk.len(), changed: true };
+            *place = Place { i: chunk.len(), from: chunk.len(), changed: true, whole: place.whole };
             return Ok(());
         };
         let part = chunk.get(..end).unwrap_or_default();
@@ -258,7 +315,7 @@ impl Editor {
             self.read_header(&row, judge, true, out)?
         };
         self.at = if chunk.get(end) == Some(&b'\r') { At::HeaderEnd } else { At::Record };
-        *place = Place { i: end + 1, from: if written { end } else { 0 }, changed: written };
+        *place = Place { i: end + 1, from: if written { end } else { 0 }, changed: written, whole: place.whole };
         Ok(())
     }
 
@@ -304,7 +361,7 @@ impl Editor {
     #[cold]
     fn fail<T>(&mut self, i: usize, fault: Fault) -> Result<T, Error> {
         self.at = At::Failed;
-        self.held = Vec::new();
+        (self.held, self.record) = (Vec::new(), Vec::new());
         Err(Error { at: self.read.saturating_add(i as u64), fault })
     }
 }

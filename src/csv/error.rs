@@ -45,6 +45,8 @@ pub enum Fault {
     Truncated,
     /// A header row longer than [`Limits::max_header_bytes`](super::Limits::max_header_bytes).
     HeaderTooLong,
+    /// More is left of a record than [`Limits::max_record_bytes`](super::Limits::max_record_bytes).
+    RecordTooLong,
     /// More columns than [`Limits::max_columns`](super::Limits::max_columns).
     TooManyColumns,
     /// The body failed before; nothing more is read.
@@ -66,6 +68,7 @@ impl Fault {
             Self::LineEnd => "csv_line_end",
             Self::Truncated => "csv_truncated",
             Self::HeaderTooLong => "csv_header_length",
+            Self::RecordTooLong => "csv_record_length",
             Self::TooManyColumns => "csv_columns",
             Self::Failed => "csv_failed",
         }
@@ -88,6 +91,7 @@ impl fmt::Display for Error {
             Fault::LineEnd => "another line end than the header row's",
             Fault::Truncated => "body ends inside a field",
             Fault::HeaderTooLong => "header row too long",
+            Fault::RecordTooLong => "record too long",
             Fault::TooManyColumns => "too many columns",
             Fault::Failed => "body failed before",
         };

@@ -26,6 +26,12 @@ impl Spellings {
         spellings
     }
 
+    /// The spellings of a text that is not a table's only name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self::new(name, false)
+    }
+
     /// Each spelling once; first the cell's text.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)

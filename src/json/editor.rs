@@ -38,6 +38,19 @@ pub trait Judge {
 
     /// The JSON text that stands for a value after [`Verdict::Replace`].
     fn replacement(&self, number: u32) -> &[u8];
+
+    /// Edits a text that is here in whole: as an [`Editor`] does, unless there is more to judge than members.
+    ///
+    /// # Errors
+    /// As for [`Editor::push`] and [`Editor::finish`].
+    fn edit(&mut self, text: &[u8], limits: Limits, out: &mut Vec<u8>) -> Result<Edit, Error>
+    where
+        Self: Sized,
+    {
+        let mut editor = Editor::new(limits);
+        let edit = editor.push(text, self, out)?;
+        editor.finish().map(|()| edit)
+    }
 }
 
 /// The editor's ceilings.

@@ -13,6 +13,11 @@ impl<'a> RawKey<'a> {
         Self { bytes, escaped: bytes.contains(&b'\\') }
     }
 
+    /// The name of this text, which has no escapes.
+    pub(crate) fn plain(bytes: &'a [u8]) -> Self {
+        Self { bytes, escaped: false }
+    }
+
     /// The bytes as they stand in the text.
     #[must_use]
     #[inline]

@@ -2,7 +2,7 @@
 
 /// What encloses the current position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub(crate) enum Level {
     /// Nothing: the text itself.
     Top,
     /// An array.
@@ -16,7 +16,7 @@ pub(super) enum Level {
 
 /// A stack of [`Level`]s. The innermost 32 are in `word`, the rest in `outer`: a quarter of a byte a level.
 #[derive(Debug, Default)]
-pub(super) struct Levels {
+pub(crate) struct Levels {
     /// Two bits a level, innermost lowest: `OBJECT`, `KEPT`.
     word: u64,
     /// Full words of 32 levels, outermost first.
@@ -29,12 +29,12 @@ const OBJECT: u64 = 2;
 const PER_WORD: u32 = 32;
 
 impl Levels {
-    pub(super) fn depth(&self) -> u32 {
+    pub(crate) fn depth(&self) -> u32 {
         self.depth
     }
 
     #[inline]
-    pub(super) fn innermost(&self) -> Level {
+    pub(crate) fn innermost(&self) -> Level {
         if self.depth == 0 {
             Level::Top
         } else if self.word & OBJECT == 0 {
@@ -45,12 +45,12 @@ impl Levels {
     }
 
     #[inline]
-    pub(super) fn open_object(&mut self) {
+    pub(crate) fn open_object(&mut self) {
         self.open(OBJECT);
     }
 
     #[inline]
-    pub(super) fn open_array(&mut self) {
+    pub(crate) fn open_array(&mut self) {
         self.open(0);
     }
 
@@ -65,7 +65,7 @@ impl Levels {
 
     /// Closes the innermost level; at the top nothing happens.
     #[inline]
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         if self.depth == 0 {
             return;
         }
@@ -78,12 +78,12 @@ impl Levels {
 
     /// Notes that the innermost object has a kept member.
     #[inline]
-    pub(super) fn keep_member(&mut self) {
+    pub(crate) fn keep_member(&mut self) {
         self.word |= KEPT;
     }
 
     /// Bytes held on the heap.
-    pub(super) fn held_bytes(&self) -> usize {
+    pub(crate) fn held_bytes(&self) -> usize {
         self.outer.len() * size_of::<u64>()
     }
 }

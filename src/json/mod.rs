@@ -13,7 +13,7 @@
 mod editor;
 mod error;
 mod key;
-mod levels;
+pub(crate) mod levels;
 mod lexeme;
 // Also for other texts that are edited in a stream.
 pub(crate) mod scan;

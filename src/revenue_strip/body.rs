@@ -2,6 +2,7 @@
 
 mod content;
 mod judge;
+mod pairing;
 mod prefix;
 
 use crate::csv::Fault;

@@ -1,17 +1,24 @@
 //! The configuration: wire form in, checked form out.
 
+mod limits;
+mod rule;
+
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::config::{self, ConfigError};
 use crate::identity::{Rights, RightsWire, Source, SourceWire, is_header_name};
-use crate::json;
 use crate::matching::{Match, MatchWire};
 
-use super::matcher::{MAX_RULES, Matcher, Names};
+use super::matcher::{MAX_RULES, Matcher};
 use super::media::{DEFAULT_PASS_TYPES, PassType};
 use super::modes::{EventsWire, GraphqlWire, Modes};
+use super::pairs::PairNames;
+
+use self::limits::LimitsWire;
+use self::rule::RuleWire;
+
+pub(super) use self::limits::Limits;
+pub(super) use self::rule::{Action, Rule};
 
 /// Names that a rule without `names` and `patterns` takes, in the spellings in which portals write them.
 pub const DEFAULT_NAMES: [&str; 20] = [
@@ -76,24 +83,6 @@ pub(super) struct Wire {
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct RuleWire {
-    name: String,
-    #[serde(rename = "match")]
-    matches: MatchWire,
-    names: Option<Vec<String>>,
-    patterns: Option<Vec<String>>,
-    headers: Option<bool>,
-    keep: Option<Vec<String>>,
-    texts: Option<Vec<String>>,
-    action: ActionWire,
-    unless: Option<RightsWire>,
-    direction: Option<DirectionWire>,
-    mode: Option<Mode>,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 struct ProtectedWire {
     name: String,
     #[serde(rename = "match")]
@@ -101,33 +90,6 @@ struct ProtectedWire {
     unless: RightsWire,
     detail: Option<String>,
     mode: Option<Mode>,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-enum ActionWire {
-    Remove,
-    Redact(Box<RawValue>),
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-enum DirectionWire {
-    Request,
-    Response,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-struct LimitsWire {
-    max_depth: Option<u32>,
-    max_key_bytes: Option<u32>,
-    hold_bytes: Option<u32>,
-    max_held_bytes: Option<u32>,
-    max_event_bytes: Option<u32>,
 }
 
 /// Whether a rule acts or only watches.
@@ -161,27 +123,6 @@ pub(super) enum Unnormalized {
     Rewrite,
 }
 
-/// A strip rule.
-#[derive(Debug)]
-pub(super) struct Rule {
-    pub(super) name: String,
-    pub(super) matches: Match,
-    pub(super) action: Action,
-    pub(super) unless: Option<Rights>,
-    pub(super) request: bool,
-    pub(super) mode: Mode,
-}
-
-#[derive(Debug)]
-pub(super) enum Action {
-    Remove,
-    /// The literal as JSON and as a header's value.
-    Redact {
-        json: String,
-        header: String,
-    },
-}
-
 /// A rule about who may use an endpoint.
 #[derive(Debug)]
 pub(super) struct Protected {
@@ -190,18 +131,6 @@ pub(super) struct Protected {
     pub(super) unless: Rights,
     pub(super) detail: String,
     pub(super) mode: Mode,
-}
-
-/// The filter's ceilings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Limits {
-    pub(super) json: json::Limits,
-    /// A body up to this size is looked at in whole before its head goes on.
-    pub(super) hold_bytes: usize,
-    /// What all exchanges of a VM together may hold.
-    pub(super) max_held_bytes: usize,
-    /// The longest event of a stream, which is held until it is complete.
-    pub(super) max_event_bytes: usize,
 }
 
 /// A checked configuration.
@@ -269,7 +198,18 @@ impl Config {
             unnormalized: wire.unnormalized.unwrap_or(Unnormalized::Reject),
             limits,
         };
-        Ok((config, Matcher::new(&names)?))
+        let mut matcher = Matcher::new(&names)?;
+        matcher.limit_pairs(limits.max_pair_bytes);
+        for (n, rule) in names.iter().enumerate() {
+            let taken = |pair: &PairNames| matcher.member_named(&pair.value) & 1 << n != 0;
+            if let Some(m) = rule.pairs.iter().position(taken) {
+                return Err(ConfigError::new(
+                    format!("rules[{n}].pairs[{m}].value"),
+                    "is itself taken by the rule's names or patterns: the pair could never decide anything",
+                ));
+            }
+        }
+        Ok((config, matcher))
     }
 }
 
@@ -294,74 +234,6 @@ fn vary(given: Option<Vec<String>>, identity: &Source) -> Result<Vec<String>, Co
     Ok(headers.into_iter().map(str::to_owned).collect())
 }
 
-impl RuleWire {
-    fn check(self, path: &str) -> Result<(Rule, Names), ConfigError> {
-        check_name(path, &self.name)?;
-        let matches = self.matches.check(&format!("{path}.match"))?;
-        let lists =
-            [("names", &self.names), ("patterns", &self.patterns), ("keep", &self.keep), ("texts", &self.texts)];
-        for (field, list) in lists {
-            at_most(&format!("{path}.{field}"), list.as_ref().map_or(0, Vec::len), MAX_LIST)?;
-        }
-        let (exact, patterns) = match (self.names, self.patterns) {
-            (None, None) => {
-                let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-                (owned(&DEFAULT_NAMES), owned(&DEFAULT_PATTERNS))
-            }
-            (names, patterns) => (names.unwrap_or_default(), patterns.unwrap_or_default()),
-        };
-        let texts = self.texts.unwrap_or_default();
-        if exact.is_empty() && patterns.is_empty() && texts.is_empty() {
-            return Err(ConfigError::new(
-                format!("{path}.names"),
-                "and patterns are both empty: the rule could never match; leave both out for the default lists",
-            ));
-        }
-        if let Some(n) = patterns.iter().position(String::is_empty) {
-            return Err(ConfigError::new(
-                format!("{path}.patterns[{n}]"),
-                "is empty and would match every name; write `.*` if that is meant",
-            ));
-        }
-        let keep = self.keep.unwrap_or_default();
-        if let Some(n) = texts.iter().position(|name| keep.contains(name)) {
-            return Err(ConfigError::new(format!("{path}.texts[{n}]"), "is kept by the same rule"));
-        }
-        if patterns.is_empty() && texts.is_empty() && exact.iter().all(|name| keep.contains(name)) {
-            return Err(ConfigError::new(format!("{path}.keep"), "keeps every name of the rule: it could never match"));
-        }
-        let rule = Rule {
-            name: self.name,
-            matches,
-            action: self.action.check(&format!("{path}.action"))?,
-            unless: self.unless.map(|unless| unless.check(&format!("{path}.unless"))).transpose()?,
-            request: matches!(self.direction, Some(DirectionWire::Request)),
-            mode: self.mode.unwrap_or(Mode::Enforce),
-        };
-        Ok((rule, Names { exact, patterns, keep, texts, in_headers: self.headers.unwrap_or(true) }))
-    }
-}
-
-impl ActionWire {
-    fn check(self, path: &str) -> Result<Action, ConfigError> {
-        let literal = match self {
-            Self::Remove => return Ok(Action::Remove),
-            Self::Redact(literal) => literal,
-        };
-        // Byte for byte as it is written: numbers keep their digits. Its line ends, which stand between tokens only,
-        // would end a line of NDJSON or of an event.
-        let json = literal.get().replace(['\n', '\r'], " ");
-        at_most(&format!("{path}.redact"), json.len(), MAX_REDACTION_BYTES)?;
-        let header = match serde_json::from_str(&json) {
-            Ok(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => text,
-            Ok(_) if json.is_ascii() => json.clone(),
-            // A header takes ASCII only.
-            Ok(_) | Err(_) => "redacted".to_owned(),
-        };
-        Ok(Action::Redact { json, header })
-    }
-}
-
 impl ProtectedWire {
     fn check(self, path: &str) -> Result<Protected, ConfigError> {
         check_name(path, &self.name)?;
@@ -373,41 +245,6 @@ impl ProtectedWire {
             name: self.name,
             detail,
             mode: self.mode.unwrap_or(Mode::Enforce),
-        })
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            json: json::Limits::default(),
-            hold_bytes: 8 * 1024,
-            max_held_bytes: 8 * 1024 * 1024,
-            max_event_bytes: 256 * 1024,
-        }
-    }
-}
-
-impl LimitsWire {
-    fn check(self) -> Result<Limits, ConfigError> {
-        let default = Limits::default();
-        let size = |field: &str, given: Option<u32>, least: u32, most: u32, default: usize| match given {
-            None => Ok(default),
-            Some(given) if (least..=most).contains(&given) => Ok(given as usize),
-            Some(given) => Err(ConfigError::new(
-                format!("limits.{field}"),
-                format_args!("is {given} and must be {least}..={most}"),
-            )),
-        };
-        let depth = size("max_depth", self.max_depth, 1, 1_000_000, default.json.max_depth as usize)?;
-        Ok(Limits {
-            json: json::Limits {
-                max_depth: u32::try_from(depth).unwrap_or(default.json.max_depth),
-                max_key_bytes: size("max_key_bytes", self.max_key_bytes, 64, 1 << 20, default.json.max_key_bytes)?,
-            },
-            hold_bytes: size("hold_bytes", self.hold_bytes, 0, 1 << 15, default.hold_bytes)?,
-            max_held_bytes: size("max_held_bytes", self.max_held_bytes, 1 << 16, 1 << 24, default.max_held_bytes)?,
-            max_event_bytes: size("max_event_bytes", self.max_event_bytes, 1 << 10, 1 << 22, default.max_event_bytes)?,
         })
     }
 }

@@ -42,6 +42,8 @@ pub enum Reason {
     GraphqlLength,
     /// The guard found in the outgoing bytes what should have been taken.
     Guard,
+    /// So much would have to be held until it is known whether a pair's value goes that it may not be.
+    PairLength,
     /// All exchanges together hold as much as they may.
     Busy,
 }
@@ -76,6 +78,7 @@ impl Reason {
             Self::GraphqlDocument => "graphql_document",
             Self::GraphqlLength => "graphql_length",
             Self::Guard => "guard",
+            Self::PairLength => "pair_length",
             Self::Busy => "busy",
         }
     }
@@ -98,6 +101,7 @@ impl Reason {
                 | Self::Json(_)
                 | Self::Csv(_)
                 | Self::EventLength
+                | Self::PairLength
                 | Self::EventNotJson,
                 direction,
             ) => match direction {
@@ -109,7 +113,7 @@ impl Reason {
     }
 
     /// Every reason for which a body is blocked, for the counters.
-    pub(super) const BLOCKING: [Self; 28] = [
+    pub(super) const BLOCKING: [Self; 30] = [
         Self::ContentType,
         Self::Charset,
         Self::Encoding,
@@ -117,6 +121,7 @@ impl Reason {
         Self::NotJson,
         Self::EventLength,
         Self::EventNotJson,
+        Self::PairLength,
         Self::Guard,
         Self::Busy,
         Self::Upgrade,
@@ -137,6 +142,7 @@ impl Reason {
         Self::Csv(csv::Fault::LineEnd),
         Self::Csv(csv::Fault::Truncated),
         Self::Csv(csv::Fault::HeaderTooLong),
+        Self::Csv(csv::Fault::RecordTooLong),
         Self::Csv(csv::Fault::TooManyColumns),
     ];
 }

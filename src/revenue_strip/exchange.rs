@@ -132,6 +132,10 @@ impl steps::Exchange for Exchange {
             Single::Absent if method == b"CONNECT" => {
                 return self.refuse_request(Reason::Connect, head, host);
             }
+            // As HTTP/1.1 names a tunnel's end.
+            Single::One(target) if method == b"CONNECT" && !target.starts_with(b"/") => {
+                return self.refuse_request(Reason::Connect, head, host);
+            }
             // About the server as a whole: no resource, no content.
             Single::One(b"*") if method == b"OPTIONS" => return Step::Continue,
             Single::One(_) | Single::Absent | Single::Many => {}

@@ -4,6 +4,7 @@
 
 mod events;
 mod names;
+mod pairs;
 mod table;
 
 use super::Policy;
@@ -13,15 +14,23 @@ use super::media::Media;
 
 use self::events::DataLines;
 use self::names::Names;
+use self::pairs::PairValues;
 use self::table::Table;
 
 /// Looks at what goes on of one body.
 #[derive(Debug)]
 pub(super) enum Guard {
-    Texts(Names),
+    Texts(Texts),
     /// Texts in the data of events.
-    Events(Names, DataLines),
+    Events(Texts, DataLines),
     Table(Table),
+}
+
+/// Looks at JSON texts: for members that should not be there, and for values of pairs.
+#[derive(Debug)]
+pub(super) struct Texts {
+    names: Names,
+    pairs: PairValues,
 }
 
 /// What must stand behind a name.
@@ -37,10 +46,10 @@ enum Demand {
 impl Guard {
     /// `max_name_bytes`: a longer name is a hit.
     pub(super) fn new(media: Media, max_name_bytes: usize) -> Self {
-        let names = Names::new(max_name_bytes);
+        let texts = Texts { names: Names::new(max_name_bytes), pairs: PairValues::new(max_name_bytes) };
         match media {
-            Media::Json | Media::Lines | Media::Records | Media::Sniff | Media::Pass => Self::Texts(names),
-            Media::Events => Self::Events(names, DataLines::default()),
+            Media::Json | Media::Lines | Media::Records | Media::Sniff | Media::Pass => Self::Texts(texts),
+            Media::Events => Self::Events(texts, DataLines::default()),
             Media::Table(_) => Self::Table(Table::new(max_name_bytes)),
         }
     }
@@ -48,7 +57,7 @@ impl Guard {
     /// Bytes held for later.
     pub(super) fn held_bytes(&self) -> usize {
         match self {
-            Self::Texts(names) | Self::Events(names, _) => names.held_bytes(),
+            Self::Texts(texts) | Self::Events(texts, _) => texts.held_bytes(),
             Self::Table(table) => table.held_bytes(),
         }
     }
@@ -59,15 +68,13 @@ impl Guard {
     /// [`Reason::Guard`]: a member or column that should have been removed is there, or a value that should have been
     /// redacted is not its literal.
     pub(super) fn scan(&mut self, bytes: &[u8], mut book: Rulebook<'_>) -> Result<(), Reason> {
-        let rules = book.rules;
-        let literal = |n| literal(rules, n);
         let fine = match self {
-            Self::Texts(names) => bytes.iter().all(|&byte| names.read(byte, |name| demand(name, &mut book), literal)),
-            Self::Events(names, lines) => bytes.iter().all(|&byte| {
+            Self::Texts(texts) => bytes.iter().all(|&byte| texts.read(byte, &mut book)),
+            Self::Events(texts, lines) => bytes.iter().all(|&byte| {
                 lines.read(byte, |data| match data {
-                    Some(byte) => names.read(byte, |name| demand(name, &mut book), literal),
+                    Some(byte) => texts.read(byte, &mut book),
                     None => {
-                        names.forget();
+                        texts.forget();
                         true
                     }
                 })
@@ -88,6 +95,24 @@ impl Guard {
             Self::Table(table) => table.finish(&mut book),
         };
         if fine { Ok(()) } else { Err(Reason::Guard) }
+    }
+}
+
+impl Texts {
+    fn held_bytes(&self) -> usize {
+        self.names.held_bytes() + self.pairs.held_bytes()
+    }
+
+    fn forget(&mut self) {
+        self.names.forget();
+        self.pairs.forget();
+    }
+
+    /// Reads a byte; whether all is well so far.
+    fn read(&mut self, byte: u8, book: &mut Rulebook<'_>) -> bool {
+        let rules = book.rules;
+        let fine = self.names.read(byte, |name| demand(name, book), |n| literal(rules, n));
+        fine && (book.matcher.pairs().is_empty() || self.pairs.read(byte, book))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::head::Head;
 
 /// Fields that describe the bytes of a body or give away its size; an edited body has none of them.
-const OF_THE_BYTES: [&str; 10] = [
+const OF_THE_BYTES: [&str; 9] = [
     "content-length",
     "etag",
     "content-md5",
@@ -13,12 +13,11 @@ const OF_THE_BYTES: [&str; 10] = [
     "want-digest",
     "want-content-digest",
     "want-repr-digest",
-    "x-checksum",
 ];
 /// Signatures over the portal's bytes: wrong after an edit.
 const SIGNATURES: [&str; 2] = ["signature", "signature-input"];
-/// Prefixes of storage services' checksums.
-const CHECKSUM_PREFIXES: [&str; 2] = ["x-amz-checksum-", "x-goog-hash"];
+/// Prefixes of checksums, as storage services and repositories send them.
+const CHECKSUM_PREFIXES: [&str; 3] = ["x-amz-checksum-", "x-goog-hash", "x-checksum"];
 
 /// Fields that tell one kind of cache what to do, besides those that end in `-cache-control`.
 const AIMED_AT_CACHES: [&str; 3] = ["surrogate-control", "edge-control", "x-accel-expires"];
@@ -41,7 +40,7 @@ pub(super) fn forget_bytes(head: &mut Head, of: Describing) {
         let describes =
             OF_THE_BYTES.contains(&lower.as_str()) || CHECKSUM_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
         let signs = of == Describing::Response
-            && (SIGNATURES.contains(&lower.as_str()) || lower.starts_with("x-") && lower.ends_with("-signature"));
+            && (SIGNATURES.contains(&lower.as_str()) || lower.starts_with("x-") && says_signature(&lower));
         if describes || signs {
             names.push(lower);
         }
@@ -49,6 +48,11 @@ pub(super) fn forget_bytes(head: &mut Head, of: Describing) {
     for name in names {
         head.remove(&name);
     }
+}
+
+/// Whether a name has a word such as those of `x-hub-signature-256` and `x-shopify-hmac-sha256`.
+fn says_signature(name: &str) -> bool {
+    name.split(['-', '_']).any(|word| matches!(word, "signature" | "hmac"))
 }
 
 /// Keeps shared caches from giving one caller's answer to another: `cache-control` loses `public` and `s-maxage` and
@@ -176,11 +180,15 @@ mod tests {
             ("repr-digest", "x"),
             ("want-repr-digest", "x"),
             ("x-checksum", "x"),
+            ("x-checksum-sha1", "x"),
             ("x-goog-hash", "x"),
             ("x-amz-checksum-sha256", "x"),
             ("signature", "x"),
             ("Signature-Input", "x"),
             ("x-webhook-signature", "x"),
+            ("x-hub-signature-256", "x"),
+            ("x-shopify-hmac-sha256", "x"),
+            ("x-signatures", "x"),
             ("last-modified", "x"),
             ("content-type", "x"),
         ];
@@ -189,10 +197,19 @@ mod tests {
             forget_bytes(&mut head, of);
             head.fields().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
         };
-        assert_eq!(left(Describing::Response), ["last-modified", "content-type"]);
+        assert_eq!(left(Describing::Response), ["x-signatures", "last-modified", "content-type"]);
         assert_eq!(
             left(Describing::Request),
-            ["signature", "Signature-Input", "x-webhook-signature", "last-modified", "content-type"]
+            [
+                "signature",
+                "Signature-Input",
+                "x-webhook-signature",
+                "x-hub-signature-256",
+                "x-shopify-hmac-sha256",
+                "x-signatures",
+                "last-modified",
+                "content-type"
+            ]
         );
     }
 }

@@ -15,6 +15,7 @@ mod key_cache;
 mod matcher;
 mod media;
 mod modes;
+mod pairs;
 #[cfg(feature = "schema")]
 mod schema;
 
@@ -43,6 +44,7 @@ pub use self::exchange::Exchange;
 pub use self::guard::fuzz_guard;
 pub use self::matcher::MAX_RULES;
 pub use self::modes::{DEFAULT_SENTINELS, MAX_SENTINEL_BYTES, MAX_SENTINELS};
+pub use self::pairs::{MAX_ALL_PAIRS, MAX_PAIR_NAME_BYTES, MAX_PAIRS};
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
 

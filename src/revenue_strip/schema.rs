@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::config::{MAX_DETAIL_BYTES, MAX_LIST, MAX_PROTECTED, MAX_RULE_NAME_BYTES, MAX_SHORT_LIST, Wire};
 use super::matcher::MAX_RULES;
+use super::pairs::{MAX_PAIR_NAME_BYTES, MAX_PAIRS};
 use crate::matching::MAX_MATCH_ENTRIES;
 
 /// The JSON Schema (2020-12) of the configuration. What it refuses, [`super::Policy`] refuses; the policy refuses more:
@@ -37,6 +38,12 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
         ("/$defs/RuleWire/properties/patterns", "maxItems", MAX_LIST),
         ("/$defs/RuleWire/properties/keep", "maxItems", MAX_LIST),
         ("/$defs/RuleWire/properties/patterns/items", "minLength", 1),
+        ("/$defs/RuleWire/properties/pairs", "minItems", 1),
+        ("/$defs/RuleWire/properties/pairs", "maxItems", MAX_PAIRS),
+        ("/$defs/PairWire/properties/name", "minLength", 1),
+        ("/$defs/PairWire/properties/name", "maxLength", MAX_PAIR_NAME_BYTES),
+        ("/$defs/PairWire/properties/value", "minLength", 1),
+        ("/$defs/PairWire/properties/value", "maxLength", MAX_PAIR_NAME_BYTES),
         ("/$defs/ProtectedWire/properties/name", "minLength", 1),
         ("/$defs/ProtectedWire/properties/name", "maxLength", MAX_RULE_NAME_BYTES),
         ("/$defs/ProtectedWire/properties/detail", "maxLength", MAX_DETAIL_BYTES),
@@ -55,6 +62,10 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
         ("/$defs/LimitsWire/properties/hold_bytes", "maximum", 1 << 15),
         ("/$defs/LimitsWire/properties/max_held_bytes", "minimum", 1 << 16),
         ("/$defs/LimitsWire/properties/max_held_bytes", "maximum", 1 << 24),
+        ("/$defs/LimitsWire/properties/max_event_bytes", "minimum", 1 << 10),
+        ("/$defs/LimitsWire/properties/max_event_bytes", "maximum", 1 << 22),
+        ("/$defs/LimitsWire/properties/max_pair_bytes", "minimum", 1 << 10),
+        ("/$defs/LimitsWire/properties/max_pair_bytes", "maximum", 1 << 20),
     ] {
         additions.push((place, keyword, number.into()));
     }
@@ -88,6 +99,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "Whether names of header fields and trailers fall under it, too. Default: true.",
     ),
     ("/$defs/RuleWire/properties/keep", "Names that the rule leaves."),
+    ("/$defs/RuleWire/properties/texts", "Members whose value is a text with data in it: redacted whole."),
+    ("/$defs/RuleWire/properties/pairs", "Members of an object that stand for a name and its value."),
+    ("/$defs/PairWire/properties/name", "The member whose text is judged as a name."),
+    ("/$defs/PairWire/properties/value", "The member that is taken when that name is. Not the same as name."),
     ("/$defs/RuleWire/properties/action", "\"remove\", or {\"redact\": <the JSON value that stands there instead>}."),
     ("/$defs/RuleWire/properties/unless", "Callers with any of these are exempt. Absent: nobody is."),
     ("/$defs/RuleWire/properties/direction", "Which message. Default: response."),
@@ -119,6 +134,11 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("/$defs/LimitsWire/properties/max_key_bytes", "A name with what stands before it. Default: 65,536."),
     ("/$defs/LimitsWire/properties/hold_bytes", "Bodies looked at whole before they go on. Default: 8,192."),
     ("/$defs/LimitsWire/properties/max_held_bytes", "What all bodies of a worker hold. Default: 8,388,608."),
+    ("/$defs/LimitsWire/properties/max_event_bytes", "The longest event of a stream. Default: 262,144."),
+    (
+        "/$defs/LimitsWire/properties/max_pair_bytes",
+        "What a body holds until it is known whether a pair's value goes. Default: 65,536.",
+    ),
 ];
 
 #[cfg(test)]

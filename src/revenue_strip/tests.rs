@@ -3,6 +3,7 @@
 mod graphql;
 mod guard;
 mod modes;
+mod pairs;
 
 use serde_json::json;
 
@@ -217,6 +218,7 @@ fn what_nobody_can_inspect_is_refused_on_matched_paths_only() {
         ("WebSocket", get("/api/x", &websocket), "upgrade"),
         ("CONNECT", connect, "connect"),
         ("CONNECT without a path", tunnel, "connect"),
+        ("CONNECT to a server", Request { method: "CONNECT".to_owned(), ..get("portal:443", &[]) }, "connect"),
         ("gRPC", grpc("application/grpc"), "grpc"),
         ("gRPC with a suffix", grpc("Application/gRPC+proto"), "grpc"),
         ("gRPC-Web", grpc("application/grpc-web"), "grpc"),

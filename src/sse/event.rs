@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::editor::{Error, NotJson, Settings};
 use super::lines::{Line, find_end, lines};
-use crate::json::{Edit, Editor, Judge};
+use crate::json::{Edit, Judge};
 
 /// What becomes of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +118,7 @@ fn inspect(data: Option<&[u8]>, settings: &Settings, judge: &mut impl Judge, spa
     if settings.sentinels.iter().any(|sentinel| sentinel.as_bytes() == data) {
         return Data::Fine;
     }
-    let mut editor = Editor::new(settings.json);
-    match editor.push(data, judge, space).and_then(|edit| editor.finish().map(|()| edit)) {
+    match judge.edit(data, settings.json, space) {
         Ok(Edit::Unchanged) => Data::Fine,
         Ok(Edit::Replaced) => Data::Edited,
         Err(_) => Data::NotJson,

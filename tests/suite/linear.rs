@@ -46,6 +46,25 @@ const KINDS: [Kind; 18] = [
     ("a long name in single bytes", 1, |size| format!("{{\"{}\":1}}", "k".repeat(size / 5))),
 ];
 
+/// The same for values that stand beside their name.
+const KINDS_OF_PAIRS: [Kind; 5] = [
+    ("pairs that go", WHOLE, |size| list(size / 28, r#"{"value":1,"name":"markup"}"#)),
+    ("pairs that stay", WHOLE, |size| list(size / 28, r#"{"name":"colour","value":1}"#)),
+    // Nearly as deep as may be held.
+    ("pairs in values", WHOLE, |size| {
+        let nest = nested(100, r#"{"value":[{"a":"#, r#"}],"name":"markup"}"#);
+        list(size / nest.len(), &nest)
+    }),
+    ("a long value that is let go", WHOLE, |size| {
+        format!(r#"{{"name":"colour","value":{}}}"#, list(size / 28, r#"{"value":1,"name":"markup"}"#))
+    }),
+    ("many names in one object", WHOLE, |size| members(size / 16, |_| r#""name":"markup""#.to_owned())),
+];
+
+fn list(count: usize, item: &str) -> String {
+    format!("[{}0]", format!("{item},").repeat(count))
+}
+
 fn nested(levels: usize, open: &str, close: &str) -> String {
     format!("{}1{}", open.repeat(levels), close.repeat(levels))
 }
@@ -85,10 +104,20 @@ impl Timed {
 
 #[test]
 fn time_a_byte_does_not_grow_with_the_body() {
-    let config = r#"{"rules": [{"name": "r", "match": {"paths": ["/api/**"]}, "action": "remove"}]}"#;
+    measure("", &KINDS);
+}
+
+#[test]
+fn nor_where_pairs_are_looked_for() {
+    measure(r#", "pairs": [{"name": "name", "value": "value"}]"#, &KINDS_OF_PAIRS);
+}
+
+fn measure(more: &str, kinds: &[Kind]) {
+    let config =
+        format!(r#"{{"rules": [{{"name": "r", "match": {{"paths": ["/api/**"]}}, "action": "remove"{more}}}]}}"#);
     let policy = Policy::from_json(config.as_bytes()).expect("a good configuration");
     let mut slow = Vec::new();
-    for kind in &KINDS {
+    for kind in kinds {
         let (mut small, mut large) = (Timed::new(kind, SMALL), Timed::new(kind, 4 * SMALL));
         let begin = Instant::now();
         let mut round = 0;

@@ -86,8 +86,8 @@ fn with(place: &str, field: &str, value: Value) -> Value {
     let mut config = json!({
         "rules": [{
             "name": "revenue", "match": {"paths": ["/api/**"], "methods": ["GET"]}, "names": ["a"], "patterns": ["b"],
-            "headers": false, "keep": ["c"], "action": {"redact": {"any": [1]}}, "unless": {"roles": ["X"], "permissions": ["y"]},
-            "direction": "request", "mode": "shadow"
+            "headers": false, "keep": ["c"], "action": {"redact": "any"}, "unless": {"roles": ["X"], "permissions": ["y"]},
+            "texts": ["t"], "pairs": [{"name": "n", "value": "v"}], "direction": "request", "mode": "shadow"
         }],
         "protected": [{"name": "p", "match": {"paths": ["/p"]}, "unless": {"roles": ["X"]}, "detail": "d", "mode": "enforce"}],
         "on_uninspectable": "empty",
@@ -121,6 +121,9 @@ fn schema_and_filter_accept_the_same_fields() {
         ("/rules/0", "names", json!([""])),
         ("/rules/0", "direction", json!("response")),
         ("/rules/0", "name", json!(&text[1..])),
+        ("", "limits", json!({"max_event_bytes": 1024, "max_pair_bytes": 1024})),
+        ("", "limits", json!({"max_event_bytes": 4_194_304, "max_pair_bytes": 1_048_576})),
+        ("/rules/0", "action", json!({"redact": 0})),
     ] {
         let config = with(place, field, value);
         Filter::RevenueStrip.check(config.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}: {config}"));
@@ -150,6 +153,10 @@ fn schema_and_filter_accept_the_same_fields() {
         ("", "limits", json!({"hold_bytes": 0.5})),
         ("", "limits", json!({"max_held_bytes": 65_535})),
         ("", "limits", json!({"max_held_bytes": 16_777_217})),
+        ("", "limits", json!({"max_event_bytes": 1023})),
+        ("", "limits", json!({"max_event_bytes": 4_194_305})),
+        ("", "limits", json!({"max_pair_bytes": 1023})),
+        ("", "limits", json!({"max_pair_bytes": 1_048_577})),
         ("", "limits", json!({"depth": 5})),
         ("/rules/0", "name", gone.clone()),
         ("/rules/0", "name", json!("")),
@@ -171,6 +178,17 @@ fn schema_and_filter_accept_the_same_fields() {
         ("/rules/0", "direction", json!("both")),
         ("/rules/0", "mode", json!("Shadow")),
         ("/rules/0", "colour", json!(1)),
+        ("/rules/0", "pairs", json!([])),
+        ("/rules/0", "pairs", json!([{"name": "n"}])),
+        ("/rules/0", "pairs", json!([{"name": "", "value": "v"}])),
+        ("/rules/0", "pairs", json!([{"name": "n", "value": &text}])),
+        ("/rules/0", "pairs", json!([{"name": "n", "value": "v", "case": "any"}])),
+        ("/rules/0", "pairs", json!({"name": "n", "value": "v"})),
+        (
+            "/rules/0",
+            "pairs",
+            json!((0..9).map(|n| json!({"name": "n", "value": format!("v{n}")})).collect::<Vec<_>>()),
+        ),
         ("/rules/0/match", "paths", json!([])),
         ("/rules/0/match", "paths", json!(["api"])),
         ("/rules/0/match", "paths", gone.clone()),

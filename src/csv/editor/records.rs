@@ -14,7 +14,7 @@ impl Editor {
             match self.at {
                 At::Record => {
                     if matches!(byte, b'\r' | b'\n') {
-                        self.read_line_end(byte, place)?;
+                        self.read_line_end(byte, place, out)?;
                     } else {
                         self.column = 0;
                         self.begin_cell(chunk, place, out);
@@ -22,7 +22,7 @@ impl Editor {
                     }
                 }
                 At::Cell => {
-                    if self.read_whole_cells(chunk, place, out) {
+                    if self.read_whole_cells(chunk, place, out)? {
                         continue;
                     }
                     if byte == b'"' {
@@ -49,7 +49,7 @@ impl Editor {
                     match chunk.get(end) {
                         None => break,
                         Some(&byte) if byte == self.separator => self.next_cell(chunk, place, out)?,
-                        Some(&byte @ (b'\r' | b'\n')) => self.end_record(byte, place)?,
+                        Some(&byte @ (b'\r' | b'\n')) => self.end_record(byte, place, out)?,
                         Some(b'"') => return self.fail(end, Fault::BareQuote),
                         Some(&byte) if is_separator(byte) => {
                             // A tab between other separators is content; beside a lone column nothing is.
@@ -90,7 +90,7 @@ impl Editor {
                         place.i += 1;
                         self.at = At::Quoted;
                     }
-                    b'\r' | b'\n' => self.end_record(byte, place)?,
+                    b'\r' | b'\n' => self.end_record(byte, place, out)?,
                     _ if byte == self.separator => self.next_cell(chunk, place, out)?,
                     _ => return self.fail(i, Fault::TextAfterQuote),
                 },
@@ -100,6 +100,7 @@ impl Editor {
                     }
                     place.i += 1;
                     self.at = At::Record;
+                    self.end_whole(place, out)?;
                 }
                 // Left behind before.
                 At::Start | At::Blank | At::Header { .. } | At::HeaderEnd | At::Failed => {
@@ -112,11 +113,11 @@ impl Editor {
 
     /// The quick way through cells that are here in whole with what ends them, and have nothing but text in them. What is
     /// not so is left to the states, at the beginning of a cell. Whether it came any further.
-    fn read_whole_cells(&mut self, chunk: &[u8], place: &mut Place, out: &mut Vec<u8>) -> bool {
+    fn read_whole_cells(&mut self, chunk: &[u8], place: &mut Place, out: &mut Vec<u8>) -> Result<bool, Error> {
         let start = place.i;
         let columns = self.plan.len();
         if columns == 1 {
-            return false;
+            return Ok(false);
         }
         while let Some(&first) = chunk.get(place.i) {
             let (run, end) = if first == b'"' {
@@ -156,8 +157,9 @@ impl Editor {
             }
             place.i += if self.line_end == LineEnd::CrLf { 2 } else { 1 };
             self.at = At::Record;
+            self.end_whole(place, out)?;
             match chunk.get(place.i) {
-                None | Some(b'\r' | b'\n') => return true,
+                None | Some(b'\r' | b'\n') => return Ok(true),
                 Some(_) => {
                     self.column = 0;
                     self.begin_cell(chunk, place, out);
@@ -165,7 +167,7 @@ impl Editor {
                 }
             }
         }
-        place.i > start
+        Ok(place.i > start)
     }
 
     /// Takes the separator that ends a cell.
@@ -215,7 +217,7 @@ impl Editor {
 
     /// Takes the line end that ends a record's last cell.
     #[inline]
-    fn end_record(&mut self, byte: u8, place: &mut Place) -> Result<(), Error> {
+    fn end_record(&mut self, byte: u8, place: &mut Place, out: &[u8]) -> Result<(), Error> {
         if self.column + 1 != self.plan.len() {
             return self.fail(place.i, Fault::FieldCount);
         }
@@ -223,19 +225,19 @@ impl Editor {
             self.writing = true;
             place.from = place.i;
         }
-        self.read_line_end(byte, place)
+        self.read_line_end(byte, place, out)
     }
 
     /// Takes a line end, or the CR of one.
     #[inline]
-    fn read_line_end(&mut self, byte: u8, place: &mut Place) -> Result<(), Error> {
+    fn read_line_end(&mut self, byte: u8, place: &mut Place, out: &[u8]) -> Result<(), Error> {
         self.at = match (self.line_end, byte) {
             (LineEnd::Lf, b'\n') | (LineEnd::Cr, b'\r') => At::Record,
             (LineEnd::CrLf, b'\r') => At::LineFeed,
             (LineEnd::Lf | LineEnd::CrLf | LineEnd::Cr, _) => return self.fail(place.i, Fault::LineEnd),
         };
         place.i += 1;
-        Ok(())
+        self.end_whole(place, out)
     }
 }
 

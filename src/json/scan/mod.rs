@@ -22,7 +22,7 @@ pub(crate) struct TextRun {
 
 /// Reads a string's plain part from `at` on: to a quotation mark, backslash or control character.
 #[inline]
-pub(super) fn text_run(bytes: &[u8], at: usize) -> TextRun {
+pub(crate) fn text_run(bytes: &[u8], at: usize) -> TextRun {
     run_until(bytes, at, b'\\')
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn run_until(bytes: &[u8], at: usize, stop: u8) -> TextRun {
 
 /// The first byte from `at` on that is no white space (RFC 8259, section 2), or the end of the bytes.
 #[inline]
-pub(super) fn space_end(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn space_end(bytes: &[u8], at: usize) -> usize {
     // Most gaps are empty or one byte.
     match bytes.get(at) {
         Some(&byte) if is_space(byte) => {}
@@ -131,7 +131,7 @@ fn plain_end_slowly(bytes: &[u8], mut at: usize) -> usize {
 }
 
 #[inline]
-pub(super) fn is_space(byte: u8) -> bool {
+pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 

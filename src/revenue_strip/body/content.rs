@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use super::judge::{RuleJudge, Rulebook};
+use super::pairing::Pairing;
 use super::prefix::Prefixed;
 use crate::csv;
-use crate::json::{Edit, Editor, Error, Texts};
-use crate::revenue_strip::config::{Config, Limits};
+use crate::json::{self, Edit, Editor, Error, Texts};
+use crate::revenue_strip::config::Config;
 use crate::revenue_strip::error::Reason;
 use crate::revenue_strip::media::Media;
 use crate::sse::{self, EventEditor};
@@ -23,7 +24,7 @@ pub(super) enum Content {
 
 impl Content {
     pub(super) fn new(media: Media, config: &Config) -> Self {
-        let limits = &config.limits;
+        let limits = config.limits.json;
         match media {
             Media::Lines => Self::Text(Text::of(Texts::Lines, limits)),
             Media::Records => Self::Text(Text::of(Texts::Records, limits)),
@@ -85,21 +86,34 @@ impl Content {
 /// JSON texts.
 #[derive(Debug)]
 pub(super) struct Text {
+    texts: Texts,
+    limits: json::Limits,
     editor: Editor,
     /// Whether the first byte must still show an object or array.
     sniff: bool,
+    pairs: Pairs,
+}
+
+/// Whether there are rules with pairs.
+#[derive(Debug)]
+enum Pairs {
+    /// Nothing has come.
+    Unasked,
+    None,
+    Some(Box<Pairing>),
 }
 
 impl Text {
-    fn of(texts: Texts, limits: &Limits) -> Self {
-        Self { editor: Editor::of(texts, limits.json), sniff: false }
+    pub(super) fn of(texts: Texts, limits: json::Limits) -> Self {
+        Self { texts, limits, editor: Editor::of(texts, limits), sniff: false, pairs: Pairs::Unasked }
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.editor.held_bytes()
+        let pairs = if let Pairs::Some(pairing) = &self.pairs { pairing.held_bytes() } else { 0 };
+        self.editor.held_bytes() + pairs
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8], book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<Edit, Reason> {
+    pub(super) fn push(&mut self, bytes: &[u8], mut book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<Edit, Reason> {
         // The editor sees to it that an order mark stands whole and only at the start.
         let telling = |byte: &&u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0xef | 0xbb | 0xbf);
         if self.sniff
@@ -110,10 +124,30 @@ impl Text {
             }
             self.sniff = false;
         }
-        self.editor.push(bytes, &mut RuleJudge(book), out).map_err(Reason::from)
+        if let Pairs::Unasked = self.pairs {
+            let pairing = Pairing::new(self.texts, self.limits, &book);
+            self.pairs = pairing.map_or(Pairs::None, |pairing| Pairs::Some(Box::new(pairing)));
+        }
+        let Pairs::Some(pairing) = &mut self.pairs else {
+            return self.editor.push(bytes, &mut RuleJudge(book), out).map_err(Reason::from);
+        };
+        let mut left = Vec::new();
+        let paired = pairing.push(bytes, book.reborrow(), &mut left)?;
+        let text = if paired == Edit::Unchanged { bytes } else { &left };
+        let edit = self.editor.push(text, &mut RuleJudge(book), out).map_err(Reason::from)?;
+        Ok(match (edit, paired) {
+            (Edit::Unchanged, Edit::Replaced) => {
+                out.append(&mut left);
+                Edit::Replaced
+            }
+            (edit, _) => edit,
+        })
     }
 
     pub(super) fn finish(&self) -> Result<(), Reason> {
+        if let Pairs::Some(pairing) = &self.pairs {
+            pairing.finish().map_err(Reason::from)?;
+        }
         self.editor.finish().map_err(Reason::from)
     }
 }

@@ -1,7 +1,8 @@
 //! Which rules decide about a member.
 
+use super::content::Text;
 use crate::csv::{self, Spellings};
-use crate::json::{Judge, RawKey, Verdict};
+use crate::json::{Edit, Error, Fault, Judge, Limits, RawKey, Texts, Verdict};
 use crate::revenue_strip::config::{Action, Rule};
 use crate::revenue_strip::matcher::{Matcher, RuleMask};
 
@@ -136,6 +137,13 @@ impl Judge for RuleJudge<'_> {
 
     fn replacement(&self, number: u32) -> &[u8] {
         literal(self.0.rules, number)
+    }
+
+    fn edit(&mut self, text: &[u8], limits: Limits, out: &mut Vec<u8>) -> Result<Edit, Error> {
+        let mut content = Text::of(Texts::One, limits);
+        let edit = content.push(text, self.0.reborrow(), out).and_then(|edit| content.finish().map(|()| edit));
+        // Callers ask no more than whether it can be read.
+        edit.map_err(|_| Error { at: 0, fault: Fault::Unexpected })
     }
 }
 

@@ -130,7 +130,7 @@ impl Names {
 }
 
 /// A name's text, character by character; what is no text becomes U+FFFD.
-fn decoded(raw: &[u8]) -> String {
+pub(super) fn decoded(raw: &[u8]) -> String {
     let raw = String::from_utf8_lossy(raw);
     let mut units: Vec<u16> = Vec::with_capacity(raw.len());
     let mut letters = raw.chars();

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::revenue_strip::body::{Decision, Rulebook, decide, literal};
+use crate::revenue_strip::matcher::RuleMask;
 
 /// Reads a table, a byte at a time. The editor has seen to it that it has one kind of separator, and that quotation
 /// marks stand where they mean something.
@@ -104,14 +105,19 @@ impl Table {
     }
 }
 
-/// What the rules make of a column by those of its spellings that are sure. Rules that except a name like it, or redact
-/// where they remove, are left to the editor.
+/// What the rules make of a column by those of its spellings that are sure.
 fn decision(name: &str, book: &mut Rulebook<'_>) -> Decision {
+    decide(book.rules, sure_rules(name, book), 0)
+}
+
+/// The rules that act on a name by those of its spellings that are sure. Rules that except a name like it, or redact where
+/// they remove, are left to the editor.
+pub(super) fn sure_rules(name: &str, book: &mut Rulebook<'_>) -> RuleMask {
     let mut mask = 0;
     for spelling in spellings(name) {
         mask |= book.matcher.member_named(&spelling);
     }
-    decide(book.rules, mask & book.active.enforce & !book.matcher.excepted_like(name), 0)
+    mask & book.active.enforce & !book.matcher.excepted_like(name)
 }
 
 /// The name as it stands, without white space around it, and its words in lower case when all of them are plain.

@@ -15,7 +15,12 @@ const RULES: &str = r#"{"guard": true, "prefixes": ["while(1);"], "rules": [
 
 /// Sends a body through a stream; the editor is broken when `keeps_all`.
 fn send(media: Media, body: &[u8], width: usize, keeps_all: bool) -> Result<Vec<u8>, Reason> {
-    let (config, mut matcher) = Config::from_json(RULES.as_bytes()).expect("a good configuration");
+    send_by(RULES, media, body, width, keeps_all)
+}
+
+/// By other rules: one that removes, one that redacts, one that only watches.
+fn send_by(rules: &str, media: Media, body: &[u8], width: usize, keeps_all: bool) -> Result<Vec<u8>, Reason> {
+    let (config, mut matcher) = Config::from_json(rules.as_bytes()).expect("a good configuration");
     let mut active = Active { enforce: 0b011, removing: 0b001, shadow: 0b100, fields: vec![0; 3] };
     let mut stream = Stream::new(media, &config, None);
     stream.keeps_all = keeps_all;
@@ -146,6 +151,55 @@ fn columns_of_a_broken_editor_are_caught() {
         for table in fine {
             let media = Media::Table(Dialect::Detect);
             assert_eq!(send(media, table.as_bytes(), width, true), Ok(table.into()), "{table:?}, width {width}");
+        }
+    }
+}
+
+#[test]
+fn values_beside_taken_names_are_caught() {
+    let rules = r#"{"guard": true, "rules": [
+        {"name": "revenue", "match": {"paths": ["/**"]}, "action": "remove", "pairs": [{"name": "name", "value": "value"}]},
+        {"name": "personal", "match": {"paths": ["/**"]}, "names": ["ssn"], "action": {"redact": "*"},
+         "pairs": [{"name": "key", "value": "v"}]},
+        {"name": "later", "match": {"paths": ["/**"]}, "names": ["id"], "mode": "shadow", "action": "remove",
+         "pairs": [{"name": "label", "value": "v"}]}
+    ]}"#;
+    let hits = [
+        r#"{"name":"unit_cost","value":5}"#,
+        r#"[{"value" : {"a":[1,"}"]} , "name" : "Gross Margin"}]"#,
+        r#"{"value":"\"","name":"unit\u005fcost"}"#,
+        r#"{"a":{"b":[{}],"n\u0061me":"margin"},"value":1,"name":"markup"}"#,
+        r#"{"name":"x","value":1,"name":"margin"}"#,
+        r#"{"key":"ssn","v":5}"#,
+        r#"{"v":"**","key":"ssn"}"#,
+        r#"{"v":["*"],"key":"ssn"}"#,
+        r#"{"value":{"name":"unit_cost","value":-1.5e3},"name":"x"}"#,
+    ];
+    let fine = [
+        r#"{"name":"color","value":5}"#,
+        r#"{"name":"unit_cost","q":{"value":5}}"#,
+        r#"[{"name":"unit_cost"},{"value":5}]"#,
+        r#"{"name":["unit_cost"],"value":5}"#,
+        r#"{"key":"ssn","v":"*"}"#,
+        r#"{"v" : "*" ,"key":"ssn"}"#,
+        r#"{"key":"unit_cost","v":5}"#,
+        r#"{"label":"id","v":5}"#,
+        r#"{"q":"name\":\"unit_cost","value":5}"#,
+    ];
+    for width in [1, 3, 1000] {
+        for (texts, caught) in [(&hits[..], true), (&fine[..], false)] {
+            for text in texts {
+                for (media, body) in [
+                    (Media::Json, (*text).to_owned()),
+                    (Media::Lines, format!("{{}}\n{text}\n")),
+                    (Media::Events, format!("data: {{}}\n\ndata: {text}\n\n")),
+                ] {
+                    let broken = send_by(rules, media, body.as_bytes(), width, true);
+                    assert_eq!(broken.err(), caught.then_some(Reason::Guard), "{body}, width {width}");
+                    let sound = send_by(rules, media, body.as_bytes(), width, false);
+                    assert!(sound.is_ok(), "{sound:?}: {body}, width {width}");
+                }
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ mod load;
 mod media;
 mod memory;
 mod modes;
+mod pairs;
 mod paths;
 mod requests;
 mod shadow;

@@ -1,5 +1,7 @@
 //! NDJSON, JSON sequences, event streams and prefixes.
 
+mod http_2;
+
 use lockgate_envoy_tests::gate::{revenue_rule, rules, trusted_headers};
 use lockgate_envoy_tests::{Answer, Client, End, Gate, Request, Setup, Signal, Upstream, cases, h2};
 use serde_json::{Value, json};

@@ -11,18 +11,20 @@ mod graphql;
 mod heads;
 mod modes;
 mod names;
+mod pairs;
 mod paths;
 #[cfg(test)]
 mod replay;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 8] = [
     ("configuration", configuration::check),
     ("csv", csv::check),
     ("editor", editor::check),
     ("graphql", graphql::check),
     ("heads", heads::check),
     ("modes", modes::check),
+    ("pairs", pairs::check),
     ("paths", paths::check),
 ];
 
