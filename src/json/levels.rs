@@ -82,9 +82,87 @@ impl Levels {
         self.word |= KEPT;
     }
 
+    /// Takes this step, when these are the levels that it is for, `max_depth` allows it, and no word ends on its way: whether it did.
+    #[inline(always)]
+    pub(super) fn take(&mut self, step: &Step, max_depth: u32) -> bool {
+        let Step { leave, enter, care, want, put } = *step;
+        // How many levels of the word there are around the innermost.
+        let around = self.depth.wrapping_sub(1) % PER_WORD;
+        let (leave, enter) = (u32::from(leave), u32::from(enter));
+        let depth = self.depth.wrapping_sub(leave) + enter;
+        if self.word & u64::from(care) != u64::from(want) || around < leave || around - leave + enter >= PER_WORD || depth > max_depth {
+            return false;
+        }
+        self.word = (self.word >> (2 * leave)) << (2 * enter) | u64::from(put);
+        self.depth = depth;
+        true
+    }
+
     /// Bytes held on the heap.
     pub(super) fn held_bytes(&self) -> usize {
         self.outer.len() * size_of::<u64>()
+    }
+}
+
+/// The levels that a text leaves, the one in which it goes on, and those that it enters from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    leave: u8,
+    enter: u8,
+    /// Of the levels that it leaves, and the one in which it goes on: their `OBJECT` bits.
+    care: u32,
+    /// Those that must be set.
+    want: u32,
+    /// The levels that it enters; objects are entered by a member that is kept.
+    put: u32,
+}
+
+/// Most levels that a step leaves, and most that it enters.
+const MAX_STEP: u8 = 7;
+
+impl Step {
+    /// Staying in an array.
+    pub(super) const NONE: Self = Self { leave: 0, enter: 0, care: OBJECT as u32, want: 0, put: 0 };
+
+    /// Whether it leaves or enters anything.
+    #[inline(always)]
+    pub(super) fn moves(&self) -> bool {
+        self.leave | self.enter != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn enters(&self) -> bool {
+        self.enter != 0
+    }
+
+    pub(super) fn leave_object(&mut self) -> Option<()> {
+        self.want |= (OBJECT as u32) << (2 * self.leave);
+        self.leave_array()
+    }
+
+    /// `None` when it leaves too many.
+    pub(super) fn leave_array(&mut self) -> Option<()> {
+        self.leave = Some(self.leave + 1).filter(|&leave| leave <= MAX_STEP)?;
+        self.care |= (OBJECT as u32) << (2 * self.leave);
+        Some(())
+    }
+
+    /// Where it goes on is an object.
+    pub(super) fn stay_in_object(&mut self) {
+        self.want |= (OBJECT as u32) << (2 * self.leave);
+    }
+
+    pub(super) fn enter_object(&mut self) -> Option<()> {
+        self.enter_array()?;
+        self.put |= (OBJECT | KEPT) as u32;
+        Some(())
+    }
+
+    /// `None` when it enters too many.
+    pub(super) fn enter_array(&mut self) -> Option<()> {
+        self.enter = Some(self.enter + 1).filter(|&enter| enter <= MAX_STEP)?;
+        self.put <<= 2;
+        Some(())
     }
 }
 

@@ -10,7 +10,7 @@ use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, Hi
 
 use super::key_cache::{CachedKey, KeyCache};
 use crate::config::ConfigError;
-use crate::json::RawKey;
+use crate::json::{Joints, RawKey};
 
 /// Rules by their number: bit n stands for rule n.
 pub(super) type RuleMask = u64;
@@ -43,6 +43,8 @@ pub(super) struct Matcher {
     /// The rules that list a name with these letters and digits among `keep` or `texts`.
     excepted: HashMap<String, RuleMask>,
     member_cache: KeyCache,
+    /// What stands between the values of bodies.
+    pub(super) joints: Joints,
     header_cache: KeyCache,
     /// Where escaped names are decoded.
     space: String,
@@ -68,6 +70,7 @@ impl Matcher {
             texts,
             excepted,
             member_cache: KeyCache::new(9),
+            joints: Joints::new(),
             header_cache: KeyCache::new(7),
             space: String::new(),
         })
@@ -89,15 +92,8 @@ impl Matcher {
     #[inline(never)]
     fn look_up(&mut self, key: RawKey<'_>, slot: CachedKey) -> RuleMask {
         let mask = self.members.rules(key.text(&mut self.space));
-        self.member_cache.put(key.bytes(), slot, mask);
+        self.member_cache.put(slot, mask);
         mask
-    }
-
-    /// Whether the text at `at` is the member's name that followed the last one before: the rules that it falls under, and
-    /// the place after its colon.
-    #[inline]
-    pub(super) fn foresee(&mut self, text: &[u8], at: usize) -> Option<(RuleMask, usize)> {
-        self.member_cache.foresee(text, at)
     }
 
     /// Whether any rule lists texts.
@@ -151,7 +147,7 @@ impl Matcher {
         let (form, whole) = (header_form(name), name.to_ascii_lowercase());
         let mask = (self.headers.rules(&form) | self.headers.rules(&whole)) & !self.headers.kept(&form);
         if let Some(slot) = slot {
-            self.header_cache.put(name.as_bytes(), slot, mask);
+            self.header_cache.put(slot, mask);
         }
         mask
     }

@@ -50,13 +50,41 @@ pub(super) fn space_end(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// The bytes that [`agrees`] compares.
-pub(crate) const WINDOW_BYTES: usize = 32;
+/// The bytes that [`begins`] compares.
+pub(super) const JOINT_BYTES: usize = 64;
 
-/// Whether two texts have the same bytes where `care` is 0xff; it is 0 elsewhere.
+/// Whether two texts have the same bytes where `care` says so: bit n of both halves together for byte n. Unless the second half
+/// is empty, bytes of the first half that do not count must not matter either.
 #[inline(always)]
-pub(crate) fn agrees(one: &[u8; WINDOW_BYTES], other: &[u8; WINDOW_BYTES], care: &[u8; WINDOW_BYTES]) -> bool {
-    fast::agrees(one, other, care)
+pub(super) fn begins(text: &[u8; JOINT_BYTES], start: &[u8; JOINT_BYTES], care: [u32; 2]) -> bool {
+    fast::begins(text, start, care)
+}
+
+/// How many bytes come before the first that is a quotation mark, a backslash, a control character or not ASCII.
+#[inline(always)]
+pub(super) fn plain_bytes(bytes: &[u8; 16]) -> usize {
+    fast::plain_bytes(bytes)
+}
+
+/// The length of the rest of a number without sign and exponent, of which `first` is the first digit and `after` what follows. `None` for
+/// what is no number, and for one that may go on. What comes after it is not looked at.
+#[inline(always)]
+pub(super) fn number_rest(first: u8, after: &[u8; 16]) -> Option<usize> {
+    let (integer, end) = fast::digits_lengths(after);
+    // Sixteen: all of them.
+    if integer == 16 || integer != 0 && first == b'0' {
+        return None;
+    }
+    if after.get(integer) != Some(&b'.') {
+        return Some(integer);
+    }
+    (end > integer + 1 && end != 16).then_some(end)
+}
+
+/// As [`plain_end`]; `None` near the end of the bytes.
+#[inline(always)]
+pub(super) fn plain_end_here(bytes: &[u8], at: usize) -> Option<usize> {
+    fast::plain_end(bytes, at).ok()
 }
 
 /// The first byte from `at` on that is a quotation mark, a backslash, a control character or not ASCII, or the end.

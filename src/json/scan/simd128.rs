@@ -4,7 +4,7 @@ use super::{BLOCK_BYTES, Block};
 
 use core::arch::wasm32::{
     i8x16_lt, i8x16_splat, u8x16, u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle,
-    v128, v128_and, v128_any_true, v128_or, v128_xor,
+    v128, v128_and, v128_or, v128_xor,
 };
 
 #[inline(always)]
@@ -18,16 +18,50 @@ fn vector(bytes: &[u8; 16]) -> v128 {
     u8x16(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
 }
 
-/// Whether two texts have the same bytes where `care` is 0xff.
+/// Whether two texts have the same bytes where `care` says so.
 #[inline(always)]
-pub(super) fn agrees(one: &[u8; 32], other: &[u8; 32], care: &[u8; 32]) -> bool {
-    let halves = |bytes: &[u8; 32]| match bytes.as_chunks() {
-        ([first, second], _) => (vector(first), vector(second)),
-        (_, _) => (u8x16_splat(0), u8x16_splat(0)),
-    };
-    let ((a, b), (c, d), (first, second)) = (halves(one), halves(other), halves(care));
-    let differ = v128_or(v128_and(v128_xor(a, c), first), v128_and(v128_xor(b, d), second));
-    !v128_any_true(differ)
+pub(super) fn begins(text: &[u8; 64], start: &[u8; 64], care: [u32; 2]) -> bool {
+    let ([a, b, c, d], [e, f, g, h]) = (sixteens(text), sixteens(start));
+    let [first, second] = care;
+    (same(a, e) | same(b, f) << 16) & first == first && (second == 0 || (same(c, g) | same(d, h) << 16) & second == second)
+}
+
+#[inline(always)]
+fn same(one: &[u8; 16], other: &[u8; 16]) -> u32 {
+    u32::from(u8x16_bitmask(u8x16_eq(vector(one), vector(other))))
+}
+
+#[inline(always)]
+fn sixteens(bytes: &[u8; 64]) -> [&[u8; 16]; 4] {
+    const NOTHING: &[u8; 16] = &[0; 16];
+    match bytes.as_chunks() {
+        ([a, b, c, d], _) => [a, b, c, d],
+        (_, _) => [NOTHING; 4],
+    }
+}
+
+/// How many bytes come before the first that is special in a string or not ASCII.
+#[inline(always)]
+pub(super) fn plain_bytes(bytes: &[u8; 16]) -> usize {
+    let bytes = vector(bytes);
+    // With this bit turned, quotation marks come right after the control characters and blanks after them; as signed
+    // numbers the bytes that are not ASCII are below zero.
+    let others = i8x16_lt(v128_xor(bytes, u8x16_splat(b' ' ^ b'"')), i8x16_splat(b' ' as i8 + 1));
+    let backslash = u8x16_eq(bytes, u8x16_splat(b'\\'));
+    let marks = u32::from(u8x16_bitmask(v128_or(others, backslash)));
+    (marks | 1 << 16).trailing_zeros() as usize
+}
+
+/// The places of the first two bytes that are no digits; 16 where there is none.
+#[inline(always)]
+pub(super) fn digits_lengths(bytes: &[u8; 16]) -> (usize, usize) {
+    // Digits become the ten least signed numbers.
+    let turned = u8x16_sub(vector(bytes), u8x16_splat(b'0' ^ 0x80));
+    let digits = i8x16_lt(turned, i8x16_splat(i8::MIN + 10));
+    // Beyond the sixteen there are others.
+    let others = !u32::from(u8x16_bitmask(digits));
+    let rest = others & (others - 1) | 1 << 16;
+    (others.trailing_zeros() as usize, rest.trailing_zeros() as usize)
 }
 
 /// The first byte that is special in a string or not ASCII, or how far the search came.

@@ -21,15 +21,36 @@ fn load(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*eight))
 }
 
-/// Whether two texts have the same bytes where `care` is 0xff.
+/// Whether two texts have the same bytes where `care` says so, which is a run from the first.
 #[inline(always)]
-pub(super) fn agrees(one: &[u8; 32], other: &[u8; 32], care: &[u8; 32]) -> bool {
-    let words = |bytes: &[u8; 32]| match bytes.as_chunks() {
-        ([a, b, c, d], _) => [a, b, c, d].map(|word| u64::from_le_bytes(*word)),
-        (_, _) => [0; 4],
-    };
-    let ([a, b, c, d], [e, f, g, h], [i, j, k, l]) = (words(one), words(other), words(care));
-    (a ^ e) & i | (b ^ f) & j | (c ^ g) & k | (d ^ h) & l == 0
+pub(super) fn begins(text: &[u8; 64], start: &[u8; 64], care: [u32; 2]) -> bool {
+    let length = (care[0].trailing_ones() + care[1].trailing_ones()) as usize;
+    let mut at = 0;
+    while at + 8 <= length {
+        if load(text, at) != load(start, at) {
+            return false;
+        }
+        at += 8;
+    }
+    let (Some(one), Some(other)) = (load(text, at), load(start, at)) else { return true };
+    at == length || (one ^ other) << (8 * (8 - (length - at))) == 0
+}
+
+/// How many bytes come before the first that is special in a string or not ASCII.
+#[inline(always)]
+pub(super) fn plain_bytes(bytes: &[u8; 16]) -> usize {
+    plain_end(bytes, 0).unwrap_or(16)
+}
+
+/// The places of the first two bytes that are no digits; 16 where there is none.
+#[inline(always)]
+pub(super) fn digits_lengths(bytes: &[u8; 16]) -> (usize, usize) {
+    const ONES: u128 = u128::MAX / 255;
+    const HIGHS: u128 = ONES * 0x80;
+    let sixteen = u128::from_le_bytes(*bytes) ^ (ONES * 0x30);
+    let others = (((sixteen & !HIGHS) + ONES * 0x76) | sixteen) & HIGHS;
+    let rest = others & others.wrapping_sub(1);
+    ((others.trailing_zeros() / 8) as usize, (rest.trailing_zeros() / 8) as usize)
 }
 
 /// The first byte that is special in a string or not ASCII, or how far the search came.
