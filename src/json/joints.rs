@@ -5,7 +5,7 @@
 //! what it means; where it is foreseen, comparing its bytes takes the place of reading them token by token.
 
 use super::levels::Step;
-use super::scan::{self, JOINT_BYTES};
+use super::scan::{self, JOINT_BYTES, Searches};
 
 /// The joints that editors have learnt of a kind of bodies. Of fixed size, kept by a [`Judge`] from body to body.
 ///
@@ -18,6 +18,7 @@ pub struct Joints {
     all: Vec<Joint>,
     /// The place of the last one.
     last: usize,
+    searches: Searches,
 }
 
 /// What stands between two values.
@@ -32,8 +33,10 @@ pub(super) struct Joint {
     pub(super) length: u8,
     /// Where the comma stands.
     pub(super) comma: u8,
-    /// Whether a string follows; its quotation mark is part of `text`.
-    pub(super) before_text: bool,
+    /// See [`Joint::BEFORE_TEXT`] and [`Joint::SPECIAL`].
+    pub(super) traits: u8,
+    /// Where it is among all.
+    pub(super) place: u16,
     /// What [`Judge::mark`] gave for the last name.
     ///
     /// [`Judge::mark`]: super::Judge::mark
@@ -49,13 +52,19 @@ const COUNT: usize = 512;
 const WAYS: usize = 4;
 
 impl Joint {
+    /// A string follows; its quotation mark is part of the text.
+    pub(super) const BEFORE_TEXT: u8 = 1;
+    /// It has a mark, or leaves or enters levels.
+    pub(super) const SPECIAL: u8 = 2;
+
     /// What stands in no text.
     const NONE: Self = Self {
         text: [0xff; JOINT_BYTES],
         care: [1, 0],
         length: 1,
         comma: 0,
-        before_text: false,
+        traits: 0,
+        place: 0,
         mark: 0,
         step: Step::NONE,
         next: [0; 2],
@@ -97,12 +106,14 @@ impl Joint {
                     let end = after.iter().position(|&byte| byte == b'"')?;
                     rest = blank(after.get(end + 1..)?).strip_prefix(b":")?;
                     rest = blank(rest);
-                    joint.before_text = rest == b"\"";
-                    if joint.before_text || rest.is_empty() {
-                        return Some(joint);
+                    if mark != 0 || joint.step.moves() {
+                        joint.traits |= Self::SPECIAL;
                     }
-                    if rest.first() == Some(&b'"') {
-                        return None;
+                    match rest {
+                        [] => return Some(joint),
+                        [b'"'] => return Some(Self { traits: joint.traits | Self::BEFORE_TEXT, ..joint }),
+                        [b'"', ..] => return None,
+                        [_, ..] => {}
                     }
                 }
                 (b'{', after) => {
@@ -140,25 +151,37 @@ impl Joints {
     /// Room for 512 joints.
     #[must_use]
     pub fn new() -> Self {
-        Self { all: vec![Joint::NONE; COUNT], last: 0 }
+        Self { all: vec![Joint::NONE; COUNT], last: 0, searches: Searches::new() }
     }
 
-    /// The joint that is foreseen and with which `window` begins, and its place.
+    /// The last joint.
     #[inline(always)]
-    pub(super) fn foresee(&self, window: &[u8; JOINT_BYTES]) -> Option<(usize, &Joint)> {
-        let [first, second] = self.all.get(self.last)?.next.map(usize::from);
-        let joint = self.all.get(first)?;
+    pub(super) fn last(&self) -> Option<&Joint> {
+        self.all.get(self.last)
+    }
+
+    /// What text is searched with.
+    #[inline(always)]
+    pub(super) fn searches(&self) -> Searches {
+        self.searches
+    }
+
+    /// The joint that is foreseen after `last` and with which `window` begins.
+    #[inline(always)]
+    pub(super) fn after(&self, last: &Joint, window: &[u8; JOINT_BYTES]) -> Option<&Joint> {
+        let [first, second] = last.next;
+        let joint = self.all.get(usize::from(first))?;
         if joint.begins(window) {
-            return Some((first, joint));
+            return Some(joint);
         }
-        let joint = self.all.get(second)?;
-        joint.begins(window).then_some((second, joint))
+        let joint = self.all.get(usize::from(second))?;
+        joint.begins(window).then_some(joint)
     }
 
     /// Goes on to the joint at `place`.
     #[inline(always)]
-    pub(super) fn go_on(&mut self, place: usize) {
-        self.last = place;
+    pub(super) fn go_on(&mut self, place: u16) {
+        self.last = place.into();
     }
 
     /// Remembers a joint that came after the last one. `mark`: see [`Joint::mark`].
@@ -173,7 +196,7 @@ impl Joints {
                 // Any may go; which one differs from time to time.
                 let way = free.unwrap_or(self.last % WAYS);
                 if let Some(joint) = joints.get_mut(way) {
-                    *joint = new;
+                    *joint = Joint { place: u16::try_from(set + way).unwrap_or_default(), ..new };
                 }
                 way
             }

@@ -3,8 +3,8 @@
 use super::quick::{Place, odd_text_end};
 use super::{At, Editor, Judge, Verdict, copy};
 use crate::json::error::Error;
-use crate::json::joints::Joints;
-use crate::json::scan::{self, JOINT_BYTES};
+use crate::json::joints::{Joint, Joints};
+use crate::json::scan::JOINT_BYTES;
 
 /// The bytes that must be here of a joint and the value after it.
 const WINDOW_BYTES: usize = JOINT_BYTES + 32;
@@ -14,10 +14,8 @@ const CUTS: usize = 32;
 
 /// How far the foreseen way has come.
 struct Run {
-    /// Where the next joint begins: at the closing quotation mark when the last value was a string, else at `end`.
+    /// Where the next joint begins: at the closing quotation mark when the last value was a string, else at its end.
     i: usize,
-    /// The end of the last value.
-    end: usize,
     /// The kept bytes from here on are not among `cuts`.
     from: usize,
     /// The mark of the last name that has one, whether its members go, and how many there were.
@@ -35,7 +33,7 @@ struct Run {
 enum Stop {
     /// What comes is not foreseen, or not here in whole.
     Unforeseen,
-    /// A removed container begins at [`Run::end`].
+    /// A removed container begins at [`Run::i`].
     Container,
     /// A string needs a closer look: [`Run::odd`].
     OddText,
@@ -61,8 +59,9 @@ impl Editor {
             return Ok(None);
         }
         let mut run =
-            Run { i, end, from: place.from, mark: 0, removes: false, times: 0, cuts: [(0, 0); CUTS], cut_count: 0, odd: (0, 0) };
+            Run { i, from: place.from, mark: 0, removes: false, times: 0, cuts: [(0, 0); CUTS], cut_count: 0, odd: (0, 0) };
         let mut next = None;
+        let mut after_container = false;
         loop {
             let stop = self.run(chunk, judge, joints, &mut run);
             for &(from, to) in run.cuts.get(..run.cut_count).unwrap_or_default() {
@@ -82,77 +81,83 @@ impl Editor {
                 },
                 Stop::Container => {
                     self.cut = self.levels.depth();
-                    let (at, after) = self.tree(chunk, run.end)?;
-                    (run.i, run.end, run.from) = (after, after, after);
+                    let (at, after) = self.tree(chunk, run.i)?;
+                    (run.i, run.from) = (after, after);
                     if at != At::After {
                         next = Some(at);
                         break;
                     }
                     if chunk.get(after) == Some(&b'"') {
+                        after_container = true;
                         break;
                     }
                 }
             }
         }
         place.changed |= run.from != place.from;
-        (place.i, place.from) = (run.end, run.from);
+        place.from = run.from;
+        place.i = run.i + usize::from(next.is_none() && !after_container && chunk.get(run.i) == Some(&b'"'));
         Ok(next)
     }
 
     /// The loop of it. It calls nothing, so that what it works with may stay in registers.
     #[inline(never)]
     fn run(&mut self, chunk: &[u8], judge: &mut impl Judge, joints: &mut Joints, run: &mut Run) -> Stop {
-        let Run { mut i, mut end, mut from, mut mark, mut removes, mut times, mut cut_count, odd, .. } = *run;
+        let Some(mut last) = joints.last() else { return Stop::Unforeseen };
+        let searches = joints.searches();
+        let Run { mut i, mut from, mut mark, mut removes, mut times, mut cut_count, .. } = *run;
         let stop = loop {
             let Some(window) = chunk.get(i..).and_then(<[u8]>::first_chunk::<WINDOW_BYTES>) else {
                 break Stop::Unforeseen;
             };
             let Some(joint_window) = window.first_chunk() else { break Stop::Unforeseen };
-            let Some((number, joint)) = joints.foresee(joint_window) else { break Stop::Unforeseen };
+            let Some(joint) = joints.after(last, joint_window) else { break Stop::Unforeseen };
             let length = usize::from(joint.length) & (JOINT_BYTES - 1);
             let start = i + length;
-            // Where the next joint begins, and whether after a quotation mark.
-            let mut text = 0;
+            let Some(value) = window.get(length..).and_then(<[u8]>::first_chunk) else { break Stop::Unforeseen };
+            let value = searches.sixteen(value);
+            // Where the next joint begins.
             let mut container = false;
-            let next = if joint.before_text {
-                let Some(value) = window.get(length..).and_then(<[u8]>::first_chunk) else { break Stop::Unforeseen };
-                let plain = scan::plain_bytes(value);
+            let next = if joint.traits & Joint::BEFORE_TEXT != 0 {
+                let plain = value.plain_bytes();
                 let mut mark = start + plain;
-                if plain == value.len() {
-                    match scan::plain_end_here(chunk, mark) {
+                if plain == 16 {
+                    match searches.plain_end(chunk, mark) {
                         Some(end) => mark = end,
                         None => break Stop::Unforeseen,
                     }
                 }
                 if chunk.get(mark) != Some(&b'"') {
-                    if mark != odd.0 {
+                    if mark != run.odd.0 {
                         run.odd.0 = mark;
                         break Stop::OddText;
                     }
-                    mark = odd.1;
+                    mark = run.odd.1;
                 }
-                text = 1;
                 mark
             } else {
                 let Some(&first) = window.get(length) else { break Stop::Unforeseen };
                 let value_length = if first.is_ascii_digit() {
-                    let after = window.get(length + 1..).and_then(<[u8]>::first_chunk);
-                    after.and_then(|after| scan::number_rest(first, after)).map(|rest| rest + 1)
-                } else if matches!(first, b'{' | b'[') {
+                    value.number_length(first, |at| window.get(length + at).copied())
+                } else if first | 0x20 == b'{' {
                     container = true;
                     Some(0)
                 } else {
-                    literal_length(window.get(length..).and_then(<[u8]>::first_chunk))
+                    value.literal_length()
                 };
                 let Some(value_length) = value_length else { break Stop::Unforeseen };
-                // No exponent; and no quotation mark, with which joints begin after strings only.
+                // An exponent, or a quotation mark, with which joints begin after strings only.
                 let after = window.get(length + value_length).copied().unwrap_or_default();
-                if after != b',' && !container && !matches!(after, b'}' | b']') && !scan::is_space(after) {
+                if after == b'"' || after | 0x20 == b'e' {
                     break Stop::Unforeseen;
                 }
                 start + value_length
             };
-            let hold = i + usize::from(joint.comma);
+            if joint.traits & Joint::SPECIAL == 0 && !container {
+                last = joint;
+                i = next;
+                continue;
+            }
             let mut removed = false;
             if joint.mark != 0 {
                 if joint.mark != mark {
@@ -168,24 +173,20 @@ impl Editor {
                 }
                 removed = removes;
             }
-            if removed {
-                // An object that is entered by a member that goes has no kept one.
-                if joint.step.enters() {
-                    break Stop::Unforeseen;
-                }
-                if cut_count == CUTS {
-                    break Stop::Full;
-                }
-            } else if container {
+            // An object that is entered by a member that goes has no kept one.
+            if removed && joint.step.enters() || container && !removed {
                 break Stop::Unforeseen;
+            }
+            if cut_count == CUTS {
+                break Stop::Full;
             }
             if joint.step.moves() && !self.levels.take(&joint.step, self.limits.max_depth) {
                 break Stop::Unforeseen;
             }
             times += u64::from(joint.mark != 0);
-            joints.go_on(number);
+            let hold = i + usize::from(joint.comma);
+            last = joint;
             i = next;
-            end = next + text;
             if removed {
                 if from < hold
                     && let Some(cut) = run.cuts.get_mut(cut_count)
@@ -193,26 +194,16 @@ impl Editor {
                     *cut = (from, hold);
                     cut_count += 1;
                 }
-                from = end;
+                from = next + usize::from(joint.traits & Joint::BEFORE_TEXT);
                 if container {
                     break Stop::Container;
                 }
             }
         };
-        (run.i, run.end, run.from) = (i, end, from);
+        let last = last.place;
+        joints.go_on(last);
+        (run.i, run.from) = (i, from);
         (run.mark, run.removes, run.times, run.cut_count) = (mark, removes, times, cut_count);
         stop
-    }
-}
-
-/// The length of `true`, `false` or `null`.
-#[inline(always)]
-fn literal_length(bytes: Option<&[u8; 8]>) -> Option<usize> {
-    let word = u64::from_le_bytes(*bytes?);
-    let is = |name: &[u8; 8], length: u32| word << (64 - 8 * length) == u64::from_le_bytes(*name) << (64 - 8 * length);
-    if is(b"true    ", 4) || is(b"null    ", 4) {
-        Some(4)
-    } else {
-        is(b"false   ", 5).then_some(5)
     }
 }

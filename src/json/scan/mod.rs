@@ -60,31 +60,72 @@ pub(super) fn begins(text: &[u8; JOINT_BYTES], start: &[u8; JOINT_BYTES], care: 
     fast::begins(text, start, care)
 }
 
-/// How many bytes come before the first that is a quotation mark, a backslash, a control character or not ASCII.
-#[inline(always)]
-pub(super) fn plain_bytes(bytes: &[u8; 16]) -> usize {
-    fast::plain_bytes(bytes)
+/// Searches of a loop. What they compare with is in memory and not in the code: V8 makes three instructions of a constant each time
+/// that it is used, and keeps in a register what a loop has loaded before it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Searches(fast::Constants);
+
+impl Searches {
+    pub(super) fn new() -> Self {
+        Self(fast::Constants::new())
+    }
+
+    /// Sixteen bytes in a register.
+    #[inline(always)]
+    pub(super) fn sixteen(&self, bytes: &[u8; 16]) -> Sixteen<'_> {
+        Sixteen { bytes: fast::Sixteen::new(bytes), constants: &self.0 }
+    }
+
+    /// The first byte from `at` on that is a quotation mark, a backslash, a control character or not ASCII; `None` near the end.
+    #[inline(always)]
+    pub(super) fn plain_end(&self, bytes: &[u8], mut at: usize) -> Option<usize> {
+        loop {
+            let plain = self.sixteen(bytes.get(at..)?.first_chunk()?).plain_bytes();
+            at += plain;
+            if plain < 16 {
+                return Some(at);
+            }
+        }
+    }
 }
 
-/// The length of the rest of a number without sign and exponent, of which `first` is the first digit and `after` what follows. `None` for
-/// what is no number, and for one that may go on. What comes after it is not looked at.
-#[inline(always)]
-pub(super) fn number_rest(first: u8, after: &[u8; 16]) -> Option<usize> {
-    let (integer, end) = fast::digits_lengths(after);
-    // Sixteen: all of them.
-    if integer == 16 || integer != 0 && first == b'0' {
-        return None;
-    }
-    if after.get(integer) != Some(&b'.') {
-        return Some(integer);
-    }
-    (end > integer + 1 && end != 16).then_some(end)
+/// Sixteen bytes in a register.
+#[derive(Clone, Copy)]
+pub(super) struct Sixteen<'a> {
+    bytes: fast::Sixteen,
+    constants: &'a fast::Constants,
 }
 
-/// As [`plain_end`]; `None` near the end of the bytes.
-#[inline(always)]
-pub(super) fn plain_end_here(bytes: &[u8], at: usize) -> Option<usize> {
-    fast::plain_end(bytes, at).ok()
+impl Sixteen<'_> {
+    /// How many bytes come before the first that is a quotation mark, a backslash, a control character or not ASCII.
+    #[inline(always)]
+    pub(super) fn plain_bytes(self) -> usize {
+        self.bytes.plain_bytes(self.constants)
+    }
+
+    /// The length of a number without sign and exponent, of which `first` is the first digit; `at` gives the byte at a place. `None` for
+    /// what is no number, and for one that may go on. What comes after it is not looked at.
+    #[inline(always)]
+    pub(super) fn number_length(self, first: u8, at: impl Fn(usize) -> Option<u8>) -> Option<usize> {
+        let (integer, end) = self.bytes.digits_lengths(self.constants);
+        if integer == 16 || first == b'0' && integer > 1 {
+            return None;
+        }
+        if at(integer)? != b'.' {
+            return Some(integer);
+        }
+        (end > integer + 1 && end < 16).then_some(end)
+    }
+
+    /// The length of `true`, `false` or `null`.
+    #[inline(always)]
+    pub(super) fn literal_length(self) -> Option<usize> {
+        if self.bytes.begins_with(b"true            ", 4) || self.bytes.begins_with(b"null            ", 4) {
+            Some(4)
+        } else {
+            self.bytes.begins_with(b"false           ", 5).then_some(5)
+        }
+    }
 }
 
 /// The first byte from `at` on that is a quotation mark, a backslash, a control character or not ASCII, or the end.

@@ -40,28 +40,63 @@ fn sixteens(bytes: &[u8; 64]) -> [&[u8; 16]; 4] {
     }
 }
 
-/// How many bytes come before the first that is special in a string or not ASCII.
-#[inline(always)]
-pub(super) fn plain_bytes(bytes: &[u8; 16]) -> usize {
-    let bytes = vector(bytes);
-    // With this bit turned, quotation marks come right after the control characters and blanks after them; as signed
-    // numbers the bytes that are not ASCII are below zero.
-    let others = i8x16_lt(v128_xor(bytes, u8x16_splat(b' ' ^ b'"')), i8x16_splat(b' ' as i8 + 1));
-    let backslash = u8x16_eq(bytes, u8x16_splat(b'\\'));
-    let marks = u32::from(u8x16_bitmask(v128_or(others, backslash)));
-    (marks | 1 << 16).trailing_zeros() as usize
+/// What is compared with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Constants {
+    /// With this bit turned, quotation marks come right after the control characters and blanks after them.
+    turn: [u8; 16],
+    above_quote: [u8; 16],
+    backslash: [u8; 16],
+    /// Less this, digits are the least signed numbers.
+    zero: [u8; 16],
+    above_nine: [u8; 16],
 }
 
-/// The places of the first two bytes that are no digits; 16 where there is none.
-#[inline(always)]
-pub(super) fn digits_lengths(bytes: &[u8; 16]) -> (usize, usize) {
-    // Digits become the ten least signed numbers.
-    let turned = u8x16_sub(vector(bytes), u8x16_splat(b'0' ^ 0x80));
-    let digits = i8x16_lt(turned, i8x16_splat(i8::MIN + 10));
-    // Beyond the sixteen there are others.
-    let others = !u32::from(u8x16_bitmask(digits));
-    let rest = others & (others - 1) | 1 << 16;
-    (others.trailing_zeros() as usize, rest.trailing_zeros() as usize)
+impl Constants {
+    pub(super) fn new() -> Self {
+        Self {
+            turn: [b' ' ^ b'"'; 16],
+            above_quote: [b' ' + 1; 16],
+            backslash: [b'\\'; 16],
+            zero: [b'0' ^ 0x80; 16],
+            above_nine: [10 ^ 0x80; 16],
+        }
+    }
+}
+
+/// Sixteen bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Sixteen(v128);
+
+impl Sixteen {
+    #[inline(always)]
+    pub(super) fn new(bytes: &[u8; 16]) -> Self {
+        Self(vector(bytes))
+    }
+
+    #[inline(always)]
+    pub(super) fn plain_bytes(self, constants: &Constants) -> usize {
+        // As signed numbers the bytes that are not ASCII are below zero.
+        let others = i8x16_lt(v128_xor(self.0, vector(&constants.turn)), vector(&constants.above_quote));
+        let backslash = u8x16_eq(self.0, vector(&constants.backslash));
+        let marks = u32::from(u8x16_bitmask(v128_or(others, backslash)));
+        (marks | 1 << 16).trailing_zeros() as usize
+    }
+
+    /// The places of the first two bytes that are no digits; 16 or more where there is none.
+    #[inline(always)]
+    pub(super) fn digits_lengths(self, constants: &Constants) -> (usize, usize) {
+        let digits = i8x16_lt(u8x16_sub(self.0, vector(&constants.zero)), vector(&constants.above_nine));
+        // Beyond the sixteen there are others.
+        let others = !u32::from(u8x16_bitmask(digits));
+        (others.trailing_zeros() as usize, (others & (others - 1)).trailing_zeros() as usize)
+    }
+
+    /// Whether they begin with the first `length` bytes of `other`.
+    #[inline(always)]
+    pub(super) fn begins_with(self, other: &[u8; 16], length: u32) -> bool {
+        u32::from(u8x16_bitmask(u8x16_eq(self.0, vector(other)))).trailing_ones() >= length
+    }
 }
 
 /// The first byte that is special in a string or not ASCII, or how far the search came.

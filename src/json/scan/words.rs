@@ -36,21 +36,47 @@ pub(super) fn begins(text: &[u8; 64], start: &[u8; 64], care: [u32; 2]) -> bool 
     at == length || (one ^ other) << (8 * (8 - (length - at))) == 0
 }
 
-/// How many bytes come before the first that is special in a string or not ASCII.
-#[inline(always)]
-pub(super) fn plain_bytes(bytes: &[u8; 16]) -> usize {
-    plain_end(bytes, 0).unwrap_or(16)
+/// All are in the code.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Constants;
+
+impl Constants {
+    pub(super) fn new() -> Self {
+        Self
+    }
 }
 
-/// The places of the first two bytes that are no digits; 16 where there is none.
-#[inline(always)]
-pub(super) fn digits_lengths(bytes: &[u8; 16]) -> (usize, usize) {
-    const ONES: u128 = u128::MAX / 255;
-    const HIGHS: u128 = ONES * 0x80;
-    let sixteen = u128::from_le_bytes(*bytes) ^ (ONES * 0x30);
-    let others = (((sixteen & !HIGHS) + ONES * 0x76) | sixteen) & HIGHS;
-    let rest = others & others.wrapping_sub(1);
-    ((others.trailing_zeros() / 8) as usize, (rest.trailing_zeros() / 8) as usize)
+/// Sixteen bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Sixteen([u8; 16]);
+
+impl Sixteen {
+    #[inline(always)]
+    pub(super) fn new(bytes: &[u8; 16]) -> Self {
+        Self(*bytes)
+    }
+
+    #[inline(always)]
+    pub(super) fn plain_bytes(self, _: &Constants) -> usize {
+        plain_end(&self.0, 0).unwrap_or(16)
+    }
+
+    /// The places of the first two bytes that are no digits; 16 or more where there is none.
+    #[inline(always)]
+    pub(super) fn digits_lengths(self, _: &Constants) -> (usize, usize) {
+        const ONES: u128 = u128::MAX / 255;
+        const HIGHS: u128 = ONES * 0x80;
+        let sixteen = u128::from_le_bytes(self.0) ^ (ONES * 0x30);
+        let others = (((sixteen & !HIGHS) + ONES * 0x76) | sixteen) & HIGHS;
+        let rest = others & others.wrapping_sub(1);
+        ((others.trailing_zeros() / 8) as usize, (rest.trailing_zeros() / 8) as usize)
+    }
+
+    /// Whether they begin with the first `length` bytes of `other`.
+    #[inline(always)]
+    pub(super) fn begins_with(self, other: &[u8; 16], length: u32) -> bool {
+        (u128::from_le_bytes(self.0) ^ u128::from_le_bytes(*other)).trailing_zeros() >= 8 * length
+    }
 }
 
 /// The first byte that is special in a string or not ASCII, or how far the search came.
