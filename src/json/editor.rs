@@ -344,7 +344,7 @@ impl Editor {
                         at = At::Text;
                     }
                     b'{' | b'[' if self.cut != NOT_CUTTING => {
-                        (at, i) = self.tree(chunk, i)?;
+                        (at, i) = self.tree(chunk, i, joints.searches())?;
                         from = i;
                     }
                     b'{' => {
@@ -452,7 +452,7 @@ impl Editor {
                     }
                 }
                 At::Tree => {
-                    (at, i) = self.tree(chunk, i)?;
+                    (at, i) = self.tree(chunk, i, joints.searches())?;
                     from = i;
                 }
                 At::TreeText => {

@@ -33,7 +33,7 @@ pub(super) struct Joint {
     pub(super) length: u8,
     /// Where the comma stands.
     pub(super) comma: u8,
-    /// See [`Joint::BEFORE_TEXT`] and [`Joint::SPECIAL`].
+    /// See [`Joint::BEFORE_TEXT`] and those after it.
     pub(super) traits: u8,
     /// Where it is among all.
     pub(super) place: u16,
@@ -54,8 +54,10 @@ const WAYS: usize = 4;
 impl Joint {
     /// A string follows; its quotation mark is part of the text.
     pub(super) const BEFORE_TEXT: u8 = 1;
-    /// It has a mark, or leaves or enters levels.
-    pub(super) const SPECIAL: u8 = 2;
+    /// It has a mark.
+    pub(super) const MARKED: u8 = 2;
+    /// It leaves or enters levels.
+    pub(super) const MOVES: u8 = 4;
 
     /// What stands in no text.
     const NONE: Self = Self {
@@ -106,9 +108,9 @@ impl Joint {
                     let end = after.iter().position(|&byte| byte == b'"')?;
                     rest = blank(after.get(end + 1..)?).strip_prefix(b":")?;
                     rest = blank(rest);
-                    if mark != 0 || joint.step.moves() {
-                        joint.traits |= Self::SPECIAL;
-                    }
+                    joint.traits = [(mark != 0, Self::MARKED), (joint.step.moves(), Self::MOVES)]
+                        .into_iter()
+                        .fold(0, |traits, (has, one)| if has { traits | one } else { traits });
                     match rest {
                         [] => return Some(joint),
                         [b'"'] => return Some(Self { traits: joint.traits | Self::BEFORE_TEXT, ..joint }),
@@ -162,8 +164,8 @@ impl Joints {
 
     /// What text is searched with.
     #[inline(always)]
-    pub(super) fn searches(&self) -> Searches {
-        self.searches
+    pub(super) fn searches(&self) -> Option<&Searches> {
+        (!self.all.is_empty()).then_some(&self.searches)
     }
 
     /// The joint that is foreseen after `last` and with which `window` begins.

@@ -13,7 +13,10 @@ const WINDOW_BYTES: usize = JOINT_BYTES + 32;
 const CUTS: usize = 32;
 
 /// How far the foreseen way has come.
+#[repr(C)]
 struct Run {
+    /// Kept runs that are to be copied.
+    cuts: [(usize, usize); CUTS],
     /// Where the next joint begins: at the closing quotation mark when the last value was a string, else at its end.
     i: usize,
     /// The kept bytes from here on are not among `cuts`.
@@ -22,8 +25,6 @@ struct Run {
     mark: u64,
     removes: bool,
     times: u64,
-    /// Kept runs that are to be copied.
-    cuts: [(usize, usize); CUTS],
     cut_count: usize,
     /// The first byte of a string that needs a closer look, and its closing quotation mark.
     odd: (usize, usize),
@@ -81,7 +82,7 @@ impl Editor {
                 },
                 Stop::Container => {
                     self.cut = self.levels.depth();
-                    let (at, after) = self.tree(chunk, run.i)?;
+                    let (at, after) = self.tree(chunk, run.i, joints.searches())?;
                     (run.i, run.from) = (after, after);
                     if at != At::After {
                         next = Some(at);
@@ -103,9 +104,8 @@ impl Editor {
     /// The loop of it. It calls nothing, so that what it works with may stay in registers.
     #[inline(never)]
     fn run(&mut self, chunk: &[u8], judge: &mut impl Judge, joints: &mut Joints, run: &mut Run) -> Stop {
-        let Some(mut last) = joints.last() else { return Stop::Unforeseen };
-        let searches = joints.searches();
-        let Run { mut i, mut from, mut mark, mut removes, mut times, mut cut_count, .. } = *run;
+        let (Some(mut last), Some(searches)) = (joints.last(), joints.searches()) else { return Stop::Unforeseen };
+        let mut i = run.i;
         let stop = loop {
             let Some(window) = chunk.get(i..).and_then(<[u8]>::first_chunk::<WINDOW_BYTES>) else {
                 break Stop::Unforeseen;
@@ -153,48 +153,54 @@ impl Editor {
                 }
                 start + value_length
             };
-            if joint.traits & Joint::SPECIAL == 0 && !container {
+            if joint.traits & (Joint::MARKED | Joint::MOVES) == 0 && !container {
                 last = joint;
                 i = next;
                 continue;
             }
-            let mut removed = false;
-            if joint.mark != 0 {
-                if joint.mark != mark {
-                    if times != 0 {
+            let removed = joint.traits & Joint::MARKED != 0 && {
+                if joint.mark != run.mark {
+                    if run.times != 0 {
                         break Stop::Full;
                     }
-                    removes = match judge.recall(joint.mark) {
+                    run.removes = match judge.recall(joint.mark) {
                         Some(Verdict::Keep) => false,
                         Some(Verdict::Remove) => true,
                         Some(Verdict::Replace(_)) | None => break Stop::Unforeseen,
                     };
-                    mark = joint.mark;
+                    run.mark = joint.mark;
                 }
-                removed = removes;
-            }
-            // An object that is entered by a member that goes has no kept one.
-            if removed && joint.step.enters() || container && !removed {
+                run.removes
+            };
+            if removed {
+                // An object that is entered by a member that goes has no kept one.
+                if joint.step.enters() {
+                    break Stop::Unforeseen;
+                }
+                if run.cut_count == CUTS {
+                    break Stop::Full;
+                }
+            } else if container {
                 break Stop::Unforeseen;
             }
-            if cut_count == CUTS {
-                break Stop::Full;
-            }
-            if joint.step.moves() && !self.levels.take(&joint.step, self.limits.max_depth) {
+            if joint.traits & Joint::MOVES != 0 && !self.levels.take(&joint.step, self.limits.max_depth) {
                 break Stop::Unforeseen;
             }
-            times += u64::from(joint.mark != 0);
             let hold = i + usize::from(joint.comma);
             last = joint;
             i = next;
+            if joint.traits & Joint::MARKED == 0 {
+                continue;
+            }
+            run.times += 1;
             if removed {
-                if from < hold
-                    && let Some(cut) = run.cuts.get_mut(cut_count)
+                if run.from < hold
+                    && let Some(cut) = run.cuts.get_mut(run.cut_count)
                 {
-                    *cut = (from, hold);
-                    cut_count += 1;
+                    *cut = (run.from, hold);
+                    run.cut_count += 1;
                 }
-                from = next + usize::from(joint.traits & Joint::BEFORE_TEXT);
+                run.from = next + usize::from(joint.traits & Joint::BEFORE_TEXT);
                 if container {
                     break Stop::Container;
                 }
@@ -202,8 +208,7 @@ impl Editor {
         };
         let last = last.place;
         joints.go_on(last);
-        (run.i, run.from) = (i, from);
-        (run.mark, run.removes, run.times, run.cut_count) = (mark, removes, times, cut_count);
+        run.i = i;
         stop
     }
 }

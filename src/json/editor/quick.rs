@@ -90,7 +90,7 @@ impl Editor {
                 if removing {
                     self.cut = self.levels.depth();
                     let next;
-                    (next, i) = self.tree(chunk, i)?;
+                    (next, i) = self.tree(chunk, i, joints.searches())?;
                     if next != At::After {
                         break Some(next);
                     }

@@ -89,6 +89,14 @@ impl Searches {
     }
 }
 
+impl Searches {
+    /// What stands where in a block.
+    #[inline(always)]
+    pub(super) fn block(&self, bytes: &[u8; BLOCK_BYTES]) -> Block {
+        self.0.block(bytes)
+    }
+}
+
 /// Sixteen bytes in a register.
 #[derive(Clone, Copy)]
 pub(super) struct Sixteen<'a> {
@@ -158,12 +166,6 @@ pub(super) struct Block {
     pub(super) odd: u64,
     /// What no JSON text has outside its strings.
     pub(super) strange: u64,
-}
-
-/// The block from `at` on; `None` near the end of the bytes, and in builds without SIMD.
-#[inline(always)]
-pub(super) fn block(bytes: &[u8], at: usize) -> Option<Block> {
-    fast::block(bytes, at)
 }
 
 /// The first byte from `at` on that no JSON text has outside its strings and brackets, or the end of the bytes.
@@ -243,7 +245,7 @@ pub fn fuzz_scan(bytes: &[u8]) {
         assert_eq!(space_end(bytes, at), space_end_slowly(bytes, at), "space from {at}");
         assert_eq!(plain_end(bytes, at), plain_end_slowly(bytes, at), "plain from {at}");
         assert_eq!(filler_end(bytes, at), filler_end_slowly(bytes, at), "filler from {at}");
-        if let Some(block) = block(bytes, at) {
+        if let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| Searches::new().block(bytes)) {
             let mask = |fits: fn(u8) -> bool| {
                 let bits = bytes.iter().skip(at).take(BLOCK_BYTES).map(|&byte| u64::from(fits(byte)));
                 bits.zip(0..).fold(0, |mask, (bit, place)| mask | bit << place)

@@ -3,8 +3,8 @@
 use super::{BLOCK_BYTES, Block};
 
 use core::arch::wasm32::{
-    i8x16_lt, i8x16_splat, u8x16, u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle,
-    v128, v128_and, v128_or, v128_xor,
+    i8x16_lt, i8x16_splat, u8x16, u8x16_add, u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle,
+    u16x8_shr, v128, v128_and, v128_or, v128_xor,
 };
 
 #[inline(always)]
@@ -50,6 +50,11 @@ pub(super) struct Constants {
     /// Less this, digits are the least signed numbers.
     zero: [u8; 16],
     above_nine: [u8; 16],
+    /// Control characters and what is not ASCII are below it as signed numbers.
+    blank: [u8; 16],
+    columns: [u8; 16],
+    rows: [u8; 16],
+    low: [u8; 16],
 }
 
 impl Constants {
@@ -60,7 +65,32 @@ impl Constants {
             backslash: [b'\\'; 16],
             zero: [b'0' ^ 0x80; 16],
             above_nine: [10 ^ 0x80; 16],
+            blank: [b' '; 16],
+            columns: class::COLUMNS,
+            rows: class::ROWS,
+            low: [0x0f; 16],
         }
+    }
+
+    /// What stands where in sixty-four bytes.
+    #[inline(always)]
+    pub(super) fn block(&self, bytes: &[u8; BLOCK_BYTES]) -> Block {
+        let mut block = Block { quotes: 0, brackets: 0, odd: 0, strange: 0 };
+        let low = vector(&self.low);
+        for (sixteen, shift) in sixteens(bytes).into_iter().zip([0, 16, 32, 48]) {
+            let sixteen = vector(sixteen);
+            let column = u8x16_swizzle(vector(&self.columns), v128_and(sixteen, low));
+            let row = u8x16_swizzle(vector(&self.rows), v128_and(u16x8_shr(sixteen, 4), low));
+            let class = v128_and(column, row);
+            let odd = v128_or(i8x16_lt(sixteen, vector(&self.blank)), u8x16_eq(sixteen, vector(&self.backslash)));
+            let bits = |mask: v128| u64::from(u8x16_bitmask(mask)) << shift;
+            // The sign bits, and those next to them.
+            block.quotes |= bits(class);
+            block.brackets |= bits(u8x16_add(class, class));
+            block.odd |= bits(odd);
+            block.strange |= bits(u8x16_eq(class, u8x16_splat(0)));
+        }
+        block
     }
 }
 
@@ -127,13 +157,9 @@ mod class {
     pub(super) const P_TO_Z: u8 = 32;
     pub(super) const BRACKET: u8 = 64;
     pub(super) const QUOTE: u8 = 128;
-}
 
-/// The classes of sixteen bytes; 0 for what no JSON text has outside its strings.
-#[inline(always)]
-fn classes(block: v128) -> v128 {
-    use class::{A_TO_O, BRACKET, CONTROL, DIGITS, E, P_TO_Z, QUOTE, SIGNS};
-    let columns = u8x16(
+    /// By the lower half of a byte.
+    pub(super) const COLUMNS: [u8; 16] = [
         DIGITS | SIGNS,
         DIGITS | A_TO_O,
         DIGITS | P_TO_Z | QUOTE,
@@ -150,10 +176,17 @@ fn classes(block: v128) -> v128 {
         SIGNS | CONTROL | BRACKET,
         SIGNS | A_TO_O,
         0,
-    );
-    let rows = u8x16(CONTROL, 0, SIGNS | QUOTE, DIGITS, E, BRACKET, A_TO_O, P_TO_Z | BRACKET, 0, 0, 0, 0, 0, 0, 0, 0);
-    let column = u8x16_swizzle(columns, v128_and(block, u8x16_splat(0x0f)));
-    let row = u8x16_swizzle(rows, u8x16_shr(block, 4));
+    ];
+    /// By its upper half.
+    pub(super) const ROWS: [u8; 16] =
+        [CONTROL, 0, SIGNS | QUOTE, DIGITS, E, BRACKET, A_TO_O, P_TO_Z | BRACKET, 0, 0, 0, 0, 0, 0, 0, 0];
+}
+
+/// The classes of sixteen bytes; 0 for what no JSON text has outside its strings.
+#[inline(always)]
+fn classes(block: v128) -> v128 {
+    let column = u8x16_swizzle(vector(&class::COLUMNS), v128_and(block, u8x16_splat(0x0f)));
+    let row = u8x16_swizzle(vector(&class::ROWS), u8x16_shr(block, 4));
     v128_and(column, row)
 }
 
@@ -171,27 +204,6 @@ pub(super) fn filler_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
         at += 16;
     }
     Err(at)
-}
-
-/// What stands where in the next sixty-four bytes.
-#[inline(always)]
-pub(super) fn block(bytes: &[u8], at: usize) -> Option<Block> {
-    let ([a, b, c, d], _) = bytes.get(at..)?.first_chunk::<BLOCK_BYTES>()?.as_chunks() else {
-        return None;
-    };
-    let mut block = Block { quotes: 0, brackets: 0, odd: 0, strange: 0 };
-    for (sixteen, shift) in [(a, 0), (b, 16), (c, 32), (d, 48)] {
-        let sixteen = vector(sixteen);
-        let class = classes(sixteen);
-        let backslash = u8x16_eq(sixteen, u8x16_splat(b'\\'));
-        let odd = v128_or(i8x16_lt(sixteen, i8x16_splat(0x20)), backslash);
-        let bits = |mask: v128| u64::from(u8x16_bitmask(mask)) << shift;
-        block.quotes |= bits(class);
-        block.brackets |= bits(u8x16_eq(class, u8x16_splat(class::BRACKET)));
-        block.odd |= bits(odd);
-        block.strange |= bits(u8x16_eq(class, u8x16_splat(0)));
-    }
-    Some(block)
 }
 
 /// The first two bytes that are no digits, when both are in the next sixteen.
