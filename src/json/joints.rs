@@ -14,8 +14,7 @@ use super::scan::{self, JOINT_BYTES, Searches};
 /// [`Judge`]: super::Judge
 #[derive(Debug, Default)]
 pub struct Joints {
-    /// None, or [`COUNT`].
-    all: Vec<Joint>,
+    all: Option<Box<[Joint; COUNT]>>,
     /// The place of the last one.
     last: usize,
     searches: Searches,
@@ -27,8 +26,8 @@ pub(super) struct Joint {
     /// From the closing quotation mark of a string, or else the first byte after a value, to the colon of a name and
     /// the white space after it, and the opening quotation mark of a string.
     text: [u8; JOINT_BYTES],
-    /// Bit n: whether byte n of `text` counts. In two halves, of which the second is often empty.
-    care: [u32; 2],
+    /// Bit n: whether byte n of `text` counts. Sixteen bits each; the last are often empty.
+    care: [u32; 4],
     /// How many bytes of `text` count.
     pub(super) length: u8,
     /// Where the comma stands.
@@ -58,11 +57,13 @@ impl Joint {
     pub(super) const MARKED: u8 = 2;
     /// It leaves or enters levels.
     pub(super) const MOVES: u8 = 4;
+    /// It enters levels.
+    pub(super) const ENTERS: u8 = 8;
 
     /// What stands in no text.
     const NONE: Self = Self {
         text: [0xff; JOINT_BYTES],
-        care: [1, 0],
+        care: [1, 0, 0, 0],
         length: 1,
         comma: 0,
         traits: 0,
@@ -78,7 +79,7 @@ impl Joint {
         let mut joint = Self { mark, length: u8::try_from(length).ok()?, ..Self::NONE };
         joint.text.get_mut(..bytes.len())?.copy_from_slice(bytes);
         let care = u64::MAX.checked_shr(u64::BITS - u32::from(joint.length))?;
-        joint.care = [care & u64::from(u32::MAX), care >> 32].map(|half| u32::try_from(half).unwrap_or(u32::MAX));
+        joint.care = [care, care >> 16, care >> 32, care >> 48].map(|bits| (bits & 0xffff) as u32);
 
         let mut rest = bytes.strip_prefix(b"\"").unwrap_or(bytes);
         let here = |rest: &[u8]| bytes.len() - rest.len();
@@ -108,7 +109,7 @@ impl Joint {
                     let end = after.iter().position(|&byte| byte == b'"')?;
                     rest = blank(after.get(end + 1..)?).strip_prefix(b":")?;
                     rest = blank(rest);
-                    joint.traits = [(mark != 0, Self::MARKED), (joint.step.moves(), Self::MOVES)]
+                    joint.traits = [(mark != 0, Self::MARKED), (joint.step.moves(), Self::MOVES), (joint.step.enters(), Self::ENTERS)]
                         .into_iter()
                         .fold(0, |traits, (has, one)| if has { traits | one } else { traits });
                     match rest {
@@ -145,39 +146,38 @@ impl Joint {
     /// Whether `window` begins with it.
     #[inline(always)]
     fn begins(&self, window: &[u8; JOINT_BYTES]) -> bool {
-        scan::begins(window, &self.text, self.care)
+        scan::begins(window, &self.text, &self.care)
     }
+}
+
+/// The joint that is foreseen after `last` and with which `window` begins.
+#[inline(always)]
+pub(super) fn foresee<'j>(all: &'j [Joint; COUNT], last: &Joint, window: &[u8; JOINT_BYTES]) -> Option<&'j Joint> {
+    let [first, second] = last.next.map(|place| usize::from(place) % COUNT);
+    let joint = all.get(first)?;
+    if joint.begins(window) {
+        return Some(joint);
+    }
+    let joint = all.get(second)?;
+    joint.begins(window).then_some(joint)
 }
 
 impl Joints {
     /// Room for 512 joints.
     #[must_use]
     pub fn new() -> Self {
-        Self { all: vec![Joint::NONE; COUNT], last: 0, searches: Searches::new() }
+        Self { all: Some(Box::new([Joint::NONE; COUNT])), last: 0, searches: Searches::new() }
     }
 
-    /// The last joint.
+    /// All joints, the last one, and what text is searched with.
     #[inline(always)]
-    pub(super) fn last(&self) -> Option<&Joint> {
-        self.all.get(self.last)
+    pub(super) fn lend(&self) -> Option<(&[Joint; COUNT], &Joint, &Searches)> {
+        let all = self.all.as_deref()?;
+        Some((all, all.get(self.last)?, &self.searches))
     }
 
-    /// What text is searched with.
-    #[inline(always)]
     pub(super) fn searches(&self) -> Option<&Searches> {
-        (!self.all.is_empty()).then_some(&self.searches)
-    }
-
-    /// The joint that is foreseen after `last` and with which `window` begins.
-    #[inline(always)]
-    pub(super) fn after(&self, last: &Joint, window: &[u8; JOINT_BYTES]) -> Option<&Joint> {
-        let [first, second] = last.next;
-        let joint = self.all.get(usize::from(first))?;
-        if joint.begins(window) {
-            return Some(joint);
-        }
-        let joint = self.all.get(usize::from(second))?;
-        joint.begins(window).then_some(joint)
+        self.all.is_some().then_some(&self.searches)
     }
 
     /// Goes on to the joint at `place`.
@@ -189,7 +189,8 @@ impl Joints {
     /// Remembers a joint that came after the last one. `mark`: see [`Joint::mark`].
     pub(super) fn learn(&mut self, bytes: &[u8], mark: u64) {
         let set = place_of(bytes);
-        let Some(joints) = self.all.get_mut(set..).and_then(<[Joint]>::first_chunk_mut::<WAYS>) else { return };
+        let Some(all) = &mut self.all else { return };
+        let Some(joints) = all.get_mut(set..).and_then(<[Joint]>::first_chunk_mut::<WAYS>) else { return };
         let way = match joints.iter().position(|joint| joint.is(bytes) && joint.mark == mark) {
             Some(way) => way,
             None => {
@@ -205,7 +206,7 @@ impl Joints {
         };
         let place = set + way;
         let (last, place) = (std::mem::replace(&mut self.last, place), place as u16);
-        if let Some(Joint { next: [first, second], .. }) = self.all.get_mut(last)
+        if let Some(Joint { next: [first, second], .. }) = all.get_mut(last)
             && *first != place
         {
             *second = std::mem::replace(first, place);

@@ -3,14 +3,14 @@
 use super::quick::{Place, odd_text_end};
 use super::{At, Editor, Judge, Verdict, copy};
 use crate::json::error::Error;
-use crate::json::joints::{Joint, Joints};
+use crate::json::joints::{Joint, Joints, foresee};
 use crate::json::scan::JOINT_BYTES;
 
 /// The bytes that must be here of a joint and the value after it.
 const WINDOW_BYTES: usize = JOINT_BYTES + 32;
 
 /// The kept runs that are gathered before they are copied.
-const CUTS: usize = 32;
+const CUTS: usize = 64;
 
 /// How far the foreseen way has come.
 #[repr(C)]
@@ -21,10 +21,11 @@ struct Run {
     i: usize,
     /// The kept bytes from here on are not among `cuts`.
     from: usize,
-    /// The mark of the last name that has one, whether its members go, and how many there were.
-    mark: u64,
-    removes: bool,
+    /// A mark of names whose members go, and how many there were.
+    taken: u64,
     times: u64,
+    /// The mark of a name whose member stays.
+    met: u64,
     cut_count: usize,
     /// The first byte of a string that needs a closer look, and its closing quotation mark.
     odd: (usize, usize),
@@ -38,8 +39,10 @@ enum Stop {
     Container,
     /// A string needs a closer look: [`Run::odd`].
     OddText,
-    /// There is no more room for cuts, or another mark comes.
+    /// There is no more room for cuts, or members of another mark go.
     Full,
+    /// A member with a mark stays: [`Run::met`].
+    Met,
 }
 
 impl Editor {
@@ -60,35 +63,32 @@ impl Editor {
             return Ok(None);
         }
         let mut run =
-            Run { i, from: place.from, mark: 0, removes: false, times: 0, cuts: [(0, 0); CUTS], cut_count: 0, odd: (0, 0) };
+            Run { i, from: place.from, taken: 0, times: 0, met: 0, cuts: [(0, 0); CUTS], cut_count: 0, odd: (0, 0) };
         let mut next = None;
         let mut after_container = false;
         loop {
             let stop = self.run(chunk, judge, joints, &mut run);
-            for &(from, to) in run.cuts.get(..run.cut_count).unwrap_or_default() {
-                copy(chunk, from, to, out);
-            }
-            run.cut_count = 0;
-            if run.times != 0 {
-                judge.meet(run.mark, run.times);
-                (run.mark, run.times) = (0, 0);
+            if matches!(stop, Stop::Unforeseen | Stop::Full) {
+                run.flush(chunk, judge, out);
             }
             match stop {
                 Stop::Unforeseen => break,
                 Stop::Full => {}
+                Stop::Met => judge.meet(run.met, 1),
                 Stop::OddText => match odd_text_end(chunk, run.odd.0) {
                     Some(end) => run.odd.1 = end - 1,
-                    None => break,
+                    None => {
+                        run.flush(chunk, judge, out);
+                        break;
+                    }
                 },
                 Stop::Container => {
                     self.cut = self.levels.depth();
                     let (at, after) = self.tree(chunk, run.i, joints.searches())?;
                     (run.i, run.from) = (after, after);
-                    if at != At::After {
-                        next = Some(at);
-                        break;
-                    }
-                    if chunk.get(after) == Some(&b'"') {
+                    if at != At::After || chunk.get(after) == Some(&b'"') {
+                        run.flush(chunk, judge, out);
+                        next = (at != At::After).then_some(at);
                         after_container = true;
                         break;
                     }
@@ -97,27 +97,26 @@ impl Editor {
         }
         place.changed |= run.from != place.from;
         place.from = run.from;
-        place.i = run.i + usize::from(next.is_none() && !after_container && chunk.get(run.i) == Some(&b'"'));
+        place.i = run.i + usize::from(!after_container && chunk.get(run.i) == Some(&b'"'));
         Ok(next)
     }
 
     /// The loop of it. It calls nothing, so that what it works with may stay in registers.
     #[inline(never)]
     fn run(&mut self, chunk: &[u8], judge: &mut impl Judge, joints: &mut Joints, run: &mut Run) -> Stop {
-        let (Some(mut last), Some(searches)) = (joints.last(), joints.searches()) else { return Stop::Unforeseen };
+        let Some((all, mut last, searches)) = joints.lend() else { return Stop::Unforeseen };
         let mut i = run.i;
         let stop = loop {
             let Some(window) = chunk.get(i..).and_then(<[u8]>::first_chunk::<WINDOW_BYTES>) else {
                 break Stop::Unforeseen;
             };
             let Some(joint_window) = window.first_chunk() else { break Stop::Unforeseen };
-            let Some(joint) = joints.after(last, joint_window) else { break Stop::Unforeseen };
+            let Some(joint) = foresee(all, last, joint_window) else { break Stop::Unforeseen };
             let length = usize::from(joint.length) & (JOINT_BYTES - 1);
             let start = i + length;
             let Some(value) = window.get(length..).and_then(<[u8]>::first_chunk) else { break Stop::Unforeseen };
             let value = searches.sixteen(value);
             // Where the next joint begins.
-            let mut container = false;
             let next = if joint.traits & Joint::BEFORE_TEXT != 0 {
                 let plain = value.plain_bytes();
                 let mut mark = start + plain;
@@ -140,70 +139,65 @@ impl Editor {
                 let value_length = if first.is_ascii_digit() {
                     value.number_length(first, |at| window.get(length + at).copied())
                 } else if first | 0x20 == b'{' {
-                    container = true;
-                    Some(0)
+                    if joint.traits & Joint::MARKED == 0 || joint.traits & Joint::ENTERS != 0 {
+                        break Stop::Unforeseen;
+                    }
+                    if joint.mark != run.taken && judge.recall(joint.mark) != Some(Verdict::Remove) {
+                        break Stop::Unforeseen;
+                    }
+                    if joint.mark != run.taken && run.times != 0 || run.cut_count == CUTS {
+                        break Stop::Full;
+                    }
+                    if !self.step(joint) {
+                        break Stop::Unforeseen;
+                    }
+                    run.taken = joint.mark;
+                    run.take(i + usize::from(joint.comma), start);
+                    last = joint;
+                    i = start;
+                    break Stop::Container;
                 } else {
                     value.literal_length()
                 };
                 let Some(value_length) = value_length else { break Stop::Unforeseen };
-                // An exponent, or a quotation mark, with which joints begin after strings only.
                 let after = window.get(length + value_length).copied().unwrap_or_default();
-                if after == b'"' || after | 0x20 == b'e' {
+                if !ENDS_VALUE.get(usize::from(after)).copied().unwrap_or_default() {
                     break Stop::Unforeseen;
                 }
                 start + value_length
             };
-            if joint.traits & (Joint::MARKED | Joint::MOVES) == 0 && !container {
+            if joint.traits & (Joint::MARKED | Joint::MOVES) == 0 {
                 last = joint;
                 i = next;
                 continue;
             }
-            let removed = joint.traits & Joint::MARKED != 0 && {
-                if joint.mark != run.mark {
-                    if run.times != 0 {
-                        break Stop::Full;
-                    }
-                    run.removes = match judge.recall(joint.mark) {
-                        Some(Verdict::Keep) => false,
-                        Some(Verdict::Remove) => true,
-                        Some(Verdict::Replace(_)) | None => break Stop::Unforeseen,
-                    };
-                    run.mark = joint.mark;
+            let mut kept = false;
+            if joint.traits & Joint::MARKED != 0 && joint.mark != run.taken {
+                match judge.recall(joint.mark) {
+                    Some(Verdict::Keep) => kept = true,
+                    Some(Verdict::Remove) if run.times == 0 => run.taken = joint.mark,
+                    Some(Verdict::Remove) => break Stop::Full,
+                    Some(Verdict::Replace(_)) | None => break Stop::Unforeseen,
                 }
-                run.removes
-            };
-            if removed {
+            }
+            let removed = joint.traits & Joint::MARKED != 0 && !kept;
+            let hold = i + usize::from(joint.comma);
+            if removed && run.from < hold && run.cut_count == CUTS {
+                break Stop::Full;
+            }
+            if joint.traits & Joint::MOVES != 0 {
                 // An object that is entered by a member that goes has no kept one.
-                if joint.step.enters() {
+                if removed && joint.traits & Joint::ENTERS != 0 || !self.step(joint) {
                     break Stop::Unforeseen;
                 }
-                if run.cut_count == CUTS {
-                    break Stop::Full;
-                }
-            } else if container {
-                break Stop::Unforeseen;
             }
-            if joint.traits & Joint::MOVES != 0 && !self.levels.take(&joint.step, self.limits.max_depth) {
-                break Stop::Unforeseen;
-            }
-            let hold = i + usize::from(joint.comma);
             last = joint;
             i = next;
-            if joint.traits & Joint::MARKED == 0 {
-                continue;
-            }
-            run.times += 1;
             if removed {
-                if run.from < hold
-                    && let Some(cut) = run.cuts.get_mut(run.cut_count)
-                {
-                    *cut = (run.from, hold);
-                    run.cut_count += 1;
-                }
-                run.from = next + usize::from(joint.traits & Joint::BEFORE_TEXT);
-                if container {
-                    break Stop::Container;
-                }
+                run.take(hold, next + usize::from(joint.traits & Joint::BEFORE_TEXT));
+            } else if kept {
+                run.met = joint.mark;
+                break Stop::Met;
             }
         };
         let last = last.place;
@@ -211,4 +205,51 @@ impl Editor {
         run.i = i;
         stop
     }
+
+    /// Leaves and enters levels as `joint` does.
+    #[inline(always)]
+    fn step(&mut self, joint: &Joint) -> bool {
+        joint.traits & Joint::MOVES == 0 || self.levels.take(&joint.step, self.limits.max_depth)
+    }
 }
+
+impl Run {
+    /// Copies and counts what was gathered.
+    fn flush(&mut self, chunk: &[u8], judge: &mut impl Judge, out: &mut Vec<u8>) {
+        for &(from, to) in self.cuts.get(..self.cut_count).unwrap_or_default() {
+            copy(chunk, from, to, out);
+        }
+        self.cut_count = 0;
+        if self.times != 0 {
+            judge.meet(self.taken, self.times);
+            (self.taken, self.times) = (0, 0);
+        }
+    }
+
+    /// Takes a member away whose comma is at `hold`, and whose value ends at `end`.
+    #[inline(always)]
+    fn take(&mut self, hold: usize, end: usize) {
+        self.times += 1;
+        if self.from < hold
+            && let Some(cut) = self.cuts.get_mut(self.cut_count)
+        {
+            *cut = (self.from, hold);
+            self.cut_count += 1;
+        }
+        self.from = end;
+    }
+}
+
+/// What may come after a number or a literal name, by byte. An exponent is left to others; and with quotation marks joints begin after
+/// strings only.
+static ENDS_VALUE: [bool; 256] = {
+    let mut ends = [false; 256];
+    ends[b',' as usize] = true;
+    ends[b'}' as usize] = true;
+    ends[b']' as usize] = true;
+    ends[b' ' as usize] = true;
+    ends[b'\t' as usize] = true;
+    ends[b'\n' as usize] = true;
+    ends[b'\r' as usize] = true;
+    ends
+};

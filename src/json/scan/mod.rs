@@ -53,10 +53,9 @@ pub(super) fn space_end(bytes: &[u8], at: usize) -> usize {
 /// The bytes that [`begins`] compares.
 pub(super) const JOINT_BYTES: usize = 64;
 
-/// Whether two texts have the same bytes where `care` says so: bit n of both halves together for byte n. Unless the second half
-/// is empty, bytes of the first half that do not count must not matter either.
+/// Whether two texts have the same bytes where `care` says so, which is a run from the first on: sixteen bits each.
 #[inline(always)]
-pub(super) fn begins(text: &[u8; JOINT_BYTES], start: &[u8; JOINT_BYTES], care: [u32; 2]) -> bool {
+pub(super) fn begins(text: &[u8; JOINT_BYTES], start: &[u8; JOINT_BYTES], care: &[u32; 4]) -> bool {
     fast::begins(text, start, care)
 }
 

@@ -20,10 +20,14 @@ fn vector(bytes: &[u8; 16]) -> v128 {
 
 /// Whether two texts have the same bytes where `care` says so.
 #[inline(always)]
-pub(super) fn begins(text: &[u8; 64], start: &[u8; 64], care: [u32; 2]) -> bool {
+pub(super) fn begins(text: &[u8; 64], start: &[u8; 64], care: &[u32; 4]) -> bool {
     let ([a, b, c, d], [e, f, g, h]) = (sixteens(text), sixteens(start));
-    let [first, second] = care;
-    (same(a, e) | same(b, f) << 16) & first == first && (second == 0 || (same(c, g) | same(d, h) << 16) & second == second)
+    // Most are short.
+    let &[first, second, third, fourth] = care;
+    same(a, e) & first == first
+        && (second == 0
+            || same(b, f) & second == second
+                && (third == 0 || same(c, g) & third == third && same(d, h) & fourth == fourth))
 }
 
 #[inline(always)]

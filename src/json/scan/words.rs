@@ -23,8 +23,8 @@ fn load(bytes: &[u8], at: usize) -> Option<u64> {
 
 /// Whether two texts have the same bytes where `care` says so, which is a run from the first.
 #[inline(always)]
-pub(super) fn begins(text: &[u8; 64], start: &[u8; 64], care: [u32; 2]) -> bool {
-    let length = (care[0].trailing_ones() + care[1].trailing_ones()) as usize;
+pub(super) fn begins(text: &[u8; 64], start: &[u8; 64], care: &[u32; 4]) -> bool {
+    let length = care.iter().map(|bits| bits.count_ones()).sum::<u32>() as usize;
     let mut at = 0;
     while at + 8 <= length {
         if load(text, at) != load(start, at) {
