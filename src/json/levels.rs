@@ -17,10 +17,17 @@ pub(super) enum Level {
 /// A stack of [`Level`]s. The innermost 32 are in `word`, the rest in `outer`: a quarter of a byte a level.
 #[derive(Debug, Default)]
 pub(super) struct Levels {
-    /// Two bits a level, innermost lowest: `OBJECT`, `KEPT`.
-    word: u64,
+    inner: Inner,
     /// Full words of 32 levels, outermost first.
     outer: Vec<u64>,
+}
+
+/// The innermost levels.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Inner {
+    /// Two bits a level, innermost lowest: `OBJECT`, `KEPT`.
+    word: u64,
+    /// How many levels there are in all.
     depth: u32,
 }
 
@@ -30,17 +37,17 @@ const PER_WORD: u32 = 32;
 
 impl Levels {
     pub(super) fn depth(&self) -> u32 {
-        self.depth
+        self.inner.depth
     }
 
     #[inline]
     pub(super) fn innermost(&self) -> Level {
-        if self.depth == 0 {
+        if self.inner.depth == 0 {
             Level::Top
-        } else if self.word & OBJECT == 0 {
+        } else if self.inner.word & OBJECT == 0 {
             Level::Array
         } else {
-            Level::Object { kept: self.word & KEPT != 0 }
+            Level::Object { kept: self.inner.word & KEPT != 0 }
         }
     }
 
@@ -56,32 +63,45 @@ impl Levels {
 
     #[inline]
     fn open(&mut self, bits: u64) {
-        if self.depth != 0 && self.depth.is_multiple_of(PER_WORD) {
-            self.outer.push(self.word);
+        if self.inner.depth != 0 && self.inner.depth.is_multiple_of(PER_WORD) {
+            self.outer.push(self.inner.word);
         }
-        self.word = self.word << 2 | bits;
-        self.depth = self.depth.saturating_add(1);
+        self.inner.word = self.inner.word << 2 | bits;
+        self.inner.depth = self.inner.depth.saturating_add(1);
     }
 
     /// Closes the innermost level; at the top nothing happens.
     #[inline]
     pub(super) fn close(&mut self) {
-        if self.depth == 0 {
+        if self.inner.depth == 0 {
             return;
         }
-        self.depth -= 1;
-        self.word >>= 2;
-        if self.depth != 0 && self.depth.is_multiple_of(PER_WORD) {
-            self.word = self.outer.pop().unwrap_or(0);
+        self.inner.depth -= 1;
+        self.inner.word >>= 2;
+        if self.inner.depth != 0 && self.inner.depth.is_multiple_of(PER_WORD) {
+            self.inner.word = self.outer.pop().unwrap_or(0);
         }
     }
 
     /// Notes that the innermost object has a kept member.
     #[inline]
     pub(super) fn keep_member(&mut self) {
-        self.word |= KEPT;
+        self.inner.word |= KEPT;
     }
 
+    /// The innermost ones, with which [`Inner::take`] goes on; they must be put back.
+    #[inline]
+    pub(super) fn inner(&mut self) -> &mut Inner {
+        &mut self.inner
+    }
+
+    /// Bytes held on the heap.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.outer.len() * size_of::<u64>()
+    }
+}
+
+impl Inner {
     /// Takes this step, when these are the levels that it is for, `max_depth` allows it, and no word ends on its way: whether it did.
     #[inline(always)]
     pub(super) fn take(&mut self, step: &Step, max_depth: u32) -> bool {
@@ -96,11 +116,6 @@ impl Levels {
         self.word = (self.word >> (2 * leave)) << (2 * enter) | u64::from(put);
         self.depth = depth;
         true
-    }
-
-    /// Bytes held on the heap.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.outer.len() * size_of::<u64>()
     }
 }
 

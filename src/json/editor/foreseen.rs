@@ -3,6 +3,7 @@
 use super::quick::{Place, odd_text_end};
 use super::{At, Editor, Judge, Verdict, copy};
 use crate::json::error::Error;
+use crate::json::levels::Inner;
 use crate::json::joints::{Joint, Joints, foresee};
 use crate::json::scan::JOINT_BYTES;
 
@@ -19,6 +20,9 @@ struct Run {
     cuts: [(usize, usize); CUTS],
     /// Where the next joint begins: at the closing quotation mark when the last value was a string, else at its end.
     i: usize,
+    /// Those of [`Editor::levels`], after all such values.
+    levels: Inner,
+    max_depth: u32,
     /// The kept bytes from here on are not among `cuts`.
     from: usize,
     /// A mark of names whose members go, and how many there were.
@@ -62,12 +66,22 @@ impl Editor {
         if self.limits.max_key_bytes < JOINT_BYTES || i == end && chunk.get(i) == Some(&b'"') {
             return Ok(None);
         }
-        let mut run =
-            Run { i, from: place.from, taken: 0, times: 0, met: 0, cuts: [(0, 0); CUTS], cut_count: 0, odd: (0, 0) };
+        let mut run = Run {
+            cuts: [(0, 0); CUTS],
+            cut_count: 0,
+            i,
+            from: place.from,
+            levels: *self.levels.inner(),
+            max_depth: self.limits.max_depth,
+            taken: 0,
+            times: 0,
+            met: 0,
+            odd: (0, 0),
+        };
         let mut next = None;
         let mut after_container = false;
         loop {
-            let stop = self.run(chunk, judge, joints, &mut run);
+            let stop = run.go(chunk, judge, joints);
             if matches!(stop, Stop::Unforeseen | Stop::Full) {
                 run.flush(chunk, judge, out);
             }
@@ -83,8 +97,10 @@ impl Editor {
                     }
                 },
                 Stop::Container => {
+                    *self.levels.inner() = run.levels;
                     self.cut = self.levels.depth();
                     let (at, after) = self.tree(chunk, run.i, joints.searches())?;
+                    run.levels = *self.levels.inner();
                     (run.i, run.from) = (after, after);
                     if at != At::After || chunk.get(after) == Some(&b'"') {
                         run.flush(chunk, judge, out);
@@ -95,17 +111,20 @@ impl Editor {
                 }
             }
         }
+        *self.levels.inner() = run.levels;
         place.changed |= run.from != place.from;
         place.from = run.from;
         place.i = run.i + usize::from(!after_container && chunk.get(run.i) == Some(&b'"'));
         Ok(next)
     }
+}
 
+impl Run {
     /// The loop of it. It calls nothing, so that what it works with may stay in registers.
     #[inline(never)]
-    fn run(&mut self, chunk: &[u8], judge: &mut impl Judge, joints: &mut Joints, run: &mut Run) -> Stop {
+    fn go(&mut self, chunk: &[u8], judge: &impl Judge, joints: &mut Joints) -> Stop {
         let Some((all, mut last, searches)) = joints.lend() else { return Stop::Unforeseen };
-        let mut i = run.i;
+        let mut i = self.i;
         let stop = loop {
             let Some(window) = chunk.get(i..).and_then(<[u8]>::first_chunk::<WINDOW_BYTES>) else {
                 break Stop::Unforeseen;
@@ -127,11 +146,11 @@ impl Editor {
                     }
                 }
                 if chunk.get(mark) != Some(&b'"') {
-                    if mark != run.odd.0 {
-                        run.odd.0 = mark;
+                    if mark != self.odd.0 {
+                        self.odd.0 = mark;
                         break Stop::OddText;
                     }
-                    mark = run.odd.1;
+                    mark = self.odd.1;
                 }
                 mark
             } else {
@@ -142,17 +161,16 @@ impl Editor {
                     if joint.traits & Joint::MARKED == 0 || joint.traits & Joint::ENTERS != 0 {
                         break Stop::Unforeseen;
                     }
-                    if joint.mark != run.taken && judge.recall(joint.mark) != Some(Verdict::Remove) {
+                    if joint.mark != self.taken && judge.recall(joint.mark) != Some(Verdict::Remove) {
                         break Stop::Unforeseen;
                     }
-                    if joint.mark != run.taken && run.times != 0 || run.cut_count == CUTS {
+                    if joint.mark != self.taken && self.times != 0 || self.cut_count == CUTS {
                         break Stop::Full;
                     }
-                    if !self.step(joint) {
+                    if !self.step(joint) || !self.take(i, joint, start) {
                         break Stop::Unforeseen;
                     }
-                    run.taken = joint.mark;
-                    run.take(i + usize::from(joint.comma), start);
+                    self.taken = joint.mark;
                     last = joint;
                     i = start;
                     break Stop::Container;
@@ -171,49 +189,60 @@ impl Editor {
                 i = next;
                 continue;
             }
-            let mut kept = false;
-            if joint.traits & Joint::MARKED != 0 && joint.mark != run.taken {
+            if joint.traits & (Joint::MARKED | Joint::MOVES) == Joint::MARKED && joint.mark == self.taken {
+                if !self.take(i, joint, next + usize::from(joint.traits & Joint::BEFORE_TEXT)) {
+                    break Stop::Full;
+                }
+                last = joint;
+                i = next;
+                continue;
+            }
+            let mut kept = joint.traits & Joint::MARKED == 0;
+            if !kept && joint.mark != self.taken {
                 match judge.recall(joint.mark) {
                     Some(Verdict::Keep) => kept = true,
-                    Some(Verdict::Remove) if run.times == 0 => run.taken = joint.mark,
+                    Some(Verdict::Remove) if self.times == 0 => self.taken = joint.mark,
                     Some(Verdict::Remove) => break Stop::Full,
                     Some(Verdict::Replace(_)) | None => break Stop::Unforeseen,
                 }
             }
-            let removed = joint.traits & Joint::MARKED != 0 && !kept;
-            let hold = i + usize::from(joint.comma);
-            if removed && run.from < hold && run.cut_count == CUTS {
-                break Stop::Full;
-            }
-            if joint.traits & Joint::MOVES != 0 {
-                // An object that is entered by a member that goes has no kept one.
-                if removed && joint.traits & Joint::ENTERS != 0 || !self.step(joint) {
+            if kept {
+                if !self.step(joint) {
                     break Stop::Unforeseen;
                 }
+                last = joint;
+                i = next;
+                if joint.mark != 0 {
+                    self.met = joint.mark;
+                    break Stop::Met;
+                }
+                continue;
+            }
+            // An object that is entered by a member that goes has no kept one.
+            if joint.traits & Joint::ENTERS != 0 {
+                break Stop::Unforeseen;
+            }
+            if self.cut_count == CUTS {
+                break Stop::Full;
+            }
+            if !self.step(joint) || !self.take(i, joint, next + usize::from(joint.traits & Joint::BEFORE_TEXT)) {
+                break Stop::Unforeseen;
             }
             last = joint;
             i = next;
-            if removed {
-                run.take(hold, next + usize::from(joint.traits & Joint::BEFORE_TEXT));
-            } else if kept {
-                run.met = joint.mark;
-                break Stop::Met;
-            }
         };
         let last = last.place;
         joints.go_on(last);
-        run.i = i;
+        self.i = i;
         stop
     }
 
-    /// Leaves and enters levels as `joint` does.
+    /// Leaves and enters levels as `joint` does; whether it may.
     #[inline(always)]
     fn step(&mut self, joint: &Joint) -> bool {
-        joint.traits & Joint::MOVES == 0 || self.levels.take(&joint.step, self.limits.max_depth)
+        joint.traits & Joint::MOVES == 0 || self.levels.take(&joint.step, self.max_depth)
     }
-}
 
-impl Run {
     /// Copies and counts what was gathered.
     fn flush(&mut self, chunk: &[u8], judge: &mut impl Judge, out: &mut Vec<u8>) {
         for &(from, to) in self.cuts.get(..self.cut_count).unwrap_or_default() {
@@ -226,17 +255,18 @@ impl Run {
         }
     }
 
-    /// Takes a member away whose comma is at `hold`, and whose value ends at `end`.
+    /// Takes the member after `joint` away, which is at `i`; its value ends at `end`. `false`: there is no room for the cut.
     #[inline(always)]
-    fn take(&mut self, hold: usize, end: usize) {
-        self.times += 1;
-        if self.from < hold
-            && let Some(cut) = self.cuts.get_mut(self.cut_count)
-        {
+    fn take(&mut self, i: usize, joint: &Joint, end: usize) -> bool {
+        let hold = i + usize::from(joint.comma);
+        if self.from < hold {
+            let Some(cut) = self.cuts.get_mut(self.cut_count) else { return false };
             *cut = (self.from, hold);
             self.cut_count += 1;
         }
+        self.times += 1;
         self.from = end;
+        true
     }
 }
 

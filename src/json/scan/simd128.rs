@@ -3,7 +3,7 @@
 use super::{BLOCK_BYTES, Block};
 
 use core::arch::wasm32::{
-    i8x16_lt, i8x16_splat, u8x16, u8x16_add, u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle,
+    i8x16_lt, i8x16_splat, u8x16, u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle,
     u16x8_shr, v128, v128_and, v128_or, v128_xor,
 };
 
@@ -54,8 +54,10 @@ pub(super) struct Constants {
     /// Less this, digits are the least signed numbers.
     zero: [u8; 16],
     above_nine: [u8; 16],
-    /// Control characters and what is not ASCII are below it as signed numbers.
+    /// Control characters and what is not ASCII are below it as signed numbers; and a bit between square and curly brackets.
     blank: [u8; 16],
+    open: [u8; 16],
+    close: [u8; 16],
     columns: [u8; 16],
     rows: [u8; 16],
     low: [u8; 16],
@@ -70,6 +72,8 @@ impl Constants {
             zero: [b'0' ^ 0x80; 16],
             above_nine: [10 ^ 0x80; 16],
             blank: [b' '; 16],
+            open: [b'{'; 16],
+            close: [b'}'; 16],
             columns: class::COLUMNS,
             rows: class::ROWS,
             low: [0x0f; 16],
@@ -88,9 +92,11 @@ impl Constants {
             let class = v128_and(column, row);
             let odd = v128_or(i8x16_lt(sixteen, vector(&self.blank)), u8x16_eq(sixteen, vector(&self.backslash)));
             let bits = |mask: v128| u64::from(u8x16_bitmask(mask)) << shift;
-            // The sign bits, and those next to them.
+            let lower = v128_or(sixteen, vector(&self.blank));
+            let bracket = v128_or(u8x16_eq(lower, vector(&self.open)), u8x16_eq(lower, vector(&self.close)));
+            // The sign bits.
             block.quotes |= bits(class);
-            block.brackets |= bits(u8x16_add(class, class));
+            block.brackets |= bits(bracket);
             block.odd |= bits(odd);
             block.strange |= bits(u8x16_eq(class, u8x16_splat(0)));
         }
