@@ -109,9 +109,13 @@ impl Joint {
                     let end = after.iter().position(|&byte| byte == b'"')?;
                     rest = blank(after.get(end + 1..)?).strip_prefix(b":")?;
                     rest = blank(rest);
-                    joint.traits = [(mark != 0, Self::MARKED), (joint.step.moves(), Self::MOVES), (joint.step.enters(), Self::ENTERS)]
-                        .into_iter()
-                        .fold(0, |traits, (has, one)| if has { traits | one } else { traits });
+                    joint.traits = [
+                        (mark != 0, Self::MARKED),
+                        (joint.step.moves(), Self::MOVES),
+                        (joint.step.enters(), Self::ENTERS),
+                    ]
+                    .into_iter()
+                    .fold(0, |traits, (has, one)| if has { traits | one } else { traits });
                     match rest {
                         [] => return Some(joint),
                         [b'"'] => return Some(Self { traits: joint.traits | Self::BEFORE_TEXT, ..joint }),

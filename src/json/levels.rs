@@ -110,7 +110,11 @@ impl Inner {
         let around = self.depth.wrapping_sub(1) % PER_WORD;
         let (leave, enter) = (u32::from(leave), u32::from(enter));
         let depth = self.depth.wrapping_sub(leave) + enter;
-        if self.word & u64::from(care) != u64::from(want) || around < leave || around - leave + enter >= PER_WORD || depth > max_depth {
+        if self.word & u64::from(care) != u64::from(want)
+            || around < leave
+            || around - leave + enter >= PER_WORD
+            || depth > max_depth
+        {
             return false;
         }
         self.word = (self.word >> (2 * leave)) << (2 * enter) | u64::from(put);

@@ -3,8 +3,8 @@
 use super::quick::{Place, odd_text_end};
 use super::{At, Editor, Judge, Verdict, copy};
 use crate::json::error::Error;
-use crate::json::levels::Inner;
 use crate::json::joints::{Joint, Joints, foresee};
+use crate::json::levels::Inner;
 use crate::json::scan::JOINT_BYTES;
 
 /// The bytes that must be here of a joint and the value after it.
