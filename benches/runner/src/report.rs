@@ -22,6 +22,7 @@ pub(crate) fn record(workspace: &Workspace, modules: &Modules) -> Result<(), Err
     };
     let through = envoy::measure(workspace, modules, Effort::Full)?;
     let instructions = instructions::try_measure(workspace, modules);
+    say(&instructions.to_markdown());
     let wasm = wasm::measure(workspace, modules, Effort::Full)?;
     let processor = machine::processor();
     let date = machine::says("date", &["-u", "+%Y-%m-%d"], workspace.root());

@@ -274,12 +274,13 @@ impl Run {
 /// strings only.
 static ENDS_VALUE: [bool; 256] = {
     let mut ends = [false; 256];
-    ends[b',' as usize] = true;
-    ends[b'}' as usize] = true;
-    ends[b']' as usize] = true;
-    ends[b' ' as usize] = true;
-    ends[b'\t' as usize] = true;
-    ends[b'\n' as usize] = true;
-    ends[b'\r' as usize] = true;
+    let mut left: &[u8] = b",}] \t\n\r";
+    while let Some((&byte, rest)) = left.split_first() {
+        #[expect(clippy::indexing_slicing, reason = "at compile time, and a byte is below 256")]
+        {
+            ends[byte as usize] = true;
+        }
+        left = rest;
+    }
     ends
 };
