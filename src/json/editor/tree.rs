@@ -45,6 +45,7 @@ impl Editor {
         searches: Option<&Searches>,
     ) -> Result<(At, usize), Error> {
         let mut in_text = false;
+        let searches = searches.filter(|_| scan::READS_BLOCKS);
         while let Some(searches) = searches {
             let depth = self.levels.depth();
             let room = self.limits.max_depth.saturating_sub(depth).min(u64::BITS);

@@ -154,6 +154,9 @@ pub(super) fn digits_ends(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 /// The bytes of a [`Block`].
 pub(super) const BLOCK_BYTES: usize = 64;
 
+/// Whether reading block by block pays. Tests do it in every build.
+pub(super) const READS_BLOCKS: bool = cfg!(test) || fast::READS_BLOCKS;
+
 /// What stands where in the next bytes: bit n for byte n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {

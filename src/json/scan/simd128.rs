@@ -44,6 +44,8 @@ fn sixteens(bytes: &[u8; 64]) -> [&[u8; 16]; 4] {
     }
 }
 
+pub(super) const READS_BLOCKS: bool = true;
+
 /// What is compared with.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Constants {
