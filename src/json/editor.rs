@@ -1,10 +1,12 @@
 //! The editor: one pass, chunk in, chunk out.
 
+mod foreseen;
 mod quick;
 mod tree;
 
 use self::quick::Place;
 use super::error::{Error, Fault};
+use super::joints::Joints;
 use super::key::RawKey;
 use super::levels::{Level, Levels};
 use super::lexeme::{Name, Number};
@@ -27,12 +29,28 @@ pub trait Judge {
     /// What becomes of the member with this name.
     fn judge(&mut self, key: RawKey<'_>) -> Verdict;
 
-    /// A guess at the name whose first byte is at `at` of `text`, from what has come before: what becomes of the member, and
-    /// the place after the colon. The bytes up to there must be a name that was judged before, its closing quotation mark and
-    /// a colon.
+    /// As [`Judge::judge`], with a mark by which [`Judge::recall`] knows the name again. 0: it is always kept.
     #[inline]
-    fn foresee(&mut self, text: &[u8], at: usize) -> Option<(Verdict, usize)> {
-        let _ = (text, at);
+    fn mark(&mut self, key: RawKey<'_>) -> (Verdict, Option<u64>) {
+        (self.judge(key), None)
+    }
+
+    /// What becomes of a member with a name of this mark. It counts when [`Judge::meet`] follows; `None`: the name must be judged.
+    #[inline]
+    fn recall(&self, mark: u64) -> Option<Verdict> {
+        let _ = mark;
+        None
+    }
+
+    /// Notes so many members with names of this mark, of which [`Judge::recall`] has told what becomes.
+    #[inline]
+    fn meet(&mut self, mark: u64, times: u64) {
+        let _ = (mark, times);
+    }
+
+    /// What was learnt of texts, if this judge keeps that, and marks.
+    #[inline]
+    fn joints(&mut self) -> Option<&mut Joints> {
         None
     }
 
@@ -206,6 +224,21 @@ impl Editor {
     /// The text is not what RFC 8259 and the limits allow. Final for this body: what was appended to `out` by this
     /// call must not be sent, and every later call fails.
     pub fn push(&mut self, chunk: &[u8], judge: &mut impl Judge, out: &mut Vec<u8>) -> Result<Edit, Error> {
+        let mut joints = judge.joints().map(std::mem::take).unwrap_or_default();
+        let result = self.edit(chunk, judge, &mut joints, out);
+        if let Some(place) = judge.joints() {
+            *place = joints;
+        }
+        result
+    }
+
+    fn edit(
+        &mut self,
+        chunk: &[u8],
+        judge: &mut impl Judge,
+        joints: &mut Joints,
+        out: &mut Vec<u8>,
+    ) -> Result<Edit, Error> {
         let mut at = self.at;
         let mut i = 0;
         // The kept bytes from here on are not yet written.
@@ -265,7 +298,7 @@ impl Editor {
                 At::KeyText => {
                     if !key_began_earlier && self.held.is_empty() {
                         let mut place = Place { i, from, hold, changed };
-                        let next = self.quick(chunk, judge, out, &mut place)?;
+                        let next = self.quick(chunk, judge, joints, out, &mut place)?;
                         Place { i, from, hold, changed } = place;
                         match next {
                             Some(next) => {
@@ -324,7 +357,7 @@ impl Editor {
                         at = At::Text;
                     }
                     b'{' | b'[' if self.cut != NOT_CUTTING => {
-                        (at, i) = self.tree(chunk, i)?;
+                        (at, i) = self.tree(chunk, i, joints.searches())?;
                         from = i;
                     }
                     b'{' => {
@@ -432,7 +465,7 @@ impl Editor {
                     }
                 }
                 At::Tree => {
-                    (at, i) = self.tree(chunk, i)?;
+                    (at, i) = self.tree(chunk, i, joints.searches())?;
                     from = i;
                 }
                 At::TreeText => {

@@ -17,10 +17,17 @@ pub(crate) enum Level {
 /// A stack of [`Level`]s. The innermost 32 are in `word`, the rest in `outer`: a quarter of a byte a level.
 #[derive(Debug, Default)]
 pub(crate) struct Levels {
-    /// Two bits a level, innermost lowest: `OBJECT`, `KEPT`.
-    word: u64,
+    inner: Inner,
     /// Full words of 32 levels, outermost first.
     outer: Vec<u64>,
+}
+
+/// The innermost levels.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Inner {
+    /// Two bits a level, innermost lowest: `OBJECT`, `KEPT`.
+    word: u64,
+    /// How many levels there are in all.
     depth: u32,
 }
 
@@ -30,17 +37,17 @@ const PER_WORD: u32 = 32;
 
 impl Levels {
     pub(crate) fn depth(&self) -> u32 {
-        self.depth
+        self.inner.depth
     }
 
     #[inline]
     pub(crate) fn innermost(&self) -> Level {
-        if self.depth == 0 {
+        if self.inner.depth == 0 {
             Level::Top
-        } else if self.word & OBJECT == 0 {
+        } else if self.inner.word & OBJECT == 0 {
             Level::Array
         } else {
-            Level::Object { kept: self.word & KEPT != 0 }
+            Level::Object { kept: self.inner.word & KEPT != 0 }
         }
     }
 
@@ -56,35 +63,125 @@ impl Levels {
 
     #[inline]
     fn open(&mut self, bits: u64) {
-        if self.depth != 0 && self.depth.is_multiple_of(PER_WORD) {
-            self.outer.push(self.word);
+        if self.inner.depth != 0 && self.inner.depth.is_multiple_of(PER_WORD) {
+            self.outer.push(self.inner.word);
         }
-        self.word = self.word << 2 | bits;
-        self.depth = self.depth.saturating_add(1);
+        self.inner.word = self.inner.word << 2 | bits;
+        self.inner.depth = self.inner.depth.saturating_add(1);
     }
 
     /// Closes the innermost level; at the top nothing happens.
     #[inline]
     pub(crate) fn close(&mut self) {
-        if self.depth == 0 {
+        if self.inner.depth == 0 {
             return;
         }
-        self.depth -= 1;
-        self.word >>= 2;
-        if self.depth != 0 && self.depth.is_multiple_of(PER_WORD) {
-            self.word = self.outer.pop().unwrap_or(0);
+        self.inner.depth -= 1;
+        self.inner.word >>= 2;
+        if self.inner.depth != 0 && self.inner.depth.is_multiple_of(PER_WORD) {
+            self.inner.word = self.outer.pop().unwrap_or(0);
         }
     }
 
     /// Notes that the innermost object has a kept member.
     #[inline]
     pub(crate) fn keep_member(&mut self) {
-        self.word |= KEPT;
+        self.inner.word |= KEPT;
+    }
+
+    /// The innermost ones, with which [`Inner::take`] goes on; they must be put back.
+    #[inline]
+    pub(super) fn inner(&mut self) -> &mut Inner {
+        &mut self.inner
     }
 
     /// Bytes held on the heap.
     pub(crate) fn held_bytes(&self) -> usize {
         self.outer.len() * size_of::<u64>()
+    }
+}
+
+impl Inner {
+    /// Takes this step, when these are the levels that it is for, `max_depth` allows it, and no word ends on its way: whether it did.
+    #[inline(always)]
+    pub(super) fn take(&mut self, step: &Step, max_depth: u32) -> bool {
+        let Step { leave, enter, care, want, put } = *step;
+        // How many levels of the word there are around the innermost.
+        let around = self.depth.wrapping_sub(1) % PER_WORD;
+        let (leave, enter) = (u32::from(leave), u32::from(enter));
+        let depth = self.depth.wrapping_sub(leave) + enter;
+        if self.word & u64::from(care) != u64::from(want)
+            || around < leave
+            || around - leave + enter >= PER_WORD
+            || depth > max_depth
+        {
+            return false;
+        }
+        self.word = (self.word >> (2 * leave)) << (2 * enter) | u64::from(put);
+        self.depth = depth;
+        true
+    }
+}
+
+/// The levels that a text leaves, the one in which it goes on, and those that it enters from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    leave: u8,
+    enter: u8,
+    /// Of the levels that it leaves, and the one in which it goes on: their `OBJECT` bits.
+    care: u32,
+    /// Those that must be set.
+    want: u32,
+    /// The levels that it enters; objects are entered by a member that is kept.
+    put: u32,
+}
+
+/// Most levels that a step leaves, and most that it enters.
+const MAX_STEP: u8 = 7;
+
+impl Step {
+    /// Staying in an array.
+    pub(super) const NONE: Self = Self { leave: 0, enter: 0, care: OBJECT as u32, want: 0, put: 0 };
+
+    /// Whether it leaves or enters anything.
+    #[inline(always)]
+    pub(super) fn moves(&self) -> bool {
+        self.leave | self.enter != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn enters(&self) -> bool {
+        self.enter != 0
+    }
+
+    pub(super) fn leave_object(&mut self) -> Option<()> {
+        self.want |= (OBJECT as u32) << (2 * self.leave);
+        self.leave_array()
+    }
+
+    /// `None` when it leaves too many.
+    pub(super) fn leave_array(&mut self) -> Option<()> {
+        self.leave = Some(self.leave + 1).filter(|&leave| leave <= MAX_STEP)?;
+        self.care |= (OBJECT as u32) << (2 * self.leave);
+        Some(())
+    }
+
+    /// Where it goes on is an object.
+    pub(super) fn stay_in_object(&mut self) {
+        self.want |= (OBJECT as u32) << (2 * self.leave);
+    }
+
+    pub(super) fn enter_object(&mut self) -> Option<()> {
+        self.enter_array()?;
+        self.put |= (OBJECT | KEPT) as u32;
+        Some(())
+    }
+
+    /// `None` when it enters too many.
+    pub(super) fn enter_array(&mut self) -> Option<()> {
+        self.enter = Some(self.enter + 1).filter(|&enter| enter <= MAX_STEP)?;
+        self.put <<= 2;
+        Some(())
     }
 }
 

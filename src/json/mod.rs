@@ -12,6 +12,7 @@
 
 mod editor;
 mod error;
+mod joints;
 mod key;
 pub(crate) mod levels;
 mod lexeme;
@@ -24,7 +25,7 @@ mod tests;
 
 pub use editor::{Edit, Editor, Judge, Limits, Texts, Verdict};
 pub use error::{Error, Fault};
+pub use joints::Joints;
 pub use key::RawKey;
 #[doc(hidden)]
 pub use scan::fuzz_scan;
-pub(crate) use scan::{WINDOW_BYTES, agrees};

@@ -1,17 +1,63 @@
 //! Tables over the editor: each case at every chunk width.
 
-use super::{Edit, Editor, Error, Fault, Judge, Limits, RawKey, Texts, Verdict};
+mod foreseen;
+
+use super::{Edit, Editor, Error, Fault, Joints, Judge, Limits, RawKey, Texts, Verdict};
 
 /// Removes `s…`, replaces `r…` by `"X"`, keeps the rest.
-struct ByFirstLetter(String);
+#[derive(Default)]
+struct ByFirstLetter {
+    space: String,
+    joints: Joints,
+    /// Names judged, and members met by marks.
+    judged: usize,
+    met: u64,
+}
+
+impl ByFirstLetter {
+    /// One that remembers what stands between values.
+    fn learning() -> Self {
+        Self { joints: Joints::new(), ..Self::default() }
+    }
+}
 
 impl Judge for ByFirstLetter {
     fn judge(&mut self, key: RawKey<'_>) -> Verdict {
-        match key.text(&mut self.0).chars().next() {
+        self.judged += 1;
+        match key.text(&mut self.space).chars().next() {
             Some('s') => Verdict::Remove,
             Some('r') => Verdict::Replace(7),
             Some(_) | None => Verdict::Keep,
         }
+    }
+
+    /// 1 for `s…`, 2 for `r…`, 3 for `w…`, which is kept and counted.
+    fn mark(&mut self, key: RawKey<'_>) -> (Verdict, Option<u64>) {
+        let verdict = self.judge(key);
+        let watched = key.bytes().first() == Some(&b'w');
+        let mark = match verdict {
+            Verdict::Keep => u64::from(watched) * 3,
+            Verdict::Remove => 1,
+            Verdict::Replace(_) => 2,
+        };
+        (verdict, Some(mark))
+    }
+
+    fn recall(&self, mark: u64) -> Option<Verdict> {
+        match mark {
+            1 => Some(Verdict::Remove),
+            3 => Some(Verdict::Keep),
+            _ => None,
+        }
+    }
+
+    fn meet(&mut self, mark: u64, times: u64) {
+        assert!(mark == 1 || mark == 3, "only what was recalled is met");
+        self.met += times;
+    }
+
+    fn joints(&mut self) -> Option<&mut Joints> {
+        Some(&mut self.joints)
     }
 
     fn replacement(&self, number: u32) -> &[u8] {
@@ -24,12 +70,15 @@ fn edit_with(body: &[u8], width: usize, limits: Limits) -> Result<Vec<u8>, Error
     edit_through(Editor::new(limits), body, width)
 }
 
-fn edit_through(mut editor: Editor, body: &[u8], width: usize) -> Result<Vec<u8>, Error> {
-    let mut judge = ByFirstLetter(String::new());
+fn edit_through(editor: Editor, body: &[u8], width: usize) -> Result<Vec<u8>, Error> {
+    edit_by(&mut ByFirstLetter::default(), editor, body, width)
+}
+
+fn edit_by(judge: &mut ByFirstLetter, mut editor: Editor, body: &[u8], width: usize) -> Result<Vec<u8>, Error> {
     let mut out = Vec::new();
     for chunk in body.chunks(width.max(1)) {
         let before = out.len();
-        match editor.push(chunk, &mut judge, &mut out)? {
+        match editor.push(chunk, judge, &mut out)? {
             Edit::Unchanged => {
                 assert_eq!(out.len(), before, "unchanged, and yet something was written");
                 out.extend_from_slice(chunk);
@@ -117,7 +166,7 @@ fn what_is_kept_stays_byte_for_byte() {
         assert_every_width(name, body, &Ok(body.to_vec()));
         let mut out = Vec::new();
         let mut editor = Editor::new(Limits::default());
-        let edit = editor.push(body, &mut ByFirstLetter(String::new()), &mut out);
+        let edit = editor.push(body, &mut ByFirstLetter::default(), &mut out);
         assert_eq!(edit, Ok(Edit::Unchanged), "{name}: nothing is copied");
     }
 }
@@ -273,7 +322,7 @@ fn held_bytes_are_bounded() {
 fn nothing_undecided_is_written() {
     // The comma and the name wait for the name's end, the rest of a removed member never comes.
     let mut editor = Editor::new(Limits::default());
-    let mut judge = ByFirstLetter(String::new());
+    let mut judge = ByFirstLetter::default();
     let mut out = Vec::new();
     assert_eq!(editor.push(br#"{"a":1,"se"#, &mut judge, &mut out), Ok(Edit::Replaced));
     assert_eq!(out, br#"{"a":1"#);
@@ -288,7 +337,7 @@ fn nothing_undecided_is_written() {
 #[test]
 fn an_error_is_final() {
     let mut editor = Editor::new(Limits::default());
-    let mut judge = ByFirstLetter(String::new());
+    let mut judge = ByFirstLetter::default();
     let mut out = Vec::new();
     assert!(editor.push(b"{x", &mut judge, &mut out).is_err());
     let again = editor.push(b"{}", &mut judge, &mut out);

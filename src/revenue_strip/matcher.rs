@@ -8,7 +8,7 @@ use super::key_cache::{CachedKey, KeyCache};
 use super::pairs::{PairNames, Pairs};
 use crate::config::ConfigError;
 use crate::csv::Spellings;
-use crate::json::RawKey;
+use crate::json::{Joints, RawKey};
 
 use self::patterns::Patterns;
 
@@ -40,6 +40,8 @@ pub(super) struct Matcher {
     /// The rules that list a name with these letters and digits among `keep` or `texts`.
     excepted: HashMap<String, RuleMask>,
     member_cache: KeyCache,
+    /// What stands between the values of bodies.
+    pub(super) joints: Joints,
     header_cache: KeyCache,
     /// Members whose text is judged as a name.
     pairs: Pairs,
@@ -70,6 +72,7 @@ impl Matcher {
             texts,
             excepted,
             member_cache: KeyCache::new(9),
+            joints: Joints::new(),
             header_cache: KeyCache::new(7),
             pair_cache: (!pairs.is_empty()).then(|| KeyCache::new(7)),
             pairs,
@@ -93,15 +96,8 @@ impl Matcher {
     #[inline(never)]
     fn look_up(&mut self, key: RawKey<'_>, slot: CachedKey) -> RuleMask {
         let mask = self.members.rules(key.text(&mut self.space));
-        self.member_cache.put(key.bytes(), slot, mask);
+        self.member_cache.put(slot, mask);
         mask
-    }
-
-    /// Whether the text at `at` is the member's name that followed the last one before: the rules that it falls under, and
-    /// the place after its colon.
-    #[inline]
-    pub(super) fn foresee(&mut self, text: &[u8], at: usize) -> Option<(RuleMask, usize)> {
-        self.member_cache.foresee(text, at)
     }
 
     /// Whether any rule lists texts.
@@ -152,7 +148,7 @@ impl Matcher {
         }
         let mask = self.column(Spellings::of(text.text(&mut String::new())).iter());
         if let (Some(cache), Some(slot)) = (&mut self.pair_cache, slot) {
-            cache.put(text.bytes(), slot, mask);
+            cache.put(slot, mask);
         }
         mask
     }
@@ -190,7 +186,7 @@ impl Matcher {
         let (form, whole) = (header_form(name), name.to_ascii_lowercase());
         let mask = (self.headers.rules(&form) | self.headers.rules(&whole)) & !self.headers.kept(&form);
         if let Some(slot) = slot {
-            self.header_cache.put(name.as_bytes(), slot, mask);
+            self.header_cache.put(slot, mask);
         }
         mask
     }

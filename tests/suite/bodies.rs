@@ -75,10 +75,12 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
         .prop_map(|(mark, before, value, after)| format!("{mark}{before}{value}{after}"))
 }
 
+/// Bytes that mean something to a reader of JSON.
+pub(crate) const SPECIAL: &[u8] = b"{}[]\",:\\ \n0-.eEtfnu\x00\x1f\x7f\x80\xbf\xc3\xe2\xed\xf0\xff";
+
 /// A text with a few bytes changed, cut out or put in: mostly broken.
 pub(crate) fn damaged() -> impl Strategy<Value = Vec<u8>> {
-    let special = b"{}[]\",:\\ \n0-.eEtfnu\x00\x1f\x7f\x80\xbf\xc3\xe2\xed\xf0\xff";
-    (text(), wounds(special)).prop_map(|(text, wounds)| wounds.inflict(text.into_bytes()))
+    (text(), wounds(SPECIAL)).prop_map(|(text, wounds)| wounds.inflict(text.into_bytes()))
 }
 
 /// What is done to a text: where, which byte, and put in, cut off there or put in a byte's place.

@@ -10,6 +10,7 @@
 //! cargo run --release -p lockgate-bench -- size     the size of the filter
 //! cargo run --release -p lockgate-bench -- smoke    all in seconds; fails when something is wrong or a ratio far too low
 //! cargo run --release -p lockgate-bench -- record   all, written to benches/record/
+//! cargo run --release -p lockgate-bench -- record counts    what is counted and not timed, for a busy machine
 //! ```
 //!
 //! Absolute times are this machine's; ratios are of one run, in which everything compared takes turns.
@@ -34,6 +35,7 @@ use lockgate_harness::{Workspace, signals};
 
 use crate::error::Error;
 use crate::modules::Modules;
+use crate::report::Figures;
 
 /// How long and how exactly to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +79,8 @@ fn run(words: &[&str]) -> Result<(), Error> {
         ["modes"] => print(&wasm::measure_without_comparison(&workspace, &modules, "modes")?),
         ["size"] => print(&format!("revenue_strip.wasm: {} bytes\n", modules.revenue_strip_bytes()?)),
         ["smoke"] => smoke(&workspace, &modules)?,
-        ["record"] => report::record(&workspace, &modules)?,
+        ["record"] => report::record(&workspace, &modules, Figures::All)?,
+        ["record", "counts"] => report::record(&workspace, &modules, Figures::Counts)?,
         _ => return Err(Error::Usage),
     }
     Ok(())

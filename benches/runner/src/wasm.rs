@@ -69,17 +69,7 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
     for &instructions in builds {
         let program = modules.strip_wasm(instructions)?;
         if instructions == Instructions::Simd {
-            for kind in ["minified", "pretty"] {
-                let passes = |work: &str, n: &str| {
-                    let mut command = engines.wasmtime("benches/count_wasm.py", &program);
-                    let said = run(command.args(["passes", work, kind, n]), "wasmtime")?;
-                    let count = said.lines().last().and_then(|line| line.parse::<u64>().ok());
-                    count.ok_or_else(|| Error::wrong(format!("`{said}` is no count")))
-                };
-                // The difference leaves out what comes before and after the passes.
-                let one = |work: &str| Ok::<_, Error>(passes(work, "4")?.saturating_sub(passes(work, "2")?) / 2);
-                counted.push(Counted { kind, lockgate: one("lockgate")?, serde: one("serde_json")? });
-            }
+            counted = engines.count(&program)?;
         }
         let (words, node): (&[&str], _) = match effort {
             Effort::Smoke => (&["smoke"], false),
@@ -90,6 +80,13 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
         }
     }
     Ok(InWasm { runs, counted })
+}
+
+/// The same without times.
+pub(crate) fn count(workspace: &Workspace, modules: &Modules) -> Result<InWasm, Error> {
+    let engines = Engines::new(workspace, modules)?;
+    let counted = engines.count(&modules.strip_wasm(Instructions::Simd)?)?;
+    Ok(InWasm { runs: Vec::new(), counted })
 }
 
 /// How fast the bodies of `what` are stripped under each engine that is there, as a Markdown table.
@@ -127,6 +124,23 @@ impl<'a> Engines<'a> {
         let python = on_path("python3").or_else(|| on_path("python"));
         let python = python.ok_or_else(|| Error::wrong("there is no Python"))?;
         Ok(Self { modules, wasmtime, python })
+    }
+
+    fn count(&self, program: &Path) -> Result<Vec<Counted>, Error> {
+        ["minified", "pretty"]
+            .into_iter()
+            .map(|kind| {
+                let passes = |work: &str, n: &str| {
+                    let mut command = self.wasmtime("benches/count_wasm.py", program);
+                    let said = run(command.args(["passes", work, kind, n]), "wasmtime")?;
+                    let count = said.lines().last().and_then(|line| line.parse::<u64>().ok());
+                    count.ok_or_else(|| Error::wrong(format!("`{said}` is no count")))
+                };
+                // The difference leaves out what comes before and after the passes.
+                let one = |work: &str| Ok::<_, Error>(passes(work, "4")?.saturating_sub(passes(work, "2")?) / 2);
+                Ok(Counted { kind, lockgate: one("lockgate")?, serde: one("serde_json")? })
+            })
+            .collect()
     }
 
     fn wasmtime(&self, script: &str, program: &Path) -> Command {
@@ -200,6 +214,11 @@ impl Counted {
     }
 }
 
+const SPEED_TABLE: &str = "\
+| engine | build | body | copy MB/s | Lockgate MB/s (64 KB chunks) | (4 KB) | serde_json MB/s | Lockgate : serde_json |
+|---|---|---|---|---|---|---|---|
+";
+
 impl InWasm {
     /// The least ratio of `serde_json`'s instructions to Lockgate's.
     pub(crate) fn least_ratio_counted(&self) -> Option<f64> {
@@ -214,10 +233,7 @@ impl InWasm {
     }
 
     pub(crate) fn to_markdown(&self) -> String {
-        let mut out = String::from(
-            "| engine | build | body | copy MB/s | Lockgate MB/s (64 KB chunks) | (4 KB) | serde_json MB/s | Lockgate : serde_json |\n\
-             |---|---|---|---|---|---|---|---|\n",
-        );
+        let mut out = String::from(if self.runs.is_empty() { "" } else { SPEED_TABLE });
         for run in &self.runs {
             for body in run.bodies() {
                 let speed = |work, chunk| run.speed(body, work, chunk).unwrap_or(f64::NAN);

@@ -3,6 +3,7 @@
 
 use super::{At, Editor, Judge, NO_HOLD, Verdict, copy};
 use crate::json::error::Error;
+use crate::json::joints::Joints;
 use crate::json::key::RawKey;
 use crate::json::levels::Level;
 use crate::json::scan;
@@ -32,33 +33,27 @@ impl Editor {
         &mut self,
         chunk: &[u8],
         judge: &mut impl Judge,
+        joints: &mut Joints,
         out: &mut Vec<u8>,
         place: &mut Place,
     ) -> Result<Option<At>, Error> {
         let Place { mut i, mut hold, .. } = *place;
         let mut inside = self.inside();
-        if self.is_far(hold, i) {
-            return Ok(None);
-        }
+        // Where the last value ended, when all that has come since belongs to one joint.
+        let mut joint = None;
         let next = 'items: loop {
             let mut removing = false;
+            let mut mark = None;
             if inside != Inside::Array {
-                let verdict = match judge.foresee(chunk, i) {
-                    Some((verdict, end)) => {
-                        i = end;
-                        verdict
-                    }
-                    None => {
-                        // Names with escapes or beyond ASCII are left to the states.
-                        let end = scan::plain_end(chunk, i) + 1;
-                        if chunk.get(end - 1..=end) != Some(b"\":") || end - hold > self.limits.max_key_bytes {
-                            break None;
-                        }
-                        let bytes = chunk.get(i..end - 1).unwrap_or_default();
-                        i = end + 1;
-                        judge.judge(RawKey { bytes, escaped: false })
-                    }
-                };
+                // Names with escapes or beyond ASCII are left to the states.
+                let end = scan::plain_end(chunk, i) + 1;
+                if chunk.get(end - 1..=end) != Some(b"\":") || end - hold > self.limits.max_key_bytes {
+                    break None;
+                }
+                let bytes = chunk.get(i..end - 1).unwrap_or_default();
+                i = end + 1;
+                let verdict;
+                (verdict, mark) = judge.mark(RawKey { bytes, escaped: false });
                 match verdict {
                     Verdict::Keep => {
                         if inside == Inside::Object {
@@ -82,6 +77,11 @@ impl Editor {
                 i += 1;
                 byte = chunk.get(i).copied().unwrap_or_default();
             }
+            if let (Some(begin), Some(mark)) = (joint, mark)
+                && (removing || !matches!(byte, b'{' | b'['))
+            {
+                joints.learn(chunk.get(begin..i + usize::from(byte == b'"')).unwrap_or_default(), mark);
+            }
             let end = if byte == b'"' {
                 text_end(chunk, i + 1)
             } else if byte.is_ascii_digit() {
@@ -90,20 +90,20 @@ impl Editor {
                 if removing {
                     self.cut = self.levels.depth();
                     let next;
-                    (next, i) = self.tree(chunk, i)?;
+                    (next, i) = self.tree(chunk, i, joints.searches())?;
                     if next != At::After {
                         break Some(next);
                     }
                     Some(i)
                 } else {
                     let Some(inner) = self.enter(chunk, i) else { break Some(At::Value) };
+                    if inside != Inside::Array && mark != Some(0) {
+                        joint = None;
+                    }
                     if byte == b'{' {
                         inside = Inside::Object;
                         hold = i + 1;
                         i = inner + 1;
-                        if self.is_far(hold, i) {
-                            break None;
-                        }
                     } else {
                         inside = Inside::Array;
                         i = inner;
@@ -123,6 +123,16 @@ impl Editor {
             if removing {
                 place.from = i;
             }
+            joint = None;
+            if inside == Inside::KeptObject {
+                place.i = i;
+                if let Some(next) = self.foreseen(chunk, judge, joints, out, place)? {
+                    i = place.i;
+                    break Some(next);
+                }
+                i = place.i;
+                joint = Some(if chunk.get(i - 1) == Some(&b'"') { i - 1 } else { i });
+            }
             // The next member: at once in a minified text, on its own line in a pretty one.
             if inside == Inside::KeptObject {
                 if chunk.get(i..i + 2) == Some(b",\"") {
@@ -137,9 +147,6 @@ impl Editor {
                         break Some(At::Key);
                     }
                     i += 1;
-                    if self.is_far(hold, i) {
-                        break None;
-                    }
                     continue;
                 }
             }
@@ -160,9 +167,6 @@ impl Editor {
                             break 'items Some(At::Key);
                         }
                         i += 1;
-                        if self.is_far(hold, i) {
-                            break 'items None;
-                        }
                         continue 'items;
                     }
                     Some(b',') => {
@@ -188,12 +192,6 @@ impl Editor {
             self.escaped = false;
         }
         Ok(next)
-    }
-
-    /// Whether so much stands between a comma and the name at `i` that a foreseen name might go beyond the limit.
-    #[inline(always)]
-    fn is_far(&self, hold: usize, i: usize) -> bool {
-        i - hold > self.limits.max_key_bytes.saturating_sub(scan::WINDOW_BYTES)
     }
 
     #[inline(always)]
@@ -264,7 +262,7 @@ pub(super) fn text_end(chunk: &[u8], i: usize) -> Option<usize> {
 
 /// The place after the closing quotation mark of a string that has escapes or is not ASCII.
 #[inline(never)]
-fn odd_text_end(chunk: &[u8], mut i: usize) -> Option<usize> {
+pub(super) fn odd_text_end(chunk: &[u8], mut i: usize) -> Option<usize> {
     loop {
         i = match chunk.get(i)? {
             b'"' => return Some(i + 1),

@@ -50,13 +50,89 @@ pub(crate) fn space_end(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// The bytes that [`agrees`] compares.
-pub(crate) const WINDOW_BYTES: usize = 32;
+/// The bytes that [`begins`] compares.
+pub(super) const JOINT_BYTES: usize = 64;
 
-/// Whether two texts have the same bytes where `care` is 0xff; it is 0 elsewhere.
+/// Whether two texts have the same bytes where `care` says so, which is a run from the first on: sixteen bits each.
 #[inline(always)]
-pub(crate) fn agrees(one: &[u8; WINDOW_BYTES], other: &[u8; WINDOW_BYTES], care: &[u8; WINDOW_BYTES]) -> bool {
-    fast::agrees(one, other, care)
+pub(super) fn begins(text: &[u8; JOINT_BYTES], start: &[u8; JOINT_BYTES], care: &[u32; 4]) -> bool {
+    fast::begins(text, start, care)
+}
+
+/// Searches of a loop. What they compare with is in memory and not in the code: V8 makes three instructions of a constant each time
+/// that it is used, and keeps in a register what a loop has loaded before it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Searches(fast::Constants);
+
+impl Searches {
+    pub(super) fn new() -> Self {
+        Self(fast::Constants::new())
+    }
+
+    /// Sixteen bytes in a register.
+    #[inline(always)]
+    pub(super) fn sixteen(&self, bytes: &[u8; 16]) -> Sixteen<'_> {
+        Sixteen { bytes: fast::Sixteen::new(bytes), constants: &self.0 }
+    }
+
+    /// The first byte from `at` on that is a quotation mark, a backslash, a control character or not ASCII; `None` near the end.
+    #[inline(always)]
+    pub(super) fn plain_end(&self, bytes: &[u8], mut at: usize) -> Option<usize> {
+        loop {
+            let plain = self.sixteen(bytes.get(at..)?.first_chunk()?).plain_bytes();
+            at += plain;
+            if plain < 16 {
+                return Some(at);
+            }
+        }
+    }
+}
+
+impl Searches {
+    /// What stands where in a block.
+    #[inline(always)]
+    pub(super) fn block(&self, bytes: &[u8; BLOCK_BYTES]) -> Block {
+        self.0.block(bytes)
+    }
+}
+
+/// Sixteen bytes in a register.
+#[derive(Clone, Copy)]
+pub(super) struct Sixteen<'a> {
+    bytes: fast::Sixteen,
+    constants: &'a fast::Constants,
+}
+
+impl Sixteen<'_> {
+    /// How many bytes come before the first that is a quotation mark, a backslash, a control character or not ASCII.
+    #[inline(always)]
+    pub(super) fn plain_bytes(self) -> usize {
+        self.bytes.plain_bytes(self.constants)
+    }
+
+    /// The length of a number without sign and exponent, of which `first` is the first digit; `at` gives the byte at a place. `None` for
+    /// what is no number, and for one that may go on. What comes after it is not looked at.
+    #[inline(always)]
+    pub(super) fn number_length(self, first: u8, at: impl Fn(usize) -> Option<u8>) -> Option<usize> {
+        let (integer, end) = self.bytes.digits_lengths(self.constants);
+        if integer == 16 || first == b'0' && integer > 1 {
+            return None;
+        }
+        if at(integer)? != b'.' {
+            return Some(integer);
+        }
+        (end > integer + 1 && end < 16).then_some(end)
+    }
+
+    /// The length of `true`, `false` or `null`.
+    #[inline(always)]
+    pub(super) fn literal_length(self) -> Option<usize> {
+        if self.bytes.begins_with(b"true            ", 4) || self.bytes.begins_with(b"null            ", 4) {
+            Some(4)
+        } else {
+            self.bytes.begins_with(b"false           ", 5).then_some(5)
+        }
+    }
 }
 
 /// The first byte from `at` on that is a quotation mark, a backslash, a control character or not ASCII, or the end.
@@ -78,6 +154,9 @@ pub(super) fn digits_ends(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 /// The bytes of a [`Block`].
 pub(super) const BLOCK_BYTES: usize = 64;
 
+/// Whether reading block by block pays. Tests do it in every build.
+pub(super) const READS_BLOCKS: bool = cfg!(test) || fast::READS_BLOCKS;
+
 /// What stands where in the next bytes: bit n for byte n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
@@ -89,12 +168,6 @@ pub(super) struct Block {
     pub(super) odd: u64,
     /// What no JSON text has outside its strings.
     pub(super) strange: u64,
-}
-
-/// The block from `at` on; `None` near the end of the bytes, and in builds without SIMD.
-#[inline(always)]
-pub(super) fn block(bytes: &[u8], at: usize) -> Option<Block> {
-    fast::block(bytes, at)
 }
 
 /// The first byte from `at` on that no JSON text has outside its strings and brackets, or the end of the bytes.
@@ -174,7 +247,7 @@ pub fn fuzz_scan(bytes: &[u8]) {
         assert_eq!(space_end(bytes, at), space_end_slowly(bytes, at), "space from {at}");
         assert_eq!(plain_end(bytes, at), plain_end_slowly(bytes, at), "plain from {at}");
         assert_eq!(filler_end(bytes, at), filler_end_slowly(bytes, at), "filler from {at}");
-        if let Some(block) = block(bytes, at) {
+        if let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| Searches::new().block(bytes)) {
             let mask = |fits: fn(u8) -> bool| {
                 let bits = bytes.iter().skip(at).take(BLOCK_BYTES).map(|&byte| u64::from(fits(byte)));
                 bits.zip(0..).fold(0, |mask, (bit, place)| mask | bit << place)

@@ -1,6 +1,6 @@
 //! Eight bytes at a time in an integer register.
 
-use super::Block;
+use super::{BLOCK_BYTES, Block};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -21,15 +21,78 @@ fn load(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*eight))
 }
 
-/// Whether two texts have the same bytes where `care` is 0xff.
+/// Whether two texts have the same bytes where `care` says so, which is a run from the first.
 #[inline(always)]
-pub(super) fn agrees(one: &[u8; 32], other: &[u8; 32], care: &[u8; 32]) -> bool {
-    let words = |bytes: &[u8; 32]| match bytes.as_chunks() {
-        ([a, b, c, d], _) => [a, b, c, d].map(|word| u64::from_le_bytes(*word)),
-        (_, _) => [0; 4],
-    };
-    let ([a, b, c, d], [e, f, g, h], [i, j, k, l]) = (words(one), words(other), words(care));
-    (a ^ e) & i | (b ^ f) & j | (c ^ g) & k | (d ^ h) & l == 0
+pub(super) fn begins(text: &[u8; 64], start: &[u8; 64], care: &[u32; 4]) -> bool {
+    let length = care.iter().map(|bits| bits.count_ones()).sum::<u32>() as usize;
+    let mut at = 0;
+    while at + 8 <= length {
+        if load(text, at) != load(start, at) {
+            return false;
+        }
+        at += 8;
+    }
+    let (Some(one), Some(other)) = (load(text, at), load(start, at)) else { return true };
+    at == length || (one ^ other) << (8 * (8 - (length - at))) == 0
+}
+
+/// Sixty-four bytes one by one cost more than they save.
+pub(super) const READS_BLOCKS: bool = false;
+
+/// All are in the code.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Constants;
+
+impl Constants {
+    pub(super) fn new() -> Self {
+        Self
+    }
+
+    /// What stands where in sixty-four bytes.
+    pub(super) fn block(self, bytes: &[u8; BLOCK_BYTES]) -> Block {
+        let mut block = Block { quotes: 0, brackets: 0, odd: 0, strange: 0 };
+        for (&byte, place) in bytes.iter().zip(0..) {
+            let bit = |fits: bool| u64::from(fits) << place;
+            block.quotes |= bit(byte == b'"');
+            block.brackets |= bit(b"{}[]".contains(&byte));
+            block.odd |= bit(byte >= 0x80 || byte != b'"' && super::is_special(byte, b'\\'));
+            block.strange |= bit(byte != b'"' && !b"{}[]".contains(&byte) && !super::is_filler(byte));
+        }
+        block
+    }
+}
+
+/// Sixteen bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Sixteen([u8; 16]);
+
+impl Sixteen {
+    #[inline(always)]
+    pub(super) fn new(bytes: &[u8; 16]) -> Self {
+        Self(*bytes)
+    }
+
+    #[inline(always)]
+    pub(super) fn plain_bytes(self, _: &Constants) -> usize {
+        plain_end(&self.0, 0).unwrap_or(16)
+    }
+
+    /// The places of the first two bytes that are no digits; 16 or more where there is none.
+    #[inline(always)]
+    pub(super) fn digits_lengths(self, _: &Constants) -> (usize, usize) {
+        const ONES: u128 = u128::MAX / 255;
+        const HIGHS: u128 = ONES * 0x80;
+        let sixteen = u128::from_le_bytes(self.0) ^ (ONES * 0x30);
+        let others = (((sixteen & !HIGHS) + ONES * 0x76) | sixteen) & HIGHS;
+        let rest = others & others.wrapping_sub(1);
+        ((others.trailing_zeros() / 8) as usize, (rest.trailing_zeros() / 8) as usize)
+    }
+
+    /// Whether they begin with the first `length` bytes of `other`.
+    #[inline(always)]
+    pub(super) fn begins_with(self, other: &[u8; 16], length: u32) -> bool {
+        (u128::from_le_bytes(self.0) ^ u128::from_le_bytes(*other)).trailing_zeros() >= 8 * length
+    }
 }
 
 /// The first byte that is special in a string or not ASCII, or how far the search came.
@@ -43,12 +106,6 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
         at += 8;
     }
     Err(at)
-}
-
-/// Sixty-four bytes one by one would cost more than they save.
-#[inline]
-pub(super) fn block(_: &[u8], _: usize) -> Option<Block> {
-    None
 }
 
 /// The first byte that is no filler, or how far the search came.

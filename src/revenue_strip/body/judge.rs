@@ -2,7 +2,7 @@
 
 use super::content::Text;
 use crate::csv::{self, Spellings};
-use crate::json::{Edit, Error, Fault, Judge, Limits, RawKey, Texts, Verdict};
+use crate::json::{Edit, Error, Fault, Joints, Judge, Limits, RawKey, Texts, Verdict};
 use crate::revenue_strip::config::{Action, Rule};
 use crate::revenue_strip::matcher::{Matcher, RuleMask};
 
@@ -35,10 +35,16 @@ impl Active {
     /// Notes that the rules of `mask` meet a field; gives those of them that act.
     #[inline(always)]
     pub(in crate::revenue_strip) fn meet(&mut self, mask: RuleMask) -> RuleMask {
+        self.meet_times(mask, 1)
+    }
+
+    /// As [`Active::meet`], of so many fields.
+    #[inline(always)]
+    fn meet_times(&mut self, mask: RuleMask, times: u64) -> RuleMask {
         let mut met = mask & (self.enforce | self.shadow);
         while met != 0 {
             if let Some(fields) = self.fields.get_mut(met.trailing_zeros() as usize) {
-                *fields += 1;
+                *fields += times;
             }
             met &= met - 1;
         }
@@ -123,16 +129,31 @@ impl RuleJudge<'_> {
 impl Judge for RuleJudge<'_> {
     #[inline]
     fn judge(&mut self, key: RawKey<'_>) -> Verdict {
+        self.mark(key).0
+    }
+
+    #[inline]
+    fn mark(&mut self, key: RawKey<'_>) -> (Verdict, Option<u64>) {
         let mask = self.0.matcher.member(key);
-        self.verdict(mask, || key.bytes())
+        (self.verdict(mask, || key.bytes()), Some(mask))
     }
 
     #[inline(always)]
-    fn foresee(&mut self, text: &[u8], at: usize) -> Option<(Verdict, usize)> {
-        let (mask, end) = self.0.matcher.foresee(text, at)?;
-        // The name without its quotation mark and the colon.
-        let verdict = self.verdict(mask, || text.get(at..end.saturating_sub(2)).unwrap_or_default());
-        Some((verdict, end))
+    fn recall(&self, mark: u64) -> Option<Verdict> {
+        let active = &self.0.active;
+        if mark & active.enforce == 0 {
+            return Some(Verdict::Keep);
+        }
+        (mark & active.enforce & active.removing != 0 && !self.0.matcher.has_texts()).then_some(Verdict::Remove)
+    }
+
+    #[inline]
+    fn meet(&mut self, mark: u64, times: u64) {
+        self.0.active.meet_times(mark, times);
+    }
+
+    fn joints(&mut self) -> Option<&mut Joints> {
+        Some(&mut self.0.matcher.joints)
     }
 
     fn replacement(&self, number: u32) -> &[u8] {

@@ -1,6 +1,6 @@
 //! The JSON editor against a simple reader. Options: whether values are replaced, then widths of chunks.
 
-use lockgate::json::{Edit, Editor, Error, Judge, Limits, RawKey, Verdict, fuzz_scan};
+use lockgate::json::{Edit, Editor, Error, Joints, Judge, Limits, RawKey, Verdict, fuzz_scan};
 
 use super::{Options, SECRET, has_secret};
 use crate::oracle::{Form, is_json, texts};
@@ -16,6 +16,7 @@ fn is_taken(name: &str) -> bool {
 struct ByWords {
     replace: bool,
     space: String,
+    joints: Joints,
 }
 
 const REPLACEMENT: &str = r#"["gone"]"#;
@@ -27,6 +28,19 @@ impl Judge for ByWords {
             (true, false) => Verdict::Remove,
             (true, true) => Verdict::Replace(0),
         }
+    }
+
+    fn mark(&mut self, key: RawKey<'_>) -> (Verdict, Option<u64>) {
+        let verdict = self.judge(key);
+        (verdict, Some(u64::from(verdict != Verdict::Keep)))
+    }
+
+    fn recall(&self, _: u64) -> Option<Verdict> {
+        (!self.replace).then_some(Verdict::Remove)
+    }
+
+    fn joints(&mut self) -> Option<&mut Joints> {
+        Some(&mut self.joints)
     }
 
     fn replacement(&self, _: u32) -> &[u8] {
@@ -42,19 +56,22 @@ struct Edited {
 }
 
 fn edit<'a>(chunks: impl Iterator<Item = &'a [u8]>, replace: bool) -> Edited {
+    edit_by(&mut ByWords { replace, ..ByWords::default() }, chunks)
+}
+
+fn edit_by<'a>(judge: &mut ByWords, chunks: impl Iterator<Item = &'a [u8]>) -> Edited {
     let mut editor = Editor::new(Limits::default());
-    let mut judge = ByWords { replace, ..ByWords::default() };
     let mut sent = Vec::new();
     for chunk in chunks {
         let mut out = Vec::new();
-        match editor.push(chunk, &mut judge, &mut out) {
+        match editor.push(chunk, judge, &mut out) {
             Ok(Edit::Unchanged) => {
                 assert!(out.is_empty(), "unchanged, and yet something was written");
                 sent.extend_from_slice(chunk);
             }
             Ok(Edit::Replaced) => sent.append(&mut out),
             Err(error) => {
-                assert!(editor.push(b" ", &mut judge, &mut Vec::new()).is_err(), "errors are final");
+                assert!(editor.push(b" ", judge, &mut Vec::new()).is_err(), "errors are final");
                 return Edited { sent, unsent: out, end: Err(error) };
             }
         }
@@ -86,6 +103,8 @@ pub(super) fn check(input: &[u8]) {
         }
     }
 
+    learnt_changes_nothing(body, replace);
+
     let left = texts(body, Form::One, is_taken, replace.then_some(REPLACEMENT));
     assert_eq!(want.end.is_ok(), left.is_some(), "the simple reader differs: {:?}", want.end);
     let Some(left) = left else { return };
@@ -97,6 +116,18 @@ pub(super) fn check(input: &[u8]) {
         assert!(twice.end.is_ok() && twice.sent == want.sent, "twice is not once");
     }
     no_secret_leaves(body, replace);
+}
+
+/// The same verdict and bytes from a judge that has seen such records before, and the text itself.
+fn learnt_changes_nothing(body: &[u8], replace: bool) {
+    let value = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let list = [b"[{\"a\":1,\"b\":", value, b"},{\"a\":1,\"b\":", value, b"},\"", &[b' '; 100], b"\"]"].concat();
+    let mut judge = ByWords { replace, joints: Joints::new(), ..ByWords::default() };
+    for text in [body, &list, body, &list] {
+        let (want, got) = (whole(text, replace), edit_by(&mut judge, std::iter::once(text)));
+        assert_eq!(got.end, want.end, "another verdict after learning");
+        assert!(got.sent == want.sent, "other bytes after learning");
+    }
 }
 
 /// Nothing that comes after a taken name brings its value out.
