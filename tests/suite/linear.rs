@@ -91,15 +91,28 @@ impl Timed {
 
     fn run(&mut self, policy: &Policy) {
         let request = Request { method: "GET".to_owned(), path: "/api/x".to_owned(), content: Content::default() };
-        let begin = Instant::now();
+        let begin = thread_time();
         let outcome = replay::run(policy, &mut MemoryHost::default(), &request, &self.answer, Heads::Wait);
-        self.best = self.best.min(begin.elapsed());
+        self.best = self.best.min(thread_time().saturating_sub(begin));
         assert_eq!(outcome.ending, Ending::Pass);
     }
 
     fn ns_per_byte(&self) -> f64 {
         self.best.as_nanos() as f64 / self.bytes as f64
     }
+}
+
+/// The time that this thread has had, without what others took between.
+#[cfg(unix)]
+fn thread_time() -> Duration {
+    cpu_time::ThreadTime::now().as_duration()
+}
+
+/// Where nobody counts a thread's own time, the time that has gone by.
+#[cfg(not(unix))]
+fn thread_time() -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
 }
 
 #[test]
