@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::claims::MAX_CLAIM_PATH_BYTES;
 use crate::config::ConfigError;
 use crate::head::{Head, Single};
 use crate::host::Host;
@@ -348,8 +349,19 @@ fn pairs(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
 
 /// A claim's place: a dotted path, or a JSON Pointer (RFC 6901) when it starts with `/`. The error's path is empty.
 pub(crate) fn claim_path(text: &str) -> Result<Vec<String>, ConfigError> {
+    if text.len() > MAX_CLAIM_PATH_BYTES {
+        return Err(ConfigError::new("", format_args!("is longer than {MAX_CLAIM_PATH_BYTES} bytes")));
+    }
     let steps: Vec<String> = match text.strip_prefix('/') {
-        Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),
+        Some(pointer) => {
+            if pointer.split('~').skip(1).any(|after| !after.starts_with(['0', '1'])) {
+                return Err(ConfigError::new(
+                    "",
+                    format_args!("`{text}` is no JSON Pointer: `~` must be `~0`, and `/` inside a name `~1`"),
+                ));
+            }
+            pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+        }
         None => text.split('.').map(str::to_owned).collect(),
     };
     if steps.iter().any(String::is_empty) {
@@ -440,8 +452,12 @@ mod tests {
     fn claims_are_dotted_paths_or_pointers() {
         assert_eq!(claim_path("systems.maintenance.role").unwrap(), ["systems", "maintenance", "role"]);
         assert_eq!(claim_path("/https:~1~1x.example~1roles").unwrap(), ["https://x.example/roles"]);
-        assert!(claim_path("a..b").is_err());
-        assert!(claim_path("").is_err());
+        assert_eq!(claim_path("/a~01").unwrap(), ["a~1"]);
+        let long = "a".repeat(super::MAX_CLAIM_PATH_BYTES);
+        assert_eq!(claim_path(&long).unwrap(), [long.as_str()]);
+        for wrong in ["a..b", "", ".a", "a.", "/", "/a//b", "/a~", "/a~2", "/~~0", &format!("{long}a")] {
+            assert!(claim_path(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
