@@ -29,4 +29,5 @@ pub mod path;
 pub mod replay;
 pub mod reply;
 pub mod revenue_strip;
+pub mod signature;
 pub mod sse;
