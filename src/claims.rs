@@ -116,6 +116,14 @@ impl ClaimPath {
         &self.0
     }
 
+    /// The same way with every step that is `step` named `name` instead.
+    pub(crate) fn with_step(mut self, step: &str, name: &str) -> Self {
+        for given in self.0.iter_mut().filter(|given| *given == step) {
+            name.clone_into(given);
+        }
+        self
+    }
+
     /// The claim.
     #[must_use]
     pub fn find<'a>(&self, payload: &'a Value) -> Option<&'a Value> {
