@@ -79,12 +79,4 @@ impl PathPattern {
         let Some(before) = n.checked_sub(1).and_then(|at| self.parts.get(..at)) else { return false };
         !before.contains(&Part::AnyNumber) && self.parts.get(before.len()) == Some(&Part::AnyOne)
     }
-
-    /// A path that fits, with the same text for each open segment: one that no rule is likely to name.
-    #[must_use]
-    pub fn example(&self, open: &str) -> String {
-        let written = self.text.split('/').skip(1);
-        let filled = written.map(|part| if matches!(part, "*" | "**") { open } else { part });
-        filled.fold(String::new(), |path, part| path + "/" + part)
-    }
 }
