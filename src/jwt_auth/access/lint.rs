@@ -35,15 +35,8 @@ const MAX_NAMED: usize = 5;
 
 /// Refuses a rule that no request can reach, because earlier ones cover it.
 pub(super) fn unreachable(rules: &[Rule]) -> Result<(), ConfigError> {
-    for (n, rule) in rules.iter().enumerate() {
-        let before = rules.get(..n).unwrap_or_default();
-        let mut first = None;
-        if rule.matches.paths().iter().all(|path| {
-            let (left, by) = left_by(before, path, rule);
-            first = first.or(by);
-            left == Left::Nothing
-        }) && let Some(first) = first
-        {
+    for n in 0..rules.len() {
+        if let Some(first) = covered_by(rules, n) {
             return Err(ConfigError::new(
                 format!("access.rules[{n}].match"),
                 format_args!(
@@ -54,6 +47,21 @@ pub(super) fn unreachable(rules: &[Rule]) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// The first of the rules that together take every request of a rule. Never wrongly; see [`PathPattern::covers`] for what
+/// is missed.
+pub(super) fn covered_by(rules: &[Rule], n: usize) -> Option<usize> {
+    let (before, rule) = (rules.get(..n)?, rules.get(n)?);
+    let mut first = None;
+    for path in rule.matches.paths() {
+        let (left, by) = left_by(before, path, rule);
+        if left != Left::Nothing {
+            return None;
+        }
+        first = first.or(by);
+    }
+    first
 }
 
 /// Which requests of a path rules before leave to a rule.
