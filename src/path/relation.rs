@@ -106,7 +106,7 @@ mod tests {
     fn all() -> (Vec<PathPattern>, Vec<String>) {
         let mut patterns = texts(&["a", "b", "*", "**"], 3);
         patterns.extend(["/", "/a/", "/*/", "/**/"].map(str::to_owned));
-        let mut paths = texts(&["a", "b", "c"], 6);
+        let paths = texts(&["a", "b", "c"], 6);
         let mut open: Vec<String> = paths.iter().map(|path| format!("{path}/")).collect();
         open.push("/".to_owned());
         (patterns.iter().map(|text| PathPattern::parse(text).unwrap()).collect(), [paths, open].concat())
