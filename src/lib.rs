@@ -30,3 +30,4 @@ pub mod replay;
 pub mod reply;
 pub mod revenue_strip;
 pub mod sse;
+pub mod table;
