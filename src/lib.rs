@@ -31,3 +31,4 @@ pub mod reply;
 pub mod revenue_strip;
 pub mod signature;
 pub mod sse;
+pub mod table;
