@@ -40,9 +40,6 @@ pub const MAX_NAME_BYTES: usize = 128;
 /// The step of a claim's path that stands for the system's name.
 const SYSTEM_STEP: &str = "{system}";
 
-/// What stands at `systems`.
-pub(crate) type SystemsWire = Named<SystemWire>;
-
 /// A system.
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -141,7 +138,7 @@ struct StepUpWire {
 /// Only what the matrix is made of: the rest of a configuration is for others.
 #[derive(Deserialize)]
 struct PartWire {
-    systems: Option<SystemsWire>,
+    systems: Option<Named<SystemWire>>,
     claims: Option<ClaimsWire>,
     access: AccessWire,
 }
@@ -161,7 +158,7 @@ impl Access {
     /// # Errors
     /// The first fault, with its place and the way out.
     pub(crate) fn check(
-        systems: Option<SystemsWire>,
+        systems: Option<Named<SystemWire>>,
         claims: Option<ClaimsWire>,
         access: AccessWire,
     ) -> Result<Self, ConfigError> {

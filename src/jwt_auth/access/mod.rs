@@ -24,8 +24,7 @@ use self::role::Role;
 use self::system::{Shape, System};
 
 pub use self::claims::Separator;
-#[allow(unused_imports, reason = "the filter's configuration will take them")]
-pub(crate) use self::config::{AccessWire, ClaimsWire, SystemsWire};
+pub(crate) use self::config::{AccessWire, ClaimsWire, SystemWire};
 pub use self::config::{
     MAX_GRANTED, MAX_MAPPED_ROLES, MAX_NAME_BYTES, MAX_PATHS, MAX_REQUIRED, MAX_ROLES, MAX_RULES, MAX_SEGMENTS,
     MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, MAX_SYSTEMS,
