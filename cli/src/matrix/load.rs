@@ -27,7 +27,8 @@ pub(super) fn load(path: &Path, plugin: Option<&str>) -> Result<Loaded, String> 
     if let Ok(json) = serde_json::from_str::<Value>(&text)
         && json.get("access").is_some()
     {
-        return read(&text).map_err(|error| refused(&file, place::line_of(&text, place::in_json(&text, error.path())), &error));
+        return read(&text)
+            .map_err(|error| refused(&file, place::line_of(&text, place::in_json(&text, error.path())), &error));
     }
     let documents = documents(&text).map_err(|fault| {
         format!("{file}:{}: is no YAML here: {}; correct the text at this place", fault.line, fault.message)
@@ -44,9 +45,8 @@ pub(super) fn load(path: &Path, plugin: Option<&str>) -> Result<Loaded, String> 
                         let offset = place::in_json(text.as_str(), error.path());
                         refused(&file, text.line_of(offset, &document.source) + document.before, &error)
                     }),
-                    Settings::Tree(tree) => read(&tree.to_json()).map_err(|error| {
-                        refused(&file, place::in_tree(tree, error.path()) + document.before, &error)
-                    }),
+                    Settings::Tree(tree) => read(&tree.to_json())
+                        .map_err(|error| refused(&file, place::in_tree(tree, error.path()) + document.before, &error)),
                     Settings::Message(node, _) => Err(format!(
                         "{file}:{}: configuration: is no StringValue; `lockgate check` says more",
                         node.line + document.before
@@ -60,9 +60,11 @@ pub(super) fn load(path: &Path, plugin: Option<&str>) -> Result<Loaded, String> 
         }
     }
     match (found, plugin, named.as_slice()) {
-        (_, None, [_, _, ..]) => {
-            Err(format!("{file}: has {} configurations of jwt-auth; choose one with --plugin: {}", named.len(), named.join(", ")))
-        }
+        (_, None, [_, _, ..]) => Err(format!(
+            "{file}: has {} configurations of jwt-auth; choose one with --plugin: {}",
+            named.len(),
+            named.join(", ")
+        )),
         (Some(found), _, _) => found,
         (None, Some(wanted), [_, ..]) => {
             Err(format!("{file}: has no plugin `{wanted}` of jwt-auth; there is {}", named.join(", ")))
@@ -75,7 +77,13 @@ pub(super) fn load(path: &Path, plugin: Option<&str>) -> Result<Loaded, String> 
 }
 
 fn read(text: &str) -> Result<Loaded, ConfigError> {
-    Ok(Loaded { access: Access::from_json(text.as_bytes())?, json: serde_json::from_str(text).unwrap_or_default() })
+    let access = Access::from_json(text.as_bytes())?;
+    let json: Value = serde_json::from_str(text).unwrap_or_default();
+    // A whole configuration is one that the filter accepts; the matrix alone may be looked at, too.
+    if json.get("providers").is_some() {
+        Filter::JwtAuth.check(text.as_bytes())?;
+    }
+    Ok(Loaded { access, json })
 }
 
 fn refused(file: &dyn std::fmt::Display, line: usize, error: &ConfigError) -> String {

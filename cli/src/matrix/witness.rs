@@ -50,7 +50,8 @@ impl Ground {
             paths = match part {
                 "*" => extend(paths, &[vec![Segment::Open]]),
                 "**" => {
-                    let mut ways: Vec<Vec<Segment>> = (0..=self.longest).map(|count| vec![Segment::Open; count]).collect();
+                    let mut ways: Vec<Vec<Segment>> =
+                        (0..=self.longest).map(|count| vec![Segment::Open; count]).collect();
                     if is_last && self.slashes {
                         let open = ways.iter().map(|way| [&way[..], &[Segment::Named(String::new())]].concat());
                         ways.extend(open.collect::<Vec<_>>());

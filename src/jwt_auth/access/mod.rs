@@ -192,6 +192,11 @@ impl Access {
         self.systems.iter().map(|system| (system.name.as_str(), system.paths.as_slice()))
     }
 
+    /// The systems in their order.
+    pub fn system_ids(&self) -> impl Iterator<Item = SystemId> {
+        (0..self.systems.len()).map(SystemId)
+    }
+
     /// A system's name.
     #[must_use]
     pub fn system_name(&self, SystemId(place): SystemId) -> &str {
