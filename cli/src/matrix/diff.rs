@@ -146,12 +146,29 @@ impl Both<'_> {
                 });
                 if seen.insert((method, key)) {
                     let shown = if *method == other { "*" } else { method };
-                    self.compare(method, &path, (shown, &witness.shown()), &mut changes);
+                    let place = self.place(method, &path).unwrap_or_else(|| witness.shown());
+                    self.compare(method, &path, (shown, &place), &mut changes);
                 }
             }
         }
         changes.sort_by(|one: &Change, other| (&one.path, &one.method).cmp(&(&other.path, &other.method)));
         Ok(changes)
+    }
+
+    /// The pattern that says where the change is: the narrower of the two, where one of them is.
+    fn place(&self, method: &str, path: &str) -> Option<String> {
+        let [before, after] = [self.before, self.after].map(|access| {
+            let at = at(access.entry(method.as_bytes(), path.as_bytes()))?;
+            let paths = access.rule(at)?.matches().paths();
+            paths.iter().find(|pattern| pattern.as_str() == access.pattern(at))
+        });
+        let narrower = match (before, after) {
+            (Some(one), None) | (None, Some(one)) => one,
+            (Some(before), Some(after)) if before.covers(after) => after,
+            (Some(before), Some(after)) if after.covers(before) => before,
+            (Some(_), Some(_)) | (None, None) => return None,
+        };
+        Some(narrower.as_str().to_owned())
     }
 
     /// What changes for whom at an endpoint; callers for whom the same changes stand together.

@@ -26,8 +26,8 @@ use self::system::{Shape, System};
 pub use self::claims::Separator;
 pub(crate) use self::config::{AccessWire, ClaimsWire, SystemWire};
 pub use self::config::{
-    MAX_GRANTED, MAX_MAPPED_ROLES, MAX_NAME_BYTES, MAX_PATHS, MAX_REQUIRED, MAX_ROLES, MAX_RULES, MAX_SEGMENTS,
-    MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, MAX_SYSTEMS,
+    MAX_DETAIL_BYTES, MAX_GRANTED, MAX_MAPPED_ROLES, MAX_NAME_BYTES, MAX_PATHS, MAX_REQUIRED, MAX_ROLES, MAX_RULES,
+    MAX_SEGMENTS, MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, MAX_SYSTEMS,
 };
 pub use self::error::Denied;
 pub use self::lint::{Finding, Severity};

@@ -23,6 +23,7 @@ pub struct Rule {
     pub(super) matches: Match,
     pub(super) asks: Asks,
     pub(super) mode: Mode,
+    pub(super) detail: Option<String>,
 }
 
 /// What a rule asks for.
@@ -116,6 +117,12 @@ impl Rule {
     #[must_use]
     pub fn asks(&self) -> &Asks {
         &self.asks
+    }
+
+    /// What a client with a good token reads who may not.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// Whether it acts.
