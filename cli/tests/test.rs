@@ -130,7 +130,7 @@ fn mistakes_in_a_file_are_named() {
             "filter: revenue-strip",
             "filter: revenue_strip",
             2,
-            "filter: unknown variant `revenue_strip`, expected `revenue-strip`",
+            "filter: unknown variant `revenue_strip`, expected `jwt-auth` or `revenue-strip`",
         ),
         (
             "an unknown field",

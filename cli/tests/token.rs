@@ -107,12 +107,12 @@ fn a_token_of_ones_own_claims_is_minted() {
     let shown: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!(shown, json!({"header": {"alg": "EdDSA", "typ": "at+jwt"}, "claims": {"iat": 900, "exp": 950}}));
     for (key, claims, want) in [
-        ("short secret", "{}", "the key in KEY cannot sign"),
-        ("-----BEGIN secret", "{}", "the key in KEY cannot sign"),
-        (SECRET, "[secret]", "--claims: must be one JSON object"),
+        ("short hush", "{}", "the key in KEY cannot sign"),
+        ("-----BEGIN hush", "{}", "the key in KEY cannot sign"),
+        (SECRET, "[hush]", "--claims: must be one JSON object"),
     ] {
         let (code, out, err) = mint(key, &["--claims", claims]);
-        assert!(code == 2 && out.is_empty() && err.contains(want) && !err.contains("secret"), "{err}");
+        assert!(code == 2 && out.is_empty() && err.contains(want) && !err.contains("hush"), "{err}");
     }
     let (code, _, err) = said(&lockgate(&["token", "mint", "--claims", "{}", "--key-env", "NO_SUCH_KEY"], ""));
     assert!(code == 2 && err.contains("the variable NO_SUCH_KEY is not set"), "{err}");
