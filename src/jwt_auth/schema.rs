@@ -21,5 +21,5 @@ pub fn schema() -> Schema {
 
 /// Where, which keyword, and its value.
 fn additions() -> Vec<(&'static str, &'static str, Value)> {
-    Vec::new()
+    super::access::additions()
 }

@@ -10,6 +10,7 @@ mod editor;
 mod graphql;
 mod heads;
 mod jwt;
+mod jwt_access;
 mod jwt_headers;
 mod jwt_keyset;
 mod jwt_token;
@@ -21,12 +22,13 @@ mod replay;
 mod table_record;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 11] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 12] = [
     ("configuration", configuration::check),
     ("csv", csv::check),
     ("editor", editor::check),
     ("graphql", graphql::check),
     ("heads", heads::check),
+    ("jwt_access", jwt_access::check),
     ("jwt_headers", jwt_headers::check),
     ("jwt_keyset", jwt_keyset::check),
     ("jwt_token", jwt_token::check),
