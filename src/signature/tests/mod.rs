@@ -1,5 +1,6 @@
 //! What holds for all kinds of keys.
 
+mod tokens;
 mod wycheproof;
 
 use super::{Algorithm, Curve, KeyError, SigningKey, VerifyingKey};
