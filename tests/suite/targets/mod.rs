@@ -18,10 +18,11 @@ mod names;
 mod paths;
 #[cfg(test)]
 mod replay;
+mod signature;
 mod table_record;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 11] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 12] = [
     ("configuration", configuration::check),
     ("csv", csv::check),
     ("editor", editor::check),
@@ -32,6 +33,7 @@ pub(crate) const TARGETS: [(&str, fn(&[u8])); 11] = [
     ("jwt_token", jwt_token::check),
     ("modes", modes::check),
     ("paths", paths::check),
+    ("signature", signature::check),
     ("table_record", table_record::check),
 ];
 
