@@ -31,8 +31,8 @@ pub fn schema() -> Schema {
 
 /// Where, which keyword, and its value.
 fn additions() -> Vec<(&'static str, &'static str, Value)> {
-    let mut additions: Vec<_> =
-        DESCRIPTIONS.iter().map(|&(place, text)| (place, "description", Value::from(text))).collect();
+    let mut additions = super::access::additions();
+    additions.extend(DESCRIPTIONS.iter().map(|&(place, text)| (place, "description", Value::from(text))));
     for (place, keyword, number) in [
         ("/properties/providers", "minItems", 1),
         ("/properties/providers", "maxItems", MAX_PROVIDERS),
@@ -100,12 +100,6 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("", "The configuration of jwt_auth.wasm: whose tokens count, and who may do what."),
     ("/properties/providers", "Who issues tokens. A token's provider is the one of its `iss`."),
     ("/properties/sources", "Where the token stands; it may stand in one place only. Default: authorization."),
-    ("/properties/systems", "The portals: their paths, and how they spell roles."),
-    ("/properties/claims", "Where claims stand, if not where the unified token has them."),
-    (
-        "/properties/access",
-        "Roles, what they are granted, and what each endpoint asks for. What no rule is about is closed.",
-    ),
     ("/properties/forward", "What portals are told, and what clients may not say."),
     ("/properties/revocation", "Tokens that are dead before their time."),
     ("/properties/fingerprint", "A claim holds the SHA-256 of a value that the token's holder shows."),
@@ -183,15 +177,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("/$defs/FailedSignaturesWire/properties/window_s", "Default: 60."),
     ("/$defs/FailedSignaturesWire/properties/block_s", "For how long nothing more is looked at. Default: 60."),
     ("/$defs/FailedSignaturesWire/properties/addresses", "For how many addresses the table is made. Default: 4,096."),
-    ("/$defs/RuleWire/properties/match", "The requests that the rule is about; the first rule that fits decides."),
-    ("/$defs/RuleWire/properties/public", "true: nothing is asked for."),
-    ("/$defs/RuleWire/properties/webhook", "The endpoint of webhook-verify whose record is needed."),
     (
         "/$defs/RuleWire/properties/mode",
         "shadow decides, counts and records, and lets everybody pass as nobody. Default: enforce.",
     ),
-    ("/$defs/RequireWire/properties/roles", "Any of these."),
-    ("/$defs/RequireWire/properties/permissions", "All of these."),
     ("/$defs/MatchWire", "Paths, and methods if not all."),
     ("/$defs/MatchWire/properties/paths", "* is one segment, ** any number; exactly as written."),
     ("/$defs/MatchWire/properties/methods", "Upper case. Absent: all."),

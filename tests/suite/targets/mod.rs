@@ -10,6 +10,7 @@ mod editor;
 mod graphql;
 mod heads;
 mod jwt;
+mod jwt_access;
 mod jwt_headers;
 mod jwt_keyset;
 mod jwt_token;
@@ -28,6 +29,7 @@ pub(crate) const TARGETS: [(&str, fn(&[u8])); 12] = [
     ("editor", editor::check),
     ("graphql", graphql::check),
     ("heads", heads::check),
+    ("jwt_access", jwt_access::check),
     ("jwt_headers", jwt_headers::check),
     ("jwt_keyset", jwt_keyset::check),
     ("jwt_token", jwt_token::check),
