@@ -19,6 +19,7 @@ mod names;
 mod paths;
 #[cfg(test)]
 mod replay;
+mod signature;
 mod table_record;
 
 /// All targets.
@@ -34,6 +35,7 @@ pub(crate) const TARGETS: [(&str, fn(&[u8])); 12] = [
     ("jwt_token", jwt_token::check),
     ("modes", modes::check),
     ("paths", paths::check),
+    ("signature", signature::check),
     ("table_record", table_record::check),
 ];
 
