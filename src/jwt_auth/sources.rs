@@ -114,13 +114,16 @@ impl HeaderSource {
         if !scheme.eq_ignore_ascii_case(b"bearer") {
             return Ok(None);
         }
-        let token = rest.iter().position(|&byte| byte != b' ').and_then(|from| rest.get(from..)).unwrap_or_default();
-        // One token to the end (RFC 6750, section 2.1).
-        if token.is_empty() || token.iter().any(|&byte| !byte.is_ascii_graphic() || matches!(byte, b',' | b'"')) {
-            return Err(Reason::BadCredentials);
+        match rest.iter().position(|&byte| byte != b' ').and_then(|from| rest.get(from..)) {
+            Some(token) => Ok(Some(token)),
+            None => Err(Reason::BadCredentials),
         }
-        Ok(Some(token))
     }
+}
+
+/// Whether credentials are one token to the end (RFC 6750, section 2.1), as far as their bytes tell.
+pub(super) fn is_one_token(credentials: &[u8]) -> bool {
+    credentials.iter().all(|&byte| byte.is_ascii_graphic() && !matches!(byte, b',' | b'"'))
 }
 
 /// All cookies of a request (RFC 6265, section 5.4).
