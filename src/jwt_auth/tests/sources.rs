@@ -132,6 +132,12 @@ fn other_places_count_when_configured() {
         ("two parameters", "/api/x?token=a&token=b", vec![], two),
         ("two parameters, one encoded", "/api/x?token=a&%74oken=b", vec![], two),
         ("a quoted cookie", "/api/x", vec![("cookie", "__Host-session=\"a\"")], bad),
+        (
+            "control bytes before a second cookie",
+            "/api/x",
+            vec![("cookie", cookie.as_str()), ("cookie", "\u{b}__Host-session=b")],
+            two,
+        ),
         ("an empty parameter", "/api/x?token", vec![], format_fault),
         ("other case", "/api/x?Token=a", vec![("cookie", "__host-session=a")], Verdict::NoToken("no_token")),
         ("cookies without values", "/api/x", vec![("cookie", "a; ;=;__Host-sessio")], Verdict::NoToken("no_token")),
