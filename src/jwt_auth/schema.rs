@@ -177,10 +177,6 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("/$defs/FailedSignaturesWire/properties/window_s", "Default: 60."),
     ("/$defs/FailedSignaturesWire/properties/block_s", "For how long nothing more is looked at. Default: 60."),
     ("/$defs/FailedSignaturesWire/properties/addresses", "For how many addresses the table is made. Default: 4,096."),
-    (
-        "/$defs/RuleWire/properties/mode",
-        "shadow decides, counts and records, and lets everybody pass as nobody. Default: enforce.",
-    ),
     ("/$defs/MatchWire", "Paths, and methods if not all."),
     ("/$defs/MatchWire/properties/paths", "* is one segment, ** any number; exactly as written."),
     ("/$defs/MatchWire/properties/methods", "Upper case. Absent: all."),

@@ -62,5 +62,5 @@ pub(super) fn read_key(jwk: &Value) -> Result<Key, Bad> {
     if algorithm.is_some_and(|algorithm| !key.fits(algorithm)) {
         return Err(Bad);
     }
-    Ok(Key { kid: kid.map(str::to_owned), algorithm, key, any_kid: false })
+    Ok(Key { kid: kid.map(str::to_owned), algorithm, key, any_kid: false, from_environment: false })
 }
