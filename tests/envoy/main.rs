@@ -9,6 +9,7 @@
 )]
 
 mod harness;
+mod host;
 mod revenue_strip;
 mod skeleton;
 mod versions;
