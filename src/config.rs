@@ -4,6 +4,10 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+mod named;
+
+pub(crate) use self::named::Named;
+
 /// Why a configuration is refused. Shown to the operator; holds no value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::claims::MAX_CLAIM_PATH_BYTES;
 use crate::config::ConfigError;
 use crate::head::{Head, Single};
 use crate::host::Host;
@@ -17,22 +18,25 @@ pub const MAX_RIGHTS: usize = 256;
 pub const FILTER_STATE: &str = "lockgate.identity";
 
 /// A caller. [`Identity::default`] is nobody.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Identity {
     /// Whom the identity is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Roles, compared exactly.
     pub roles: Vec<String>,
     /// Permissions. In a record of jwt-auth one may end in `*`, as granted to a role.
     pub permissions: Vec<String>,
     /// The tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// The system (portal) whose roles these are.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// Whether `*` in a permission is a wildcard.
+    /// Whether `*` in a permission is a wildcard; see [`Identity::granted`].
     #[serde(skip)]
-    wildcards: bool,
+    pub(crate) wildcards: bool,
 }
 
 impl fmt::Debug for Identity {
@@ -52,6 +56,19 @@ impl Identity {
         Self { wildcards: true, ..identity }.bounded()
     }
 
+    /// The record that [`Identity::from_record`] reads.
+    #[must_use]
+    pub fn to_record(&self) -> Vec<u8> {
+        // Texts always fit into JSON.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The same caller as jwt-auth makes it: `*` in a permission is a wildcard. Nobody when there are more rights than
+    /// [`MAX_RIGHTS`].
+    pub(crate) fn granted(self) -> Self {
+        Self { wildcards: true, ..self }.bounded()
+    }
+
     /// Whether the caller has one of the roles or one of the permissions.
     #[must_use]
     pub fn holds(&self, rights: &Rights) -> bool {
@@ -59,7 +76,9 @@ impl Identity {
             || rights.permissions.iter().any(|permission| self.may(permission))
     }
 
-    fn may(&self, permission: &str) -> bool {
+    /// Whether the caller has the permission.
+    #[must_use]
+    pub fn may(&self, permission: &str) -> bool {
         self.permissions.iter().any(|granted| {
             granted == permission
                 || self.wildcards
@@ -348,12 +367,21 @@ fn pairs(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
 
 /// A claim's place: a dotted path, or a JSON Pointer (RFC 6901) when it starts with `/`. The error's path is empty.
 pub(crate) fn claim_path(text: &str) -> Result<Vec<String>, ConfigError> {
+    let refuse = |why: &str| Err(ConfigError::new("", format_args!("`{text}` is no claim: {why}")));
+    if text.len() > MAX_CLAIM_PATH_BYTES {
+        return Err(ConfigError::new("", format_args!("is longer than {MAX_CLAIM_PATH_BYTES} bytes")));
+    }
     let steps: Vec<String> = match text.strip_prefix('/') {
-        Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),
+        Some(pointer) => {
+            if pointer.split('~').skip(1).any(|after| !after.starts_with(['0', '1'])) {
+                return refuse("`~` must be written ~0, and `/` in a name ~1");
+            }
+            pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+        }
         None => text.split('.').map(str::to_owned).collect(),
     };
     if steps.iter().any(String::is_empty) {
-        return Err(ConfigError::new("", format_args!("`{text}` is no claim: an empty step")));
+        return refuse("an empty step");
     }
     Ok(steps)
 }
@@ -365,7 +393,7 @@ pub(crate) fn is_header_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Identity, Rights, claim_list, claim_path};
+    use super::{Identity, MAX_CLAIM_PATH_BYTES, Rights, claim_list, claim_path};
 
     fn rights(roles: &[&str], permissions: &[&str]) -> Rights {
         let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
@@ -391,6 +419,24 @@ mod tests {
         for (name, record) in cases {
             assert!(!Identity::from_record(record).holds(&rights(&["A"], &["A"])), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_left_is_what_is_read() {
+        let text = |text: &str| Some(text.to_owned());
+        let identity = Identity {
+            subject: text("u\"\n\u{e9}"),
+            roles: vec!["A".to_owned()],
+            permissions: vec!["read:*".to_owned(), "x".to_owned()],
+            tenant: text("42"),
+            system: text("s"),
+            ..Identity::default()
+        }
+        .granted();
+        assert!(Identity::from_record(&identity.to_record()) == identity);
+        let nobody = Identity::default().granted();
+        assert_eq!(nobody.to_record(), br#"{"roles":[],"permissions":[]}"#);
+        assert!(Identity::from_record(&nobody.to_record()) == nobody);
     }
 
     #[test]
@@ -440,8 +486,13 @@ mod tests {
     fn claims_are_dotted_paths_or_pointers() {
         assert_eq!(claim_path("systems.maintenance.role").unwrap(), ["systems", "maintenance", "role"]);
         assert_eq!(claim_path("/https:~1~1x.example~1roles").unwrap(), ["https://x.example/roles"]);
-        assert!(claim_path("a..b").is_err());
-        assert!(claim_path("").is_err());
+        assert_eq!(claim_path("/a~01/b~0").unwrap(), ["a~1", "b~"]);
+        assert_eq!(claim_path("a~b").unwrap(), ["a~b"]);
+        assert!(claim_path(&"a".repeat(MAX_CLAIM_PATH_BYTES)).is_ok());
+        let long = "a".repeat(MAX_CLAIM_PATH_BYTES + 1);
+        for wrong in ["a..b", "", "/", "/a//b", "/a~", "/a~2", "/a~/b", &long] {
+            assert!(claim_path(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

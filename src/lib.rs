@@ -29,4 +29,6 @@ pub mod path;
 pub mod replay;
 pub mod reply;
 pub mod revenue_strip;
+pub mod signature;
 pub mod sse;
+pub mod table;

@@ -71,6 +71,32 @@ impl Match {
         }
         self.paths.iter().find(|pattern| pattern.matches(path, Strictness::Lenient))
     }
+
+    /// The first pattern that fits, for a rule that grants: method and path exactly as written.
+    #[must_use]
+    pub fn grants(&self, method: &[u8], path: &[u8]) -> Option<&PathPattern> {
+        if !self.grants_method(method) {
+            return None;
+        }
+        self.paths.iter().find(|pattern| pattern.matches(path, Strictness::Exact))
+    }
+
+    /// Whether a rule that grants is about this method.
+    pub(crate) fn grants_method(&self, method: &[u8]) -> bool {
+        self.methods.as_ref().is_none_or(|methods| methods.iter().any(|want| want.as_bytes() == method))
+    }
+
+    /// The patterns, at least one.
+    #[must_use]
+    pub fn paths(&self) -> &[PathPattern] {
+        &self.paths
+    }
+
+    /// The methods; `None`: all.
+    #[must_use]
+    pub fn methods(&self) -> Option<&[String]> {
+        self.methods.as_deref()
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +125,26 @@ mod tests {
         }
         let any = read(r#"{"paths":["/a"]}"#).unwrap();
         assert!(any.takes_away(b"BREW", b"/a").is_some());
+    }
+
+    #[test]
+    fn a_rule_that_grants_is_read_to_the_letter() {
+        let get = read(r#"{"paths":["/a/**","/b"],"methods":["GET"]}"#).unwrap();
+        for (method, path, want) in [
+            ("GET", "/a/x", Some("/a/**")),
+            ("GET", "/b", Some("/b")),
+            ("GET", "/b/", None),
+            ("GET", "/A/x", None),
+            ("HEAD", "/b", None),
+            ("get", "/b", None),
+            ("GET ", "/b", None),
+            ("POST", "/b", None),
+        ] {
+            let fits = get.grants(method.as_bytes(), path.as_bytes());
+            assert_eq!(fits.map(crate::path::PathPattern::as_str), want, "{method} {path}");
+        }
+        let any = read(r#"{"paths":["/a"]}"#).unwrap();
+        assert!(any.grants(b"BREW", b"/a").is_some());
     }
 
     #[test]

@@ -4,6 +4,11 @@ use std::fmt;
 
 use crate::config::ConfigError;
 
+mod index;
+mod relation;
+
+pub(crate) use self::index::PathIndex;
+
 /// Longest pattern, in bytes.
 pub const MAX_PATTERN_BYTES: usize = 1024;
 
@@ -326,6 +331,16 @@ fn same_segment(segment: &[u8], want: &[u8], strictness: Strictness) -> bool {
         segment = after;
         want = more;
     }
+}
+
+/// The `n`th segment of a path, from 1.
+pub(crate) fn segment(path: &[u8], n: usize) -> Option<&[u8]> {
+    path.strip_prefix(b"/")?.split(|&byte| byte == b'/').nth(n.checked_sub(1)?)
+}
+
+/// Whether a segment of a path says exactly this, percent encoding undone.
+pub(crate) fn segment_is(segment: &[u8], want: &[u8]) -> bool {
+    same_segment(segment, want, Strictness::Exact)
 }
 
 fn undo_percent(text: &[u8]) -> Vec<u8> {

@@ -1,0 +1,62 @@
+//! Secrets from the environment. No error ever repeats one, nor the name that was given: it may be one by mistake.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::config::{ConfigError, Environment};
+
+/// Longest name of a variable, in bytes.
+const MAX_VARIABLE_BYTES: usize = 128;
+
+/// How the variable's text stands for bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(in crate::jwt_auth) enum Format {
+    /// Its UTF-8 is the secret.
+    Raw,
+    Hex,
+    Base64,
+    Base64url,
+    /// PEM with its lines; `\n` in two characters counts as a line end.
+    Pem,
+}
+
+/// Reads a variable; `path` is the field with `env` in it.
+pub(super) fn read(path: &str, name: &str, environment: &dyn Environment) -> Result<Zeroizing<String>, ConfigError> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if name.is_empty() || name.len() > MAX_VARIABLE_BYTES || !name.bytes().all(good) {
+        return Err(ConfigError::new(
+            format!("{path}.env"),
+            "must be the name of an environment variable: letters, digits and _; the secret itself never stands here",
+        ));
+    }
+    let value = environment.variable(name).map(Zeroizing::new).filter(|value| !value.is_empty());
+    value.ok_or_else(|| {
+        ConfigError::new(
+            format!("{path}.env"),
+            "names a variable that is not set, or empty; give it to the VM in vm_config.environment_variables",
+        )
+    })
+}
+
+/// The bytes that the text stands for.
+pub(super) fn decode(path: &str, text: &str, format: Format) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    let bytes = match format {
+        Format::Raw | Format::Pem => Some(text.as_bytes().to_vec()),
+        Format::Hex => hex(text.trim()),
+        Format::Base64 => STANDARD.decode(text.trim()).ok(),
+        Format::Base64url => URL_SAFE_NO_PAD.decode(text.trim()).ok(),
+    };
+    bytes.map(Zeroizing::new).ok_or_else(|| {
+        ConfigError::new(format!("{path}.format"), "is not the format of what the variable holds")
+    })
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()
+}

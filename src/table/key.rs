@@ -1,0 +1,82 @@
+//! Keys: hashes of what is counted or claimed, under a seed that all workers agree on.
+
+use std::fmt;
+use std::hash::Hasher as _;
+
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
+
+use super::Error;
+use super::slots::{Change, Found, Kind, Place, update};
+use crate::host::Host;
+
+/// A key in a table: 128 bits of SipHash-2-4 under the [`Seed`], never the text itself. `Debug` hides it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key(pub(super) [u8; 16]);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+/// What keys are hashed with: one for all workers and for as long as the process lives, so that counters and claims
+/// survive a new configuration.
+///
+/// Whoever knows it can look for keys that fall into one slot and so evict a neighbour's counter or fill the slot of a
+/// claim. No answer depends on a hash in a way that tells about it: clients see only whether their own key is
+/// refused. So it has to be hard to guess, and that is the proposal's part: random bytes, mixed with whatever else differs
+/// between processes. `Debug` hides it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seed([u8; 16]);
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(<redacted>)")
+    }
+}
+
+impl Seed {
+    /// The seed of this process: the first worker's proposal wins. A worker asks once and keeps it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; [`Error::Corrupt`] when somebody else wrote into its slot, as a new seed would forget
+    /// every claim; [`Error::Contended`].
+    pub fn agree(host: &mut dyn Host, proposal: [u8; 16]) -> Result<Self, Error> {
+        let place = Place::fixed("seed");
+        update(host, &place.slot(0), |bytes, found| match found {
+            Found::Nothing => {
+                bytes.clear();
+                bytes.extend_from_slice(&place.header(Kind::Seed, 0));
+                bytes.extend_from_slice(&proposal);
+                Ok(Change::Write(Self(proposal)))
+            }
+            Found::Bytes => {
+                let Some((0, rest)) = place.open(Kind::Seed, bytes) else { return Err(Error::Corrupt) };
+                rest.try_into().map(|seed| Change::Keep(Self(seed))).map_err(|_| Error::Corrupt)
+            }
+        })
+    }
+
+    /// The key of these parts. Their lengths are hashed with them: `["ab", "c"]` and `["a", "bc"]` are two keys. The first one
+    /// says what is counted, so that one address has a key for each purpose.
+    #[must_use]
+    pub fn key(&self, parts: &[&[u8]]) -> Key {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        for part in parts {
+            hasher.write_u64(u64::try_from(part.len()).unwrap_or(u64::MAX));
+            hasher.write(part);
+        }
+        let hash = hasher.finish128();
+        Key(u128::from(hash).to_le_bytes())
+    }
+}
+
+impl Key {
+    /// The slot that holds its record, of so many.
+    pub(super) fn slot(self, slots: u16) -> u16 {
+        let [a, b, c, d, ..] = self.0;
+        // The high half of the product: as even as the hash, and always below `slots`.
+        let product = u64::from(u32::from_le_bytes([a, b, c, d])).saturating_mul(u64::from(slots));
+        u16::try_from(product >> 32).unwrap_or(0)
+    }
+}

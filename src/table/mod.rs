@@ -1,0 +1,129 @@
+//! What the workers of one proxy share: counters, claims, leases, sets and documents in a fixed number of slots.
+//!
+//! A host shares little: slots of bytes with a stamp ([`Host::slot`], [`Host::set_slot`]), never deleted, for everybody in
+//! the process. Tables are made of them: packed records behind a header, changed by compare-and-set, at most
+//! [`MAX_TRIES`] times, so that every operation ends. Nothing is kept here between calls but where the slots are;
+//! a worker may die between any two calls to the host and leaves nothing half done.
+//!
+//! | table | holds | when it is full | bytes that are not ours |
+//! | --- | --- | --- | --- |
+//! | [`Counters`] | hits in a window, blocks | the least useful record goes | count as empty |
+//! | [`Claims`] | things that may happen once | [`Error::Full`]; a live claim is never evicted | closed until all that stood there must have expired |
+//! | [`Set`] | a list that must not be forgotten | [`Error::Full`]; the old list stays | [`Error::Corrupt`] until the list is replaced |
+//! | [`Blob`] | a document in generations | [`Error::Full`]; the old one stays | [`Error::Corrupt`] until one is published |
+//! | [`Lease`] | who does a piece of work | is never full | count as free |
+//! | [`Seed`] | what keys are hashed with | is never full | [`Error::Corrupt`] |
+//!
+//! # Names of slots
+//!
+//! `{table}/{layout version}/{slot}`, after which the host looks under `lockgate/{filter}/{plugin}/`. Of [`Counters`] and
+//! [`Claims`] the layout version also says how many slots there are (`failures/1.64/17`). So a table whose name and size a new
+//! configuration leaves alone survives it, and one that changes begins anew in other slots, while the VMs of the old
+//! configuration end in theirs: neither reads the other's bytes. What else a table is bound to (a provider's keys) belongs
+//! into its name. A name that a table no longer uses keeps its memory until the process ends: a host cannot delete.
+//!
+//! # Creating a slot
+//!
+//! The host ignores the stamp where a slot was never written, and takes 0 for "whatever is there". Two workers that both find
+//! nothing and write with 0 both win, and the second wipes out what the first one stored. So nothing here ever writes with
+//! 0: a missing slot is written with [`CREATE`], a stamp that no slot has, which the host takes where there is nothing and
+//! refuses where there is something. The loser reads again.
+//!
+//! # Capacity
+//!
+//! A key's hash says in which one of the `s` slots its record stands, so a decision reads one slot and writes one. A slot
+//! holds [`WAYS`] = 32 records of 32 bytes: at most 1,048 bytes with its header. The `n` keys that are live at once fall into
+//! slots as balls into bins, so a slot holds a number X of them that is nearly Poisson distributed with the mean `λ = n / s`.
+//!
+//! - [`Counters`]: of the X keys of a slot, 32 have a record. The share of live keys without one, which is the chance that a
+//!   key's record was evicted wrongly, is `E[max(X − 32, 0)] / λ` = Σ (k − 32) · e^−λ λ^k / k! / λ over k > 32.
+//! - [`Claims`]: a claim finds its slot full with the chance `P(X ≥ 32)`.
+//!
+//! | λ | records used | counters: evicted wrongly | claims: full |
+//! | --- | --- | --- | --- |
+//! | 8 | 25 % | 5.2e-12 | 1.3e-10 |
+//! | 10 | 31 % | 1.0e-9 | **2.5e-8** |
+//! | 12 | 38 % | 5.6e-8 | 1.2e-6 |
+//! | 16 | 50 % | **1.5e-5** | 2.8e-4 |
+//! | 20 | 63 % | 5.3e-4 | 8.1e-3 |
+//! | 24 | 75 % | 5.5e-3 | 6.8e-2 |
+//! | 32 | 100 % | 7.0e-2 | 5.2e-1 |
+//!
+//! Counters are laid out for λ = 16 at the number of keys that they are made for, claims for λ = 10:
+//! `s = ⌈n / 16⌉` and `s = ⌈n / 10⌉`, that is 66 and 105 bytes a key at most, keys of the host's map apart. A [`Set`] takes 24
+//! bytes a key and holds exactly the number that it was made for. `describe` prints all of it.
+//!
+//! # Time
+//!
+//! Wall-clock milliseconds, always an argument. What counts from "now" ([`Counters`], [`Lease`], a claim that is not settled)
+//! keeps its remaining time when the clock steps back. What is bound to times that others wrote down (a settled claim, an
+//! entry of a [`Set`]) keeps its wall-clock end, or the step would let it pass again; only a claim that ends
+//! more than [`MAX_STEP_BACK_MS`] later than a claim can is taken for one of a clock that was wrong, and then it ends as
+//! if it were new.
+
+#![warn(clippy::arithmetic_side_effects)]
+
+mod blob;
+mod bucket;
+mod capacity;
+mod claims;
+mod counters;
+mod document;
+mod key;
+mod lease;
+mod record;
+mod set;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use blob::Blob;
+pub use bucket::WAYS;
+pub use capacity::MAX_SLOTS;
+pub use claims::{Claim, Claims, Longest};
+pub use counters::{Counters, Hit, MAX_SPAN_MS, Note, Rule, Standing};
+pub use document::{MAX_DOCUMENT_BYTES, Newer};
+pub use key::{Key, Seed};
+pub use lease::Lease;
+pub use set::{MAX_SET_KEYS, Set};
+pub use slots::{CREATE, MAX_NAME_BYTES, MAX_TRIES};
+
+#[cfg(doc)]
+use crate::host::Host;
+
+/// How far the clocks of two readings may differ the wrong way round before it counts as a step back: workers read the clock
+/// once a callback.
+const SKEW_MS: u64 = 1_000;
+
+/// How much later than possible a settled claim may end, in milliseconds (a day): the largest step back of the clock over
+/// which it keeps its end.
+pub const MAX_STEP_BACK_MS: u64 = 86_400_000;
+
+/// Why an operation did nothing. The caller's rule says whether that opens or closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The host shares nothing, or this worker has not read the table yet.
+    Unavailable,
+    /// Others wrote between reading and writing, [`MAX_TRIES`] times in a row.
+    Contended,
+    /// There is no room, and what is there must stay.
+    Full,
+    /// What stands there is not what this version writes.
+    Corrupt,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unavailable => "the host shares nothing",
+            Self::Contended => "other workers kept writing",
+            Self::Full => "the table is full",
+            Self::Corrupt => "a slot holds foreign bytes",
+        })
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,88 @@
+//! Records: 32 bytes each.
+
+use super::key::Key;
+use super::slots::Kind;
+
+/// Bytes of a record: the key, a byte that says what it is, a zero, when it ends (six bytes), and eight bytes of its own.
+pub(super) const RECORD: usize = 32;
+
+/// The latest time that fits, in Unix milliseconds (in the year 10889).
+pub(super) const MAX_TIME_MS: u64 = (1 << 48) - 1;
+
+/// What a table knows about one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) key: Key,
+    /// When it means nothing any more, in Unix milliseconds.
+    pub(super) until_ms: u64,
+    pub(super) state: State,
+}
+
+/// What it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Hits in the window that is running and in the one before; it ends with the second window after its start.
+    Window { current: u32, previous: u32 },
+    /// Refused until its end.
+    Blocked,
+    /// Claimed, and not settled.
+    Held { owner: u64 },
+    /// Claimed for good.
+    Spent,
+    /// Not a key's: the slot was found corrupt, and is closed until the end.
+    Sealed,
+}
+
+impl State {
+    /// Whether a table of this kind has it.
+    pub(super) fn belongs_to(self, kind: Kind) -> bool {
+        match self {
+            Self::Window { .. } | Self::Blocked => kind == Kind::Counters,
+            Self::Held { .. } | Self::Spent | Self::Sealed => kind == Kind::Claims,
+        }
+    }
+}
+
+impl Record {
+    pub(super) fn is_live(&self, now_ms: u64) -> bool {
+        now_ms < self.until_ms
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; RECORD] {
+        let (kind, own) = match self.state {
+            State::Window { current, previous } => (1, u64::from(current) | (u64::from(previous) << 32)),
+            State::Blocked => (2, 0),
+            State::Held { owner } => (3, owner),
+            State::Spent => (4, 0),
+            State::Sealed => (5, 0),
+        };
+        // Kind, zero and time in eight bytes.
+        let middle = kind | (self.until_ms.min(MAX_TIME_MS) << 16);
+        let mut bytes = [0; RECORD];
+        let parts: [&[u8]; 3] = [&self.key.0, &middle.to_le_bytes(), &own.to_le_bytes()];
+        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        bytes
+    }
+
+    /// `None` for what [`Record::to_bytes`] never writes.
+    pub(super) fn from_bytes(bytes: &[u8; RECORD]) -> Option<Self> {
+        let (key, rest) = bytes.split_first_chunk::<16>()?;
+        let (middle, own) = rest.split_first_chunk::<8>()?;
+        let middle = u64::from_le_bytes(*middle);
+        let own = u64::from_le_bytes(own.try_into().ok()?);
+        let state = match (middle & 0xffff, own) {
+            (1, _) => State::Window {
+                current: u32::try_from(own & u64::from(u32::MAX)).ok()?,
+                previous: u32::try_from(own >> 32).ok()?,
+            },
+            (2, 0) => State::Blocked,
+            (3, owner) => State::Held { owner },
+            (4, 0) => State::Spent,
+            (5, 0) => State::Sealed,
+            _ => return None,
+        };
+        Some(Self { key: Key(*key), until_ms: middle >> 16, state })
+    }
+}

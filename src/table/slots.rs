@@ -1,0 +1,155 @@
+//! Slots: their names, their header, and the loop around compare-and-set.
+
+use std::hash::Hasher as _;
+
+use siphasher::sip::SipHasher13;
+
+use super::Error;
+use crate::host::{Host, Slot, Written};
+
+/// How often an operation reads and writes again before it gives up. Each time somebody else has got something done.
+pub const MAX_TRIES: usize = 16;
+
+/// The stamp that creates: no slot has it (but for one write in 2^32), so a host that compares refuses it wherever
+/// something stands, and Envoy's takes any stamp where nothing does.
+pub const CREATE: u32 = u32::MAX;
+
+/// Longest name of a table in the name of a slot, in bytes; a longer one is hashed.
+pub const MAX_NAME_BYTES: usize = 64;
+
+/// The layout of all slots. Another one has other names.
+pub(super) const VERSION: u8 = 1;
+
+/// Bytes of a header.
+pub(super) const HEADER: usize = 24;
+
+const MAGIC: [u8; 3] = *b"LGT";
+
+/// What a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counters = b'C' as isize,
+    Claims = b'K' as isize,
+    Lease = b'L' as isize,
+    Body = b'B' as isize,
+    Head = b'H' as isize,
+    Seed = b'S' as isize,
+}
+
+/// A table's place: its name in the names of slots, and what its headers say.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    prefix: String,
+    slots: u16,
+    check: u64,
+}
+
+impl Place {
+    /// A table with a fixed form.
+    pub(super) fn fixed(name: &str) -> Self {
+        Self::of(format!("{}/{VERSION}/", plain(name)), 0)
+    }
+
+    /// A table of so many slots of records.
+    pub(super) fn sized(name: &str, slots: u16) -> Self {
+        Self::of(format!("{}/{VERSION}.{slots}/", plain(name)), slots)
+    }
+
+    fn of(prefix: String, slots: u16) -> Self {
+        let check = fingerprint(prefix.as_bytes());
+        Self { prefix, slots, check }
+    }
+
+    /// How many slots of records there are; 0 in a table of a fixed form.
+    pub(super) fn slots(&self) -> u16 {
+        self.slots
+    }
+
+    /// The name of a slot.
+    pub(super) fn slot(&self, number: u16) -> String {
+        format!("{}{number}", self.prefix)
+    }
+
+    /// A header: magic and kind, layout version, nothing, slots, then a fingerprint of the table's name and a number that each
+    /// kind uses in its own way.
+    pub(super) fn header(&self, kind: Kind, number: u64) -> [u8; HEADER] {
+        let mut header = [0; HEADER];
+        let parts: [&[u8]; 5] = [
+            &MAGIC,
+            &[kind as u8, VERSION, 0],
+            &self.slots.to_le_bytes(),
+            &self.check.to_le_bytes(),
+            &number.to_le_bytes(),
+        ];
+        for (to, from) in header.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        header
+    }
+
+    /// The header's number and what follows, if the header is this table's.
+    pub(super) fn open<'a>(&self, kind: Kind, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
+        let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
+        let (fixed, number) = header.split_last_chunk::<8>()?;
+        let number = u64::from_le_bytes(*number);
+        (self.header(kind, number).starts_with(fixed)).then_some((number, rest))
+    }
+}
+
+/// What becomes of a slot that was read.
+pub(super) enum Change<T> {
+    /// It stays.
+    Keep(T),
+    /// Its bytes were edited and are to be written.
+    Write(T),
+}
+
+/// Reads a slot, lets `edit` look at it and change it, and writes it, again and again until nobody came between. `edit`
+/// gets no bytes (`None`) where the slot was never written, and must then leave some when it writes.
+pub(super) fn update<T>(
+    host: &mut dyn Host,
+    name: &str,
+    mut edit: impl FnMut(&mut Vec<u8>, Found) -> Result<Change<T>, Error>,
+) -> Result<T, Error> {
+    for _ in 0..MAX_TRIES {
+        let Some(Slot { mut bytes, stamp }) = host.slot(name) else { return Err(Error::Unavailable) };
+        let (found, stamp) = if stamp == 0 { (Found::Nothing, CREATE) } else { (Found::Bytes, stamp) };
+        let value = match edit(&mut bytes, found)? {
+            Change::Keep(value) => return Ok(value),
+            Change::Write(value) => value,
+        };
+        match host.set_slot(name, &bytes, stamp) {
+            Written::Done => return Ok(value),
+            Written::Changed => {}
+            Written::Unavailable => return Err(Error::Unavailable),
+        }
+    }
+    Err(Error::Contended)
+}
+
+/// Whether a slot was ever written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Never.
+    Nothing,
+    /// It was; perhaps with nothing.
+    Bytes,
+}
+
+/// A name as it stands in the names of slots: as it is when it is short and plain, else as a hash. Names come from the
+/// configuration.
+fn plain(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_plain) {
+        return name.to_owned();
+    }
+    // A plain name has no `~`.
+    format!("~{:016x}", fingerprint(name.as_bytes()))
+}
+
+/// Tells names apart; no protection against anybody.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(0, 0);
+    hasher.write(bytes);
+    hasher.finish()
+}

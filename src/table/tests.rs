@@ -1,0 +1,1 @@
+//! The tables against the semantics of Envoy's shared data.
