@@ -84,6 +84,40 @@ pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 /// Missing, too long, not a JSON object (as when Envoy was given a `Struct`), an unknown or repeated field, a wrong
 /// type, or bytes after the object.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
+    read_as(text, |error| error.to_string())
+}
+
+/// The same for a wire form in which secrets might stand, by mistake too: of what serde says only what it says of the form
+/// is repeated, and no value.
+///
+/// # Errors
+/// See [`read`].
+pub fn read_secret<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
+    read_as(text, without_values)
+}
+
+/// What is wrong and what was expected, without what stands there.
+fn without_values(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let place = format!("line {} column {}", error.line(), error.column());
+    if error.classify() != serde_json::error::Category::Data {
+        return format!("is not JSON at {place}");
+    }
+    // These repeat names of fields alone.
+    let named = ["missing field `", "duplicate field `", "unknown field `"];
+    if named.iter().any(|beginning| message.starts_with(beginning)) || message.contains("; keep one of them") {
+        return message;
+    }
+    let kind = ["invalid type", "invalid value", "invalid length", "unknown variant"];
+    let kind = kind.into_iter().find(|kind| message.starts_with(kind)).unwrap_or("is not what belongs here");
+    // What was expected comes last, and is a text of ours.
+    match message.rsplit_once(", expected ").and_then(|(_, expected)| expected.rsplit_once(" at line ")) {
+        Some((expected, _)) => format!("{kind}, expected {expected} at {place}"),
+        None => format!("{kind} at {place}"),
+    }
+}
+
+fn read_as<T: DeserializeOwned>(text: &[u8], say: impl Fn(&serde_json::Error) -> String) -> Result<T, ConfigError> {
     match text.trim_ascii_start().first() {
         None => {
             return Err(ConfigError::new(WHOLE, "is missing; put JSON text into the plugin's `configuration`"));
@@ -110,9 +144,9 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
             "." | "" => WHOLE.to_owned(),
             path => path.to_owned(),
         };
-        ConfigError::new(path, error.inner())
+        ConfigError::new(path, say(error.inner()))
     })?;
-    json.end().map_err(|error| ConfigError::new(WHOLE, format_args!("has bytes after its end: {error}")))?;
+    json.end().map_err(|error| ConfigError::new(WHOLE, format_args!("has bytes after its end: {}", say(&error))))?;
     Ok(value)
 }
 
@@ -153,6 +187,36 @@ mod tests {
             assert!(message.starts_with(want), "{name}: {message}");
         }
         assert!(read::<Wire>(br#"{"rules":[{"limit":3}]}"#).is_ok());
+    }
+
+    #[test]
+    fn where_secrets_may_stand_no_value_is_repeated() {
+        #[derive(serde::Deserialize, Debug)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only its reading is tested")]
+        struct Keys {
+            keys: Vec<u8>,
+            kind: Option<Kind>,
+        }
+        #[derive(serde::Deserialize, Debug)]
+        #[serde(rename_all = "snake_case")]
+        enum Kind {
+            Hex,
+        }
+        for (json, want) in [
+            (r#"{"keys":"hush, expected x at line 1"}"#, "keys: invalid type, expected a sequence at line 1 column 36"),
+            (r#"{"keys":["hush"]}"#, "keys[0]: invalid type, expected u8 at line 1 column 15"),
+            (r#"{"keys":[999]}"#, "keys[0]: invalid value, expected u8 at line 1 column 12"),
+            (r#"{"keys":[],"kind":"hush"}"#, "kind: unknown variant, expected `hex` at line 1 column 24"),
+            (r#"{"keyz":"hush"}"#, "keyz: unknown field `keyz`, expected `keys` or `kind` at line 1 column 7"),
+            (r#"{"kind":"hex"}"#, "(configuration): missing field `keys` at line 1 column 14"),
+            (r#"{"keys":[],"keys":["hush"]}"#, "keys: duplicate field `keys` at line 1 column 17"),
+            (r#"{"keys":hush}"#, "keys: is not JSON at line 1 column 9"),
+            (r#"{"keys":[]}hush"#, "(configuration): has bytes after its end: is not JSON at line 1 column 12"),
+        ] {
+            let message = super::read_secret::<Keys>(json.as_bytes()).expect_err(json).to_string();
+            assert_eq!(message, want, "{json}");
+        }
     }
 
     #[test]

@@ -11,16 +11,17 @@ mod source;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::access::{Access, AccessWire, ClaimsWire, SystemsWire};
+use super::access::{Access, AccessWire, ClaimsWire, SystemWire};
+use super::revocation::Revocation;
 use crate::claims::{Limits as JsonLimits, Value};
-use crate::config::{self, ConfigError, Environment};
+use crate::config::{self, ConfigError, Environment, Named};
 
-pub(super) use self::forward::{Forward, ForwardWire, Handover, ServiceKey, Taken};
+pub(super) use self::forward::{Forward, ForwardWire, Handover, ServiceKey};
 pub(super) use self::limits::{CacheWire, FailedSignatures, Limits, LimitsWire};
-pub(super) use self::provider::{Keys, Provider, ProviderWire};
+pub(super) use self::provider::{Provider, ProviderWire};
 pub(super) use self::remote::{Target, TargetWire, Timing};
-pub(super) use self::revocation::{Binding, BindingWire, RevocationWire, Revocations};
-pub(super) use self::source::{SourceWire, Sources};
+pub(super) use self::revocation::{Binding, BindingPlace, BindingWire, RevocationWire};
+pub(super) use self::source::{HeaderSource, SourceWire, Sources};
 
 pub use self::forward::{
     DEFAULT_PUBLIC_KEY_PATH, DEFAULT_SERVICE_LIFETIME_S, MAX_FORWARD_HEADERS, MAX_SERVICE_LIFETIME_S, REMOVED_HEADERS,
@@ -43,7 +44,7 @@ pub const MAX_TEXT_BYTES: usize = 1024;
 pub(super) struct Wire {
     providers: Vec<ProviderWire>,
     sources: Option<Vec<SourceWire>>,
-    systems: Option<SystemsWire>,
+    systems: Option<Named<SystemWire>>,
     claims: Option<ClaimsWire>,
     access: AccessWire,
     forward: Option<ForwardWire>,
@@ -86,7 +87,7 @@ pub(super) struct Config {
     pub(super) sources: Sources,
     pub(super) access: Access,
     pub(super) forward: Forward,
-    pub(super) revocation: Option<Revocations>,
+    pub(super) revocation: Option<Revocation>,
     pub(super) binding: Option<Binding>,
     pub(super) cache_entries: usize,
     pub(super) limits: Limits,

@@ -37,7 +37,7 @@ pub enum Reason {
     Issuer,
     /// The token is for somebody else.
     Audience,
-    /// `exp` is missing or no date.
+    /// `exp` is missing.
     NoExpiry,
     /// The token's time is over.
     Expired,
@@ -45,7 +45,7 @@ pub enum Reason {
     NotYet,
     /// `iat` lies ahead.
     IssuedAhead,
-    /// `nbf` or `iat` is no date.
+    /// `exp`, `nbf` or `iat` is no date.
     DateFormat,
     /// The token lives longer than the provider's tokens may, or does not say since when.
     Lifetime,

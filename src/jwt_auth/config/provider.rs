@@ -7,10 +7,11 @@ use serde_json::value::RawValue;
 
 use super::remote::Defaults;
 use super::secret::{self, Format};
-use super::{MAX_ENTRIES, MAX_NAME_BYTES, MAX_TEXT_BYTES, Target, TargetWire, Timing, at_most, check_text, present, read_raw, within};
+use super::{MAX_ENTRIES, MAX_NAME_BYTES, MAX_TEXT_BYTES, TargetWire, at_most, check_text, present, read_raw, within};
 use crate::claims::{ClaimPath, Value};
 use crate::config::{ConfigError, Environment};
-use crate::jwt_auth::keys::{KeySet, MAX_SET_BYTES, Origin};
+use crate::jwt_auth::keys::{KeySet, MAX_SET_BYTES, Origin, Ring};
+use crate::jwt_auth::remote::Remote;
 use crate::jwt_auth::token::{MAX_KID_BYTES, media_type};
 use crate::signature::{Algorithm, VerifyingKey};
 
@@ -67,7 +68,7 @@ pub(in crate::jwt_auth) struct Provider {
     /// Empty: not checked.
     pub(in crate::jwt_auth) audiences: Vec<String>,
     pub(in crate::jwt_auth) algorithms: Vec<Algorithm>,
-    pub(in crate::jwt_auth) keys: Keys,
+    pub(in crate::jwt_auth) keys: Ring,
     pub(in crate::jwt_auth) leeway_ms: i64,
     pub(in crate::jwt_auth) max_lifetime_ms: Option<i64>,
     /// As [`media_type`] writes them; empty: not checked.
@@ -75,18 +76,6 @@ pub(in crate::jwt_auth) struct Provider {
     pub(in crate::jwt_auth) required: Vec<ClaimPath>,
     /// A claim and the values that it may have.
     pub(in crate::jwt_auth) require: Vec<(ClaimPath, Vec<Value>)>,
-}
-
-/// Where a provider's keys are.
-#[derive(Debug)]
-pub(in crate::jwt_auth) enum Keys {
-    Here(KeySet),
-    Remote {
-        target: Target,
-        timing: Timing,
-        /// What the fetched set is bound to: all of the configuration that says which keys count.
-        binding: u64,
-    },
 }
 
 /// A set is fetched every five minutes, counts for a day, and holds 64 KiB.
@@ -116,7 +105,7 @@ impl ProviderWire {
         let algorithms = read_algorithms(&field("algorithms"), &self.algorithms)?;
         let keys = match (self.jwks, self.hmac_secret) {
             (Some(jwks), None) => jwks.check(&field("jwks"), &algorithms, (&self.name, &issuer))?,
-            (None, Some(secret)) => Keys::Here(secret.check(&field("hmac_secret"), &algorithms, environment)?),
+            (None, Some(secret)) => Ring::fixed(secret.check(&field("hmac_secret"), &algorithms, environment)?),
             (_, _) => {
                 return Err(ConfigError::new(
                     path,
@@ -180,7 +169,7 @@ impl JwksWire {
         path: &str,
         algorithms: &[Algorithm],
         bound_to: (&String, &Option<String>),
-    ) -> Result<Keys, ConfigError> {
+    ) -> Result<Ring, ConfigError> {
         let symmetric = algorithms.iter().any(|algorithm| algorithm.is_symmetric());
         match (self.inline, self.remote) {
             (Some(raw), None) => {
@@ -195,7 +184,7 @@ impl JwksWire {
                         "has no key that fits the provider's algorithms; a secret must be as long as each one's hash",
                     ));
                 }
-                Ok(Keys::Here(set))
+                Ok(Ring::fixed(set))
             }
             (None, Some(wire)) => {
                 let (target, timing) = wire.check(&format!("{path}.remote"), &KEY_SET)?;
@@ -206,8 +195,9 @@ impl JwksWire {
                     ));
                 }
                 let mut hasher = DefaultHasher::new();
+                // All that says which keys count: another configuration has its document in another slot.
                 (bound_to, algorithms, &target).hash(&mut hasher);
-                Ok(Keys::Remote { target, timing, binding: hasher.finish() })
+                Ok(Ring::remote(Remote::new(&format!("keys-{:016x}", hasher.finish()), target, timing)))
             }
             (_, _) => Err(ConfigError::new(path, "must be either inline or remote")),
         }

@@ -4,12 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::remote::Defaults;
-use super::{MAX_ENTRIES, MAX_TEXT_BYTES, Target, TargetWire, Timing, at_most, check_text, read_raw};
+use super::{MAX_ENTRIES, MAX_TEXT_BYTES, TargetWire, at_most, check_text, read_raw};
 use crate::claims::{ClaimPath, Value};
 use crate::config::ConfigError;
 use crate::identity::is_header_name;
 use crate::jwt_auth::date::Date;
-use crate::jwt_auth::revocation::{MAX_REVOKED, Revoked};
+use crate::jwt_auth::revocation::{MAX_REVOKED, Revocation, Revoked};
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -20,26 +20,17 @@ pub(in crate::jwt_auth) struct RevocationWire {
     remote: Option<TargetWire>,
 }
 
-/// What the configuration revokes, and where more is said.
-#[derive(Debug)]
-pub(in crate::jwt_auth) struct Revocations {
-    pub(in crate::jwt_auth) fixed: Revoked,
-    /// Whether tokens must have a `jti`, without which they cannot be revoked one by one.
-    pub(in crate::jwt_auth) by_id: bool,
-    pub(in crate::jwt_auth) remote: Option<(Target, Timing)>,
-}
-
 /// Fetched every five seconds, counts for ten minutes.
 const LIST: Defaults = Defaults { least_refresh_s: 1, refresh_s: 5, retry_s: 2, max_age_s: 600, max_bytes: 262_144 };
 
 impl RevocationWire {
-    pub(super) fn check(self) -> Result<Revocations, ConfigError> {
+    pub(super) fn check(self) -> Result<Revocation, ConfigError> {
         let ids = self.jti.unwrap_or_default();
         at_most("revocation.jti", ids.len(), MAX_REVOKED)?;
         let mut fixed = Revoked::default();
         for (n, id) in ids.iter().enumerate() {
             check_text(&format!("revocation.jti[{n}]"), id, MAX_TEXT_BYTES)?;
-            fixed.add(None, id, None);
+            fixed.add(None, id);
         }
         if let Some(raw) = &self.not_before {
             const PATH: &str = "revocation.not_before";
@@ -59,7 +50,7 @@ impl RevocationWire {
             return Err(ConfigError::new("revocation", "names neither jti nor not_before nor remote: it would do nothing"));
         }
         fixed.settle();
-        Ok(Revocations { fixed, by_id, remote })
+        Ok(Revocation::new(fixed, by_id, remote))
     }
 }
 

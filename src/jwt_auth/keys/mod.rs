@@ -1,6 +1,7 @@
 //! The keys of a provider: from its configuration, or fetched.
 
 mod jwk;
+mod ring;
 
 use std::fmt;
 
@@ -9,6 +10,8 @@ use crate::host::Host;
 use crate::signature::{Algorithm, VerifyingKey};
 
 use self::jwk::{Bad, read_key};
+
+pub(super) use self::ring::Ring;
 
 /// Objects and arrays inside each other in a key set.
 const MAX_SET_DEPTH: usize = 16;

@@ -1,0 +1,94 @@
+//! What is done between requests: fetching key sets and lists of revoked tokens.
+
+use super::Shared;
+use super::counters::Provider;
+use super::remote::Fetch;
+use crate::host::{CallId, CallResult, Host, Written};
+use crate::table::{CREATE, MAX_TRIES};
+
+/// The slot that counts the VMs of the process.
+const VM_SLOT: &str = "vms/1/0";
+
+impl Shared {
+    pub(super) fn has_background(&self) -> bool {
+        let keys = self.config.providers.iter().any(|provider| provider.keys.source().is_some());
+        keys || self.config.revocation.as_ref().is_some_and(|revocation| revocation.remote().is_some())
+    }
+
+    pub(super) fn start(&self, host: &mut dyn Host) {
+        self.owner.set(number_of_vm(host));
+        if let Some(failures) = &self.failures {
+            failures.prepare(host);
+        }
+        for (n, provider) in self.config.providers.iter().enumerate() {
+            self.count_skipped(n, provider.keys.skipped(), host);
+        }
+    }
+
+    pub(super) fn tick(&self, host: &mut dyn Host) {
+        let Some(now_ms) = host.now_ms() else { return };
+        let owner = self.owner.get();
+        for (n, provider) in self.config.providers.iter().enumerate() {
+            let Some(remote) = provider.keys.source() else { continue };
+            let mut skipped = 0;
+            remote.tick(host, now_ms, owner, |set| {
+                let good = provider.keys.adopt(set);
+                skipped = provider.keys.skipped();
+                good
+            });
+            self.count_skipped(n, skipped, host);
+        }
+        if let Some(revocation) = &self.config.revocation
+            && let Some(remote) = revocation.remote()
+        {
+            remote.tick(host, now_ms, owner, |list| revocation.adopt(list));
+        }
+    }
+
+    pub(super) fn call_result(&self, id: CallId, result: &CallResult, host: &mut dyn Host) {
+        let now_ms = host.now_ms().unwrap_or_default();
+        for (n, provider) in self.config.providers.iter().enumerate() {
+            let Some(remote) = provider.keys.source() else { continue };
+            let mut skipped = 0;
+            let ended = remote.call_result(id, result, host, now_ms, |set| {
+                let good = provider.keys.adopt(set);
+                skipped = provider.keys.skipped();
+                good
+            });
+            let Some(fetch) = ended else { continue };
+            self.count_skipped(n, skipped, host);
+            let what = if fetch == Fetch::Good { Provider::Fetched } else { Provider::FetchFailed };
+            host.count(self.counters.provider(n, what), 1);
+            return;
+        }
+        if let Some(revocation) = &self.config.revocation
+            && let Some(remote) = revocation.remote()
+            && let Some(fetch) = remote.call_result(id, result, host, now_ms, |list| revocation.adopt(list))
+        {
+            host.count(self.counters.revocation(fetch == Fetch::Good), 1);
+        }
+    }
+
+    fn count_skipped(&self, provider: usize, skipped: usize, host: &mut dyn Host) {
+        if skipped > 0 {
+            host.count(self.counters.provider(provider, Provider::KeysSkipped), skipped as u64);
+        }
+    }
+}
+
+/// A number that no other VM of the process has: the core has no random numbers to tell them apart. 0, with which leases
+/// are still held and only not told apart, where nothing is shared.
+fn number_of_vm(host: &mut dyn Host) -> u64 {
+    for _ in 0..MAX_TRIES {
+        let Some(slot) = host.slot(VM_SLOT) else { return 0 };
+        let last = slot.bytes.as_slice().try_into().map_or(0, u64::from_le_bytes);
+        let number = last.wrapping_add(1).max(1);
+        let stamp = if slot.stamp == 0 { CREATE } else { slot.stamp };
+        match host.set_slot(VM_SLOT, &number.to_le_bytes(), stamp) {
+            Written::Done => return number,
+            Written::Changed => {}
+            Written::Unavailable => return 0,
+        }
+    }
+    0
+}

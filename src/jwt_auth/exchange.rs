@@ -1,0 +1,295 @@
+//! The one step of a request: its head is judged, and goes on with the identity that it has.
+
+mod authenticate;
+mod report;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use self::authenticate::{Asked, Stop};
+use self::report::Note;
+use super::Shared;
+use super::access::{Asks, At, Entry, Mode};
+use super::config::{Preflight, Unnormalized};
+use super::counters::Rule;
+use super::error::Reason;
+use super::session::{Session, View};
+use crate::exchange::{self as steps, Part, Side, Step};
+use crate::head::{Head, Single};
+use crate::host::Host;
+use crate::identity::{FILTER_STATE, Identity};
+use crate::path::{check_normal, normalize, of_target};
+use crate::reply::Reply;
+
+/// The filter state in which webhook-verify names the endpoint of a webhook that it has found good.
+pub const WEBHOOK_STATE: &str = "lockgate.webhook";
+
+/// One request.
+#[derive(Debug)]
+pub struct Exchange {
+    shared: Rc<Shared>,
+    waiting: Option<Waiting>,
+}
+
+/// What a request waits for.
+#[derive(Debug)]
+struct Waiting {
+    since_ms: u64,
+    /// When the keys were fetched that do not have the token's `kid`; `None`: it waits for any keys.
+    lacking: Option<Option<u64>>,
+    _place: Place,
+}
+
+/// One of the places of requests that wait; free again when it is dropped.
+#[derive(Debug)]
+struct Place(Rc<Cell<usize>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+/// What is known of a request before any token is looked at.
+struct Request {
+    method: Vec<u8>,
+    /// Path and query.
+    target: Vec<u8>,
+}
+
+impl Request {
+    fn path(&self) -> &[u8] {
+        of_target(&self.target)
+    }
+}
+
+impl Exchange {
+    pub(super) fn new(shared: Rc<Shared>) -> Self {
+        Self { shared, waiting: None }
+    }
+
+    fn judge(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        let shared = Rc::clone(&self.shared);
+        let now_ms = host.now_ms();
+        let request = match self.request(head) {
+            Ok(request) => request,
+            Err(reason) => return self.refuse(reason, None, &Note::default(), now_ms, head, host),
+        };
+        if let Some(reply) = self.public_key(&request) {
+            return Step::Reply(reply);
+        }
+        if shared.config.preflight == Preflight::Pass && is_preflight(&request.method, head) {
+            return self.pass_as_nobody("preflight", None, now_ms, head, host);
+        }
+        let access = &shared.config.access;
+        let (at, mode) = match access.entry(&request.method, request.path()) {
+            Entry::Public(at) => return self.pass_as_nobody("public", Some(at), now_ms, head, host),
+            Entry::Webhook(at, endpoint) => {
+                let mode = access.rule(at).map_or(Mode::Enforce, super::access::Rule::mode);
+                if host.attribute(&[WEBHOOK_STATE]).is_some_and(|record| record == endpoint.as_bytes()) {
+                    return self.pass_as_nobody("webhook", Some(at), now_ms, head, host);
+                }
+                if mode == Mode::Shadow {
+                    return self.shadow(Err(Reason::NoWebhook), at, &Note::default(), now_ms, head, host);
+                }
+                return self.refuse(Reason::NoWebhook, Some(at), &Note::default(), now_ms, head, host);
+            }
+            Entry::Token(at) => (Some(at), access.rule(at).map_or(Mode::Enforce, super::access::Rule::mode)),
+            Entry::Closed => (None, Mode::Enforce),
+        };
+        let asked = Asked { head, target: &request.target, waits: mode == Mode::Enforce };
+        let session = match now_ms {
+            Some(now_ms) => self.authenticate(&asked, now_ms, host),
+            // A token cannot be dated, but that there is none can be said.
+            None => Err(match shared.config.sources.find(asked.head, asked.target) {
+                Ok(_) => Stop::Refuse(Reason::NoClock),
+                Err(reason) => Stop::Refuse(reason),
+            }),
+        };
+        let view = session.and_then(|session| {
+            let view = session.view(&shared.config, access.system(request.path())).map_err(Stop::Refuse)?;
+            Ok((session, view))
+        });
+        let (session, view) = match view {
+            Ok(found) => found,
+            Err(Stop::Wait) => return Step::Wait,
+            Err(stop) => {
+                self.waiting = None;
+                let (reason, note) = match stop {
+                    Stop::Limited { wait_ms } => (Reason::SignatureLimit, Note { wait_ms, ..Note::default() }),
+                    Stop::Refuse(reason) => (reason, Note::default()),
+                    Stop::Wait => (Reason::Busy, Note::default()),
+                };
+                return match (at, mode) {
+                    (Some(at), Mode::Shadow) => self.shadow(Err(reason), at, &note, now_ms, head, host),
+                    (_, _) => self.refuse(reason, at, &note, now_ms, head, host),
+                };
+            }
+        };
+        self.waiting = None;
+        let now_s = now_ms.unwrap_or_default() / 1000;
+        let note = Note { view: Some(&view), wait_ms: 0 };
+        let decision = match at {
+            None => Err(Reason::NoRule),
+            Some(at) => access
+                .decide(at, &view.identity, &session.payload, head, request.path(), now_s)
+                .map_err(|denied| Reason::Denied(denied.code())),
+        };
+        match (at, mode, decision) {
+            (Some(at), Mode::Shadow, decision) => self.shadow(decision, at, &note, now_ms, head, host),
+            (Some(at), Mode::Enforce, Ok(())) => self.pass(&session, &view, at, now_ms, head, host),
+            (at, _, Err(reason)) => self.refuse(reason, at, &note, now_ms, head, host),
+            (None, _, Ok(())) => self.refuse(Reason::NoRule, None, &note, now_ms, head, host),
+        }
+    }
+
+    /// Method and target with one reading only.
+    fn request(&self, head: &mut Head) -> Result<Request, Reason> {
+        let Single::One(method) = head.single(":method") else { return Err(Reason::UnsafePath) };
+        let method = method.to_vec();
+        let target = match head.single(":path") {
+            Single::One(target) => target.to_vec(),
+            // A tunnel; no rule is about it.
+            Single::Absent if method == b"CONNECT" => Vec::new(),
+            Single::Absent | Single::Many => return Err(Reason::UnsafePath),
+        };
+        // About the server as a whole; no rule is about it.
+        let pathless = target.is_empty() && method == b"CONNECT" || target == b"*" && method == b"OPTIONS";
+        if pathless || check_normal(&target).is_ok() {
+            return Ok(Request { method, target });
+        }
+        match self.shared.config.unnormalized {
+            Unnormalized::Reject => Err(Reason::UnsafePath),
+            Unnormalized::Rewrite => {
+                let target = normalize(&target).map_err(|_| Reason::UnsafePath)?;
+                head.set(":path", &target);
+                Ok(Request { method, target })
+            }
+        }
+    }
+
+    /// The key with which portals verify service tokens, where it is asked for.
+    fn public_key(&self, request: &Request) -> Option<Reply> {
+        let service = self.shared.config.forward.service.as_ref()?;
+        let asked = service.public_key_path.as_ref()?.as_bytes() == request.path()
+            && matches!(request.method.as_slice(), b"GET" | b"HEAD");
+        let body = asked.then(|| service.public_set()).flatten()?;
+        Some(Reply {
+            status: 200,
+            headers: vec![
+                ("content-type", "application/jwk-set+json".to_owned()),
+                ("cache-control", "public, max-age=300".to_owned()),
+            ],
+            body,
+            reason: "public_key",
+        })
+    }
+
+    /// A request that no token is needed for.
+    fn pass_as_nobody(
+        &mut self,
+        outcome: &'static str,
+        at: Option<At>,
+        now_ms: Option<u64>,
+        head: &mut Head,
+        host: &mut dyn Host,
+    ) -> Step {
+        self.shared.config.forward.clean(head);
+        host.leave(FILTER_STATE, &Identity::default().to_record());
+        if let Some(at) = at {
+            host.count(self.shared.counters.rule(at.rule(), Rule::Allowed), 1);
+        }
+        self.record(outcome, None, at, false, &Note::default(), now_ms, head, host);
+        Step::Continue
+    }
+
+    /// What a rule in shadow mode decided; the request goes on as nobody's.
+    fn shadow(
+        &mut self,
+        decision: Result<(), Reason>,
+        at: At,
+        note: &Note<'_>,
+        now_ms: Option<u64>,
+        head: &mut Head,
+        host: &mut dyn Host,
+    ) -> Step {
+        let (outcome, what) = match decision {
+            Ok(()) => ("passed", Rule::ShadowAllowed),
+            Err(Reason::Denied(_)) => ("denied", Rule::ShadowDenied),
+            Err(_) => ("refused", Rule::ShadowRefused),
+        };
+        self.shared.config.forward.clean(head);
+        host.leave(FILTER_STATE, &Identity::default().to_record());
+        host.count(self.shared.counters.rule(at.rule(), what), 1);
+        self.record(outcome, decision.err(), Some(at), true, note, now_ms, head, host);
+        Step::Continue
+    }
+
+    /// A good request, with what the portal is told of the caller.
+    fn pass(
+        &mut self,
+        session: &Session,
+        view: &View,
+        at: At,
+        now_ms: Option<u64>,
+        head: &mut Head,
+        host: &mut dyn Host,
+    ) -> Step {
+        let shared = Rc::clone(&self.shared);
+        let forward = &shared.config.forward;
+        forward.clean(head);
+        if forward.token_ends {
+            shared.config.sources.remove(head);
+        }
+        for ((name, _), value) in forward.headers.iter().zip(&view.values) {
+            if let Some(value) = value {
+                head.set(name, value);
+            }
+        }
+        if let Some(key) = &forward.service
+            && let Some(token) = view.service_token(key, now_ms.unwrap_or_default() / 1000)
+        {
+            head.set(&key.header, &token);
+        }
+        host.leave(FILTER_STATE, &view.record);
+        host.count(shared.counters.rule(at.rule(), Rule::Allowed), 1);
+        let note = Note { view: Some(view), wait_ms: 0 };
+        let _ = session;
+        self.record("allowed", None, Some(at), false, &note, now_ms, head, host);
+        Step::Continue
+    }
+
+    /// The challenge of a step-up rule.
+    fn step_up(&self, at: Option<At>) -> Option<String> {
+        match self.shared.config.access.rule(at?)?.asks() {
+            Asks::Token(requirement) => requirement.step_up().map(super::access::StepUp::challenge),
+            Asks::Public | Asks::Webhook(_) => None,
+        }
+    }
+}
+
+impl steps::Exchange for Exchange {
+    fn wants(&self, side: Side, part: Part) -> bool {
+        side == Side::Request && part == Part::Head
+    }
+
+    fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        self.judge(head, host)
+    }
+
+    fn resume(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        if self.waiting.is_none() {
+            return Step::Reply(Reply::problem(503, "not_waiting", None, None));
+        }
+        self.judge(head, host)
+    }
+
+    fn done(&mut self, _host: &mut dyn Host) {
+        self.waiting = None;
+    }
+}
+
+/// What a browser asks before a request to another origin (Fetch, section 4.8).
+fn is_preflight(method: &[u8], head: &Head) -> bool {
+    method == b"OPTIONS" && head.has("origin") && head.has("access-control-request-method")
+}

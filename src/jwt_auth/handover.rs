@@ -1,0 +1,151 @@
+//! What portals are told: headers from claims, and a token of our own.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use super::config::{Forward, Handover, ServiceKey};
+use super::error::Reason;
+use crate::claims::Value;
+use crate::head::Head;
+use crate::identity::Identity;
+
+/// Longest value of a header made from a claim, in bytes.
+pub const MAX_FORWARD_VALUE_BYTES: usize = 8 * 1024;
+
+impl Forward {
+    /// The values of the configured headers; `None` where the token does not have the claim.
+    ///
+    /// # Errors
+    /// [`Reason::NotForwardable`]: a value that a header could not carry, or that would be read as another one.
+    pub(super) fn values(&self, payload: &Value, identity: &Identity) -> Result<Vec<Option<Vec<u8>>>, Reason> {
+        let text = |text: &Option<String>| text.as_deref().map(|text| single(text)).transpose();
+        let values = self.headers.iter().map(|(_, handover)| match handover {
+            Handover::Claim(claim) => claim.find(payload).map_or(Ok(None), of_claim),
+            Handover::Subject => text(&identity.subject),
+            Handover::Roles => list(identity.roles.iter().map(String::as_str)),
+            Handover::Permissions => list(identity.permissions.iter().map(String::as_str)),
+            Handover::Tenant => text(&identity.tenant),
+            Handover::System => text(&identity.system),
+        });
+        values.collect()
+    }
+
+    /// Takes from a request what only the gate may say.
+    pub(super) fn clean(&self, head: &mut Head) {
+        let taken: Vec<String> =
+            head.fields().filter(|(name, _)| self.removed.takes(name)).map(|(name, _)| name.to_owned()).collect();
+        for name in taken {
+            head.remove(&name);
+        }
+    }
+}
+
+/// A claim as a header's value: a text, a number or a truth value, or a list of these.
+fn of_claim(value: &Value) -> Result<Option<Vec<u8>>, Reason> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Object(_) => Err(Reason::NotForwardable),
+        Value::List(elements) => {
+            let texts: Option<Vec<&str>> = elements.iter().map(scalar).collect();
+            list(texts.ok_or(Reason::NotForwardable)?.into_iter())
+        }
+        Value::Text(_) | Value::Number(_) | Value::Bool(_) => single(scalar(value).ok_or(Reason::NotForwardable)?).map(Some),
+    }
+}
+
+fn scalar(value: &Value) -> Option<&str> {
+    match value {
+        Value::Text(text) | Value::Number(text) => Some(text),
+        Value::Bool(true) => Some("true"),
+        Value::Bool(false) => Some("false"),
+        Value::Null | Value::List(_) | Value::Object(_) => None,
+    }
+}
+
+/// A value that stands alone.
+fn single(text: &str) -> Result<Vec<u8>, Reason> {
+    // Blanks at an end would be lost on the way, and the portal would read another value.
+    let kept = text.trim_matches([' ', '\t']).len() == text.len();
+    if !kept || text.len() > MAX_FORWARD_VALUE_BYTES || text.contains(char::is_control) {
+        return Err(Reason::NotForwardable);
+    }
+    Ok(text.as_bytes().to_vec())
+}
+
+/// Values with commas between them, none of which has one. `None` for none.
+fn list<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Option<Vec<u8>>, Reason> {
+    let mut value = Vec::new();
+    for (n, text) in texts.enumerate() {
+        if text.is_empty() || text.contains(',') {
+            return Err(Reason::NotForwardable);
+        }
+        if n > 0 {
+            value.push(b',');
+        }
+        value.extend(single(text)?);
+        if value.len() > MAX_FORWARD_VALUE_BYTES {
+            return Err(Reason::NotForwardable);
+        }
+    }
+    Ok((!value.is_empty()).then_some(value))
+}
+
+/// The claims of a service token.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
+    aud: &'a str,
+    iat: u64,
+    exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a str>,
+    roles: &'a [String],
+    permissions: &'a [String],
+}
+
+impl ServiceKey {
+    /// A token for the system that the caller goes to; `None` where there is none to name.
+    pub(super) fn token(&self, identity: &Identity, now_s: u64) -> Option<(Vec<u8>, u64)> {
+        let audience = identity.system.as_deref().or(self.audience.as_deref())?;
+        let until_s = now_s.saturating_add(self.lifetime_s);
+        let claims = Claims {
+            iss: &self.issuer,
+            sub: identity.subject.as_deref(),
+            aud: audience,
+            iat: now_s,
+            exp: until_s,
+            tenant: identity.tenant.as_deref(),
+            roles: &identity.roles,
+            permissions: &identity.permissions,
+        };
+        let mut header = serde_json::json!({"alg": self.key.algorithm().name(), "typ": "JWT"});
+        if let (Some(members), Some(kid)) = (header.as_object_mut(), &self.kid) {
+            members.insert("kid".to_owned(), kid.as_str().into());
+        }
+        let claims = serde_json::to_vec(&claims).ok()?;
+        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.key.sign(token.as_bytes());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Some((token.into_bytes(), until_s))
+    }
+
+    /// The JWK set with the public key.
+    pub(super) fn public_set(&self) -> Option<Vec<u8>> {
+        let mut jwk = serde_json::Map::new();
+        for (name, value) in self.key.public_jwk_members()? {
+            jwk.insert(name.to_owned(), value.into());
+        }
+        jwk.insert("alg".to_owned(), self.key.algorithm().name().into());
+        jwk.insert("use".to_owned(), "sig".into());
+        if let Some(kid) = &self.kid {
+            jwk.insert("kid".to_owned(), kid.as_str().into());
+        }
+        Some(serde_json::json!({"keys": [jwk]}).to_string().into_bytes())
+    }
+}
