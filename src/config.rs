@@ -54,6 +54,25 @@ impl std::error::Error for ConfigError {}
 pub trait Environment {
     /// The variable of this name.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// Whether the variables can be asked for here. Where they cannot, the rest of a configuration is checked.
+    fn is_here(&self) -> bool {
+        true
+    }
+}
+
+/// Not the machine that the filter will run on: every secret is taken to be there and to be as it must.
+#[derive(Clone, Copy, Debug)]
+pub struct Assumed;
+
+impl Environment for Assumed {
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn is_here(&self) -> bool {
+        false
+    }
 }
 
 /// No variables.

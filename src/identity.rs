@@ -66,7 +66,7 @@ impl Identity {
     /// The same caller as jwt-auth makes it: `*` in a permission is a wildcard. Nobody when there are more rights than
     /// [`MAX_RIGHTS`].
     pub(crate) fn granted(self) -> Self {
-        Self { wildcards: true, ..self }.bounded()
+        Self { wildcards: true, ..self.bounded() }
     }
 
     /// Whether the caller has one of the roles or one of the permissions.

@@ -1,10 +1,12 @@
 //! The filters that the command knows.
 
+use std::collections::BTreeMap;
+
 use clap::ValueEnum;
-use lockgate::config::ConfigError;
+use lockgate::config::{Assumed, ConfigError};
 use lockgate::exchange::Policy;
 use lockgate::replay::{self, Answer, Heads, MemoryHost, Outcome, Request};
-use lockgate::revenue_strip;
+use lockgate::{jwt_auth, revenue_strip};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,26 +15,40 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Filter {
+    /// Who is calling, and what they may do.
+    JwtAuth,
     /// Fields that a caller may not see.
     RevenueStrip,
 }
 
+/// The variables that a filter's secrets come from.
+pub(crate) type Variables = BTreeMap<String, String>;
+
+/// What outlives an exchange: the host with all that is shared, and the filters that were started on it, by configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    pub(crate) host: MemoryHost,
+    jwt_auth: BTreeMap<(Vec<u8>, Variables), jwt_auth::Policy>,
+}
+
 impl Filter {
-    pub(crate) const ALL: [Self; 1] = [Self::RevenueStrip];
+    pub(crate) const ALL: [Self; 2] = [Self::JwtAuth, Self::RevenueStrip];
 
     /// As it is written on the command line and in files of policy tests.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::JwtAuth => "jwt-auth",
             Self::RevenueStrip => "revenue-strip",
         }
     }
 
-    /// Reads a configuration as the filter does when Envoy starts.
+    /// Reads a configuration as the filter does when Envoy starts; its secrets need not be here.
     ///
     /// # Errors
     /// The first fault, with its place.
     pub(crate) fn check(self, configuration: &[u8]) -> Result<(), ConfigError> {
         match self {
+            Self::JwtAuth => jwt_auth::Policy::read(configuration, &Assumed).map(drop),
             Self::RevenueStrip => revenue_strip::Policy::from_json(configuration).map(drop),
         }
     }
@@ -44,11 +60,27 @@ impl Filter {
     pub(crate) fn run(
         self,
         configuration: &[u8],
-        host: &mut MemoryHost,
+        variables: &Variables,
+        session: &mut Session,
         request: &Request,
         answer: &Answer,
     ) -> Result<Outcome, ConfigError> {
+        let Session { host, jwt_auth } = session;
         match self {
+            Self::JwtAuth => {
+                let key = (configuration.to_vec(), variables.clone());
+                let policy = match jwt_auth.entry(key) {
+                    std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+                    std::collections::btree_map::Entry::Vacant(place) => {
+                        let policy = jwt_auth::Policy::read(configuration, variables)?;
+                        policy.start(host);
+                        place.insert(policy)
+                    }
+                };
+                // Since the last exchange, or since the start, time has passed.
+                host.work(&*policy);
+                Ok(replay::run(&*policy, host, request, answer, Heads::Wait))
+            }
             Self::RevenueStrip => {
                 let policy = revenue_strip::Policy::from_json(configuration)?;
                 Ok(replay::run(&policy, host, request, answer, Heads::Wait))
@@ -59,6 +91,7 @@ impl Filter {
     /// The JSON Schema of its configuration.
     pub(crate) fn schema(self) -> Value {
         match self {
+            Self::JwtAuth => jwt_auth::schema().to_value(),
             Self::RevenueStrip => revenue_strip::schema().to_value(),
         }
     }

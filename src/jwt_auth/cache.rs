@@ -49,7 +49,8 @@ impl<T> Cache<T> {
         }
         let hash = hash(self.seed, token);
         let uses = self.uses.wrapping_add(1);
-        let entry = self.bucket(hash).iter_mut().flatten().find(|entry| entry.hash == hash && same(&entry.token, token))?;
+        let entry =
+            self.bucket(hash).iter_mut().flatten().find(|entry| entry.hash == hash && same(&entry.token, token))?;
         entry.used = uses;
         let value = Rc::clone(&entry.value);
         self.uses = uses;
@@ -66,9 +67,9 @@ impl<T> Cache<T> {
         self.uses = self.uses.wrapping_add(1);
         let used = self.uses;
         let bucket = self.bucket(hash);
-        let here = bucket.iter().position(|place| {
-            place.as_ref().is_some_and(|entry| entry.hash == hash && same(&entry.token, token))
-        });
+        let here = bucket
+            .iter()
+            .position(|place| place.as_ref().is_some_and(|entry| entry.hash == hash && same(&entry.token, token)));
         // Free places count as used never.
         let place = match here {
             Some(at) => bucket.get_mut(at),

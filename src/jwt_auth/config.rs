@@ -116,7 +116,9 @@ impl Config {
         if realm.is_empty() || realm.len() > MAX_NAME_BYTES || !realm.bytes().all(plain) {
             return Err(ConfigError::new(
                 "realm",
-                format_args!("must be 1..={MAX_NAME_BYTES} visible ASCII characters without quotation marks and backslashes"),
+                format_args!(
+                    "must be 1..={MAX_NAME_BYTES} visible ASCII characters without quotation marks and backslashes"
+                ),
             ));
         }
         Ok(Self {
@@ -185,6 +187,8 @@ pub(super) fn read_raw(path: &str, raw: &RawValue) -> Result<Value, ConfigError>
 }
 
 /// Tells null from absent.
-pub(super) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }

@@ -173,9 +173,7 @@ impl Reason {
             | Self::NotForwardable => (401, Challenge::InvalidToken),
             Self::NoRule | Self::Denied(_) => (403, Challenge::InsufficientScope),
             Self::SignatureLimit => (429, Challenge::None),
-            Self::KeysUnavailable | Self::RevocationUnavailable | Self::Busy | Self::NoClock => {
-                (503, Challenge::None)
-            }
+            Self::KeysUnavailable | Self::RevocationUnavailable | Self::Busy | Self::NoClock => (503, Challenge::None),
         }
     }
 

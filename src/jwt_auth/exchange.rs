@@ -13,16 +13,19 @@ use super::access::{Asks, At, Entry, Mode};
 use super::config::{Preflight, Unnormalized};
 use super::counters::Rule;
 use super::error::Reason;
-use super::session::{Session, View};
+use super::session::View;
 use crate::exchange::{self as steps, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
-use crate::identity::{FILTER_STATE, Identity};
+use crate::identity::FILTER_STATE;
 use crate::path::{check_normal, normalize, of_target};
 use crate::reply::Reply;
 
 /// The filter state in which webhook-verify names the endpoint of a webhook that it has found good.
 pub const WEBHOOK_STATE: &str = "lockgate.webhook";
+
+/// The identity record of nobody.
+pub(super) const NOBODY: &[u8] = br#"{"roles":[],"permissions":[]}"#;
 
 /// One request.
 #[derive(Debug)]
@@ -137,7 +140,7 @@ impl Exchange {
         };
         match (at, mode, decision) {
             (Some(at), Mode::Shadow, decision) => self.shadow(decision, at, &note, now_ms, head, host),
-            (Some(at), Mode::Enforce, Ok(())) => self.pass(&session, &view, at, now_ms, head, host),
+            (Some(at), Mode::Enforce, Ok(())) => self.pass(&view, at, now_ms, head, host),
             (at, _, Err(reason)) => self.refuse(reason, at, &note, now_ms, head, host),
             (None, _, Ok(())) => self.refuse(Reason::NoRule, None, &note, now_ms, head, host),
         }
@@ -194,8 +197,13 @@ impl Exchange {
         head: &mut Head,
         host: &mut dyn Host,
     ) -> Step {
-        self.shared.config.forward.clean(head);
-        host.leave(FILTER_STATE, &Identity::default().to_record());
+        let config = &self.shared.config;
+        config.forward.clean(head);
+        // A webhook's credentials are the sender's, for the portal.
+        if config.forward.token_ends && outcome != "webhook" {
+            config.sources.remove(head);
+        }
+        host.leave(FILTER_STATE, NOBODY);
         if let Some(at) = at {
             host.count(self.shared.counters.rule(at.rule(), Rule::Allowed), 1);
         }
@@ -219,22 +227,14 @@ impl Exchange {
             Err(_) => ("refused", Rule::ShadowRefused),
         };
         self.shared.config.forward.clean(head);
-        host.leave(FILTER_STATE, &Identity::default().to_record());
+        host.leave(FILTER_STATE, NOBODY);
         host.count(self.shared.counters.rule(at.rule(), what), 1);
         self.record(outcome, decision.err(), Some(at), true, note, now_ms, head, host);
         Step::Continue
     }
 
     /// A good request, with what the portal is told of the caller.
-    fn pass(
-        &mut self,
-        session: &Session,
-        view: &View,
-        at: At,
-        now_ms: Option<u64>,
-        head: &mut Head,
-        host: &mut dyn Host,
-    ) -> Step {
+    fn pass(&mut self, view: &View, at: At, now_ms: Option<u64>, head: &mut Head, host: &mut dyn Host) -> Step {
         let shared = Rc::clone(&self.shared);
         let forward = &shared.config.forward;
         forward.clean(head);
@@ -254,7 +254,6 @@ impl Exchange {
         host.leave(FILTER_STATE, &view.record);
         host.count(shared.counters.rule(at.rule(), Rule::Allowed), 1);
         let note = Note { view: Some(view), wait_ms: 0 };
-        let _ = session;
         self.record("allowed", None, Some(at), false, &note, now_ms, head, host);
         Step::Continue
     }

@@ -1,7 +1,7 @@
 //! How many wrong signatures an address has sent: each costs a worker as much as a good one, and is forged.
 
-use std::cell::Cell;
 use core::net::{IpAddr, SocketAddr};
+use std::cell::Cell;
 
 use sha2::{Digest as _, Sha256};
 
@@ -57,7 +57,8 @@ impl Failures {
                 let mut hasher = Sha256::new();
                 hasher.update(self.digest);
                 hasher.update(now_ms.to_le_bytes());
-                let (proposal, _) = hasher.finalize().split_first_chunk::<16>().map(|(first, rest)| (*first, rest.len()))?;
+                let (proposal, _) =
+                    hasher.finalize().split_first_chunk::<16>().map(|(first, rest)| (*first, rest.len()))?;
                 let seed = Seed::agree(host, proposal).ok()?;
                 self.seed.set(Some(seed));
                 seed

@@ -50,7 +50,9 @@ fn of_claim(value: &Value) -> Result<Option<Vec<u8>>, Reason> {
             let texts: Option<Vec<&str>> = elements.iter().map(scalar).collect();
             list(texts.ok_or(Reason::NotForwardable)?.into_iter())
         }
-        Value::Text(_) | Value::Number(_) | Value::Bool(_) => single(scalar(value).ok_or(Reason::NotForwardable)?).map(Some),
+        Value::Text(_) | Value::Number(_) | Value::Bool(_) => {
+            single(scalar(value).ok_or(Reason::NotForwardable)?).map(Some)
+        }
     }
 }
 

@@ -18,6 +18,8 @@ mod handover;
 mod keys;
 mod remote;
 mod revocation;
+#[cfg(feature = "schema")]
+mod schema;
 mod session;
 mod sources;
 mod token;
@@ -52,6 +54,8 @@ pub use self::exchange::{Exchange, WEBHOOK_STATE};
 pub use self::handover::MAX_FORWARD_VALUE_BYTES;
 pub use self::keys::{MAX_KEYS, MAX_KEYS_TRIED, MAX_SET_BYTES};
 pub use self::revocation::{MAX_REVOKED, MAX_REVOKED_ISSUERS};
+#[cfg(feature = "schema")]
+pub use self::schema::schema;
 pub use self::token::{MAX_KID_BYTES, MAX_TOKEN_DEPTH, MAX_TOKEN_MEMBERS};
 
 /// How often background work is looked at, in milliseconds. It is a few small reads while nothing is due.

@@ -11,8 +11,8 @@ use super::config::{Target, Timing};
 use crate::host::{Call, CallId, CallResult, Host};
 use crate::table::{Blob, Lease, Newer};
 
-/// What the lease of a fetch outlives its timeout by, in milliseconds.
-const LEASE_MARGIN_MS: u64 = 1000;
+/// How much later than its timeout the end of a call may come, in milliseconds.
+const CALL_MARGIN_MS: u64 = 1000;
 /// The time of the fetch, before the document itself.
 const TIME_BYTES: usize = 8;
 
@@ -126,7 +126,10 @@ impl Remote {
 
     fn is_due(&self, now_ms: u64) -> bool {
         let state = self.state.borrow();
-        if state.pending.is_some() || state.tried_ms.is_some_and(|time| !passed(now_ms, time, self.timing.retry_ms)) {
+        let tried_before = |span_ms| state.tried_ms.is_none_or(|time| passed(now_ms, time, span_ms));
+        // A call whose end never comes must not stop all others.
+        let over = state.pending.is_none() || tried_before(self.call_ms());
+        if !over || !tried_before(self.timing.retry_ms) {
             return false;
         }
         let Some(fetched_ms) = state.fetched_ms else { return true };
@@ -140,9 +143,13 @@ impl Remote {
         passed(now_ms, fetched_ms, self.timing.refresh_ms.saturating_sub(jitter_ms))
     }
 
+    /// How long a call takes at most.
+    fn call_ms(&self) -> u64 {
+        u64::from(self.timing.timeout_ms).saturating_add(CALL_MARGIN_MS)
+    }
+
     fn fetch(&self, host: &mut dyn Host, now_ms: u64, owner: u64) {
-        let timeout_ms = u64::from(self.timing.timeout_ms).saturating_add(LEASE_MARGIN_MS);
-        if !self.lease.try_acquire(host, now_ms, self.timing.retry_ms.max(timeout_ms), owner) {
+        if !self.lease.try_acquire(host, now_ms, self.timing.retry_ms.max(self.call_ms()), owner) {
             return;
         }
         let call = Call {

@@ -52,10 +52,12 @@ impl Sources {
         }
     }
 
-    /// Takes the token out of the request, wherever it may stand.
+    /// Takes tokens out of the request, wherever they may stand. Credentials of other schemes are no tokens.
     pub(super) fn remove(&self, head: &mut Head) {
         for source in &self.headers {
-            head.remove(&source.name);
+            if head.values(&source.name).any(|value| !matches!(source.token(value), Ok(None))) {
+                head.remove(&source.name);
+            }
         }
         if !self.cookies.is_empty() {
             self.remove_cookies(head);

@@ -3,8 +3,8 @@
 use super::{Part, PathPattern};
 
 impl PathPattern {
-    /// Whether every path that fits `other` fits this one. Never wrongly true; it may miss a case in which several parts
-    /// together say the same otherwise (`/*/**` of `/**/*`).
+    /// Whether every path that fits `other` fits this one. Never wrongly true; it may miss that where this one has `*` and
+    /// `**` side by side (`/*/**` covers `/**/a`).
     pub(crate) fn covers(&self, other: &Self) -> bool {
         // As `fits` does it: on a mismatch the last `**` takes one part more, earlier ones need not be tried again.
         let (mut wide, mut narrow) = (self.parts.as_slice(), other.parts.as_slice());
@@ -79,12 +79,89 @@ impl PathPattern {
         let Some(before) = n.checked_sub(1).and_then(|at| self.parts.get(..at)) else { return false };
         !before.contains(&Part::AnyNumber) && self.parts.get(before.len()) == Some(&Part::AnyOne)
     }
+}
 
-    /// A path that fits, with the same text for each open segment: one that no rule is likely to name.
-    #[must_use]
-    pub fn example(&self, open: &str) -> String {
-        let written = self.text.split('/').skip(1);
-        let filled = written.map(|part| if matches!(part, "*" | "**") { open } else { part });
-        filled.fold(String::new(), |path, part| path + "/" + part)
+#[cfg(test)]
+mod tests {
+    use super::PathPattern;
+    use crate::path::Strictness;
+
+    /// All texts of up to `most` segments.
+    fn texts(segments: &[&str], most: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut begin = 0;
+        for _ in 0..most {
+            let longer: Vec<String> = all[begin..]
+                .iter()
+                .flat_map(|text| segments.iter().map(move |next| format!("{text}/{next}")))
+                .collect();
+            begin = all.len();
+            all.extend(longer);
+        }
+        all.remove(0);
+        all
+    }
+
+    /// Every pattern of up to three parts, and all paths that can tell them apart.
+    fn all() -> (Vec<PathPattern>, Vec<String>) {
+        let mut patterns = texts(&["a", "b", "*", "**"], 3);
+        patterns.extend(["/", "/a/", "/*/", "/**/"].map(str::to_owned));
+        let paths = texts(&["a", "b", "c"], 6);
+        let mut open: Vec<String> = paths.iter().map(|path| format!("{path}/")).collect();
+        open.push("/".to_owned());
+        (patterns.iter().map(|text| PathPattern::parse(text).unwrap()).collect(), [paths, open].concat())
+    }
+
+    #[test]
+    fn relations_are_those_of_the_paths_that_fit() {
+        let (patterns, paths) = all();
+        let fitting: Vec<Vec<bool>> = patterns
+            .iter()
+            .map(|pattern| paths.iter().map(|path| pattern.matches(path.as_bytes(), Strictness::Exact)).collect())
+            .collect();
+        for (one, of_one) in patterns.iter().zip(&fitting) {
+            for (other, of_other) in patterns.iter().zip(&fitting) {
+                let pairs = || of_one.iter().zip(of_other);
+                let names = || format!("{} {}", one.as_str(), other.as_str());
+                assert_eq!(one.overlaps(other), pairs().any(|(&one, &other)| one && other), "{}", names());
+                let covers = pairs().all(|(&one, &other)| one || !other);
+                assert!(covers || !one.covers(other), "{}", names());
+                // Missed only where `*` and `**` stand side by side.
+                let beside = ["/*/**", "/**/*"].iter().any(|both| one.as_str().contains(both));
+                assert!(one.covers(other) || !covers || beside, "{}", names());
+            }
+        }
+    }
+
+    #[test]
+    fn covering_is_seen_where_it_is_plain() {
+        for (wide, narrow, want) in [
+            ("/**", "/", true),
+            ("/**", "/a/*/**", true),
+            ("/api/**", "/api", true),
+            ("/api/**", "/api/", true),
+            ("/api/**", "/apix", false),
+            ("/api/*", "/api/a", true),
+            ("/api/*", "/api/", false),
+            ("/api/*", "/api/**", false),
+            ("/api/**", "/api/*", true),
+            ("/**/b", "/a/**/b", true),
+            ("/**/a/**/b", "/x/a/y/a/b", true),
+            ("/caf%C3%A9", "/caf\u{e9}", true),
+            ("/a/*/c", "/a/b/*", false),
+            ("/a", "/A", false),
+        ] {
+            let parse = |text: &str| PathPattern::parse(text).unwrap();
+            assert_eq!(parse(wide).covers(&parse(narrow)), want, "{wide} {narrow}");
+        }
+    }
+
+    #[test]
+    fn a_segment_is_open_where_it_may_be_anything() {
+        for (pattern, open) in [("/a/*/b/*", &[2, 4][..]), ("/**/*", &[]), ("/*/**", &[1]), ("/a", &[])] {
+            let parsed = PathPattern::parse(pattern).unwrap();
+            let found: Vec<usize> = (0..6).filter(|&n| parsed.is_open_at(n)).collect();
+            assert_eq!(found, open, "{pattern}");
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::Error;
 use super::document::{Document, Newer};
-use super::slots::Change;
 use crate::host::Host;
 
 /// A document that one worker publishes and all read. A reader sees all of one generation, never parts of two.
@@ -38,6 +37,6 @@ impl Blob {
     /// # Errors
     /// [`Error::Full`] when it is too long, [`Error::Unavailable`], [`Error::Contended`]: the old one stays.
     pub fn publish(&self, host: &mut dyn Host, now_ms: u64, bytes: &[u8]) -> Result<(), Error> {
-        self.document.publish(host, now_ms, |_| Ok(Change::Write((bytes.to_vec(), ()))))
+        self.document.publish(host, now_ms, |_| Ok(Some(bytes.to_vec())))
     }
 }

@@ -10,21 +10,25 @@ pub const WAYS: usize = 32;
 /// Most bytes of a slot of records.
 pub(super) const MAX_BUCKET_BYTES: usize = HEADER + WAYS * RECORD;
 
-/// A slot's bytes as records. It is as long as its records are many: a slot that is half empty costs half.
+/// A slot's bytes as records. It is as long as its records are many: one that is half empty costs half.
 pub(super) struct Bucket<'a> {
     bytes: &'a mut Vec<u8>,
 }
+
+/// There is no room for another record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoRoom;
 
 impl<'a> Bucket<'a> {
     /// An empty one.
     pub(super) fn new(place: &Place, kind: Kind, number: u64, bytes: &'a mut Vec<u8>) -> Self {
         bytes.clear();
-        bytes.reserve(HEADER + RECORD);
+        bytes.reserve_exact(HEADER + RECORD);
         bytes.extend_from_slice(&place.header(kind, number));
         Self { bytes }
     }
 
-    /// The slot's number (see [`Place::header`]) if its bytes are this table's.
+    /// The slot's number (see [`Place::header`]) if its bytes are this table's: every record is one that it writes.
     pub(super) fn number(place: &Place, kind: Kind, bytes: &[u8]) -> Option<u64> {
         let (number, records) = place.open(kind, bytes)?;
         let (records, []) = records.as_chunks::<RECORD>() else { return None };
@@ -45,12 +49,7 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.chunks().len()
-    }
-
     pub(super) fn records(&self) -> impl Iterator<Item = Record> {
-        // `open` has looked at them all.
         self.chunks().iter().filter_map(Record::from_bytes)
     }
 
@@ -59,40 +58,40 @@ impl<'a> Bucket<'a> {
         self.chunks().iter().find(|record| record.starts_with(&key.0)).and_then(Record::from_bytes)
     }
 
-    /// Writes a record over the one of its key, or after all others. False when there is no room.
-    #[must_use]
-    pub(super) fn put(&mut self, record: Record) -> bool {
-        let bytes = record.to_bytes();
-        if let Some(place) = self.chunks_mut().iter_mut().find(|place| place.starts_with(&record.key.0)) {
-            *place = bytes;
-            return true;
+    /// Writes a record over the one of its key, else over one that has ended, else after all others.
+    pub(super) fn put(&mut self, record: Record, now_ms: u64) -> Result<(), NoRoom> {
+        let records = self.chunks();
+        let has_ended = |bytes| Record::from_bytes(bytes).is_none_or(|record| !record.is_live(now_ms));
+        let same = records.iter().position(|bytes| bytes.starts_with(&record.key.0));
+        let place = same.or_else(|| records.iter().position(has_ended));
+        let (bytes, room) = (record.to_bytes(), records.len() < WAYS);
+        match place.and_then(|place| self.chunks_mut().get_mut(place)) {
+            Some(place) => *place = bytes,
+            None if room => self.bytes.extend_from_slice(&bytes),
+            None => return Err(NoRoom),
         }
-        let room = self.len() < WAYS;
-        if room {
-            self.bytes.extend_from_slice(&bytes);
-        }
-        room
+        Ok(())
     }
 
-    /// Removes the record of a key.
+    /// Removes the record of a key: the last one takes its place.
     pub(super) fn remove(&mut self, key: Key) {
-        self.retain(|record| record.key != key);
+        let Some(&last) = self.chunks().last() else { return };
+        if let Some(place) = self.chunks_mut().iter_mut().find(|record| record.starts_with(&key.0)) {
+            *place = last;
+            self.bytes.truncate(self.bytes.len().saturating_sub(RECORD));
+        }
     }
 
-    /// Keeps the records that `keep` says, changed as it likes.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut Record) -> bool) {
-        let mut kept = 0_usize;
-        for read in 0..self.len() {
-            let Some(mut record) = self.chunks().get(read).and_then(Record::from_bytes) else { continue };
-            if !keep(&mut record) {
-                continue;
-            }
-            if let Some(place) = self.chunks_mut().get_mut(kept) {
-                *place = record.to_bytes();
-            }
-            kept = kept.saturating_add(1);
+    /// Changes the ends of records to what `end` says; whether it said something.
+    pub(super) fn end_at(&mut self, end: impl Fn(&Record) -> Option<u64>) -> bool {
+        let mut changed = false;
+        for bytes in self.chunks_mut() {
+            let Some(record) = Record::from_bytes(bytes) else { continue };
+            let Some(until_ms) = end(&record) else { continue };
+            *bytes = Record { until_ms, ..record }.to_bytes();
+            changed = true;
         }
-        self.bytes.truncate(HEADER.saturating_add(kept.saturating_mul(RECORD)));
+        changed
     }
 
     fn chunks(&self) -> &[[u8; RECORD]] {

@@ -1,11 +1,11 @@
 //! Claims that are never evicted: what may happen once.
 
-use super::bucket::{Bucket, WAYS};
+use super::bucket::{Bucket, NoRoom, WAYS};
 use super::capacity::Capacity;
-use super::counters::{MAX_SPAN_MS, prepare};
 use super::key::Key;
 use super::record::{MAX_TIME_MS, Record, State};
 use super::slots::{Change, Found, Kind, Place, update};
+use super::window::MAX_SPAN_MS;
 use super::{Error, MAX_STEP_BACK_MS};
 use crate::config::ConfigError;
 use crate::host::Host;
@@ -28,7 +28,7 @@ pub struct Claims {
 pub struct Longest {
     /// Held, not settled; up to [`MAX_SPAN_MS`].
     pub hold_ms: u64,
-    /// Settled; up to ten times [`MAX_SPAN_MS`].
+    /// Settled; up to [`MAX_KEEP_MS`].
     pub keep_ms: u64,
 }
 
@@ -48,6 +48,9 @@ pub enum Claim {
 }
 
 impl Claims {
+    /// The most keys a table can be made for.
+    pub const MAX_KEYS: u32 = Capacity::most(KEYS_PER_SLOT);
+
     /// A table for so many live claims at once.
     ///
     /// # Errors
@@ -64,10 +67,7 @@ impl Claims {
         Ok(Self { name: name.to_owned(), place: Place::sized(name, capacity.slots), capacity, longest })
     }
 
-    /// The most keys a table can be made for.
-    pub const MAX_KEYS: u32 = Capacity::most(KEYS_PER_SLOT);
-
-    /// The most bytes of all its slots together, the host's own apart.
+    /// The most bytes that all its slots hold.
     #[must_use]
     pub fn max_bytes(&self) -> usize {
         self.capacity.bytes()
@@ -77,18 +77,19 @@ impl Claims {
     #[must_use]
     pub fn describe(&self) -> String {
         let Self { name, capacity: Capacity { keys, slots }, .. } = self;
-        let bytes = self.max_bytes();
+        let (bytes, full) = (self.max_bytes(), self.capacity.full());
         format!(
-            "claims `{name}`: {keys} keys at once in {slots} slots of {WAYS} records, at most {bytes} bytes; then 2.5e-8 of the claims find no room and are refused"
+            "claims `{name}`: {keys} keys at once in {slots} slots of {WAYS} records, at most {bytes} bytes; \
+             at that number {full:.1e} of the claims find no room and are refused"
         )
     }
 
-    /// Creates the slots, so that the host's memory is claimed at start. Slots that are there stay.
+    /// Creates the slots, so that the names are there from the start. Slots that are there stay.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Contended`].
     pub fn prepare(&self, host: &mut dyn Host) -> Result<(), Error> {
-        prepare(host, &self.place, Kind::Claims)
+        self.place.prepare(host, Kind::Claims)
     }
 
     /// Claims a key for `owner`, who has to settle or release it within `hold_ms`. The owner differs between all who may
@@ -163,7 +164,7 @@ impl Claims {
                 // Whatever stood there has ended when the longest claim from now would: closed until then.
                 let until_ms = now_ms.saturating_add(self.longest.keep_ms.max(self.longest.hold_ms));
                 let mut bucket = Bucket::new(&self.place, Kind::Claims, 0, bytes);
-                let _ = bucket.put(Record { key: SEAL, until_ms, state: State::Sealed });
+                let _ = bucket.put(Record { key: SEAL, until_ms, state: State::Sealed }, now_ms);
                 return Ok(Change::Write(None));
             };
             let mended = self.mend(&mut bucket, now_ms);
@@ -189,19 +190,12 @@ impl Claims {
             let until_ms = now_ms.saturating_add(longest_ms);
             (record.until_ms > until_ms.saturating_add(spare_ms)).then_some(until_ms)
         };
-        if !bucket.records().any(|record| latest(&record).is_some()) {
-            return false;
-        }
-        bucket.retain(|record| {
-            record.until_ms = latest(record).unwrap_or(record.until_ms);
-            true
-        });
-        true
+        bucket.end_at(latest)
     }
 }
 
-/// The longest `keep_ms`.
-const MAX_KEEP_MS: u64 = MAX_SPAN_MS * 10;
+/// The longest that a settled claim is kept, in milliseconds (ten days).
+pub const MAX_KEEP_MS: u64 = MAX_SPAN_MS * 10;
 
 /// The key of a seal: no text has it but by chance.
 const SEAL: Key = Key([0; 16]);
@@ -211,6 +205,5 @@ fn live(bucket: &Bucket<'_>, key: Key, now_ms: u64) -> Option<Record> {
 }
 
 fn put(bucket: &mut Bucket<'_>, now_ms: u64, record: Record) -> Result<(), Error> {
-    bucket.retain(|other| other.is_live(now_ms));
-    bucket.put(record).then_some(()).ok_or(Error::Full)
+    bucket.put(record, now_ms).map_err(|NoRoom| Error::Full)
 }

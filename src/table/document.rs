@@ -2,14 +2,15 @@
 //! that looking whether it changed costs little.
 
 use super::Error;
-use super::slots::{Change, Found, HEADER, Kind, Place, update};
-use crate::host::Host;
+use super::record::MAX_TIME_MS;
+use super::slots::{HEADER, Kind, MAX_TRIES, Place, compare_and_set};
+use crate::host::{Host, Slot};
 
-/// Most bytes of a document.
+/// Most bytes of a document, whatever its ceiling is for what is published now: that may have been higher.
 pub const MAX_DOCUMENT_BYTES: usize = 2 * 1024 * 1024;
 
-/// No generation is later, so that there is always a next one.
-const MAX_GENERATION: u64 = 1 << 62;
+/// Milliseconds when it is published, or the next number. Others are foreign: there would be no next one.
+const GENERATIONS: std::ops::Range<u64> = 1..(1 << 62);
 
 const BODY: u16 = 0;
 const HEAD: u16 = 1;
@@ -64,87 +65,88 @@ impl Document {
     /// The document, unless it has the generation that the reader knows.
     pub(super) fn read_if_newer(&self, host: &mut dyn Host, known: Option<u64>) -> Result<Newer, Error> {
         let head = host.slot(&self.head).ok_or(Error::Unavailable)?;
-        let head = self.generation(Kind::Head, &head.bytes).filter(|(_, rest)| rest.is_empty());
-        let head = head.map(|(generation, _)| generation);
-        if head.is_some() && head == known {
+        if known.is_some() && self.head_generation(&head) == known {
             return Ok(Newer::Unchanged);
         }
         let body = host.slot(&self.body).ok_or(Error::Unavailable)?;
-        if body.stamp == 0 {
-            return Ok(Newer::Nothing);
-        }
-        let mut bytes = body.bytes;
-        let Some((generation, rest)) = self.generation(Kind::Body, &bytes) else { return Err(Error::Corrupt) };
-        if rest.len() > self.max_bytes {
-            return Err(Error::Corrupt);
-        }
-        if head.is_none_or(|head| head < generation) {
-            // Who published it has not come so far, or has died before.
-            let _ = self.raise_head(host, generation);
-        }
+        let generation = match self.stored(&body) {
+            Stored::Nothing => return Ok(Newer::Nothing),
+            Stored::Foreign => return Err(Error::Corrupt),
+            Stored::Bytes(generation, _) => generation,
+        };
         if known == Some(generation) {
             return Ok(Newer::Unchanged);
         }
+        let mut bytes = body.bytes;
         bytes.drain(..HEADER);
         Ok(Newer::Changed { generation, bytes })
     }
 
-    /// Changes the document: `edit` gets what stands there (`None`: nothing, or foreign bytes) after the header, and leaves what
-    /// shall stand there. The new generation.
-    pub(super) fn publish<T>(
+    /// Changes the document: `edit` gets what stands there and says what shall, or that it stays (`None`).
+    ///
+    /// The head goes first, and each publisher raises it to a generation of its own: so it is never behind the body, and who
+    /// finds there the generation that he knows has the latest. A publisher that dies between the two writes leaves a
+    /// head that nobody knows: readers read the body, as they would have.
+    pub(super) fn publish(
         &self,
         host: &mut dyn Host,
         now_ms: u64,
-        mut edit: impl FnMut(Stored<'_>) -> Result<Change<(Vec<u8>, T)>, Error>,
-    ) -> Result<T, Error> {
-        let head = host.slot(&self.head).ok_or(Error::Unavailable)?;
-        let head = self.generation(Kind::Head, &head.bytes).map_or(0, |(generation, _)| generation);
-        let (raise, value) = update(host, &self.body, |bytes, found| {
-            let (last, stored) = match (found, self.generation(Kind::Body, bytes)) {
-                (Found::Nothing, _) => (head, Stored::Nothing),
-                (Found::Bytes, Some((generation, rest))) => (generation.max(head), Stored::Bytes(rest)),
-                (Found::Bytes, None) => (head, Stored::Foreign),
-            };
-            let (new, value) = match edit(stored)? {
-                Change::Keep((_, value)) => return Ok(Change::Keep((None, value))),
-                Change::Write(new) => new,
-            };
+        mut edit: impl FnMut(Stored<'_>) -> Result<Option<Vec<u8>>, Error>,
+    ) -> Result<(), Error> {
+        for _ in 0..MAX_TRIES {
+            let head = host.slot(&self.head).ok_or(Error::Unavailable)?;
+            let body = host.slot(&self.body).ok_or(Error::Unavailable)?;
+            let stored = self.stored(&body);
+            let mut last = self.head_generation(&head).unwrap_or(0);
+            if let Stored::Bytes(generation, _) = stored {
+                last = last.max(generation);
+            }
+            let Some(new) = edit(stored)? else { return Ok(()) };
             if new.len() > self.max_bytes {
                 return Err(Error::Full);
             }
-            // The time makes a generation that no worker knows even when the last one is lost.
-            let generation = last.saturating_add(1).max(now_ms).min(MAX_GENERATION);
-            bytes.clear();
-            bytes.extend_from_slice(&self.place.header(Kind::Body, generation));
-            bytes.extend_from_slice(&new);
-            Ok(Change::Write((Some(generation), value)))
-        })?;
-        if let Some(generation) = raise {
-            // Without it readers see that the head is behind, and read the body.
-            let _ = self.raise_head(host, generation);
-        }
-        Ok(value)
-    }
-
-    fn raise_head(&self, host: &mut dyn Host, generation: u64) -> Result<(), Error> {
-        update(host, &self.head, |bytes, _| {
-            if self.generation(Kind::Head, bytes).is_some_and(|(head, rest)| head >= generation && rest.is_empty()) {
-                return Ok(Change::Keep(()));
+            let generation = next(last, now_ms);
+            if !compare_and_set(host, &self.head, &self.place.header(Kind::Head, generation), head.stamp)? {
+                continue;
             }
-            bytes.clear();
-            bytes.extend_from_slice(&self.place.header(Kind::Head, generation));
-            Ok(Change::Write(()))
-        })
+            let bytes = [&self.place.header(Kind::Body, generation), new.as_slice()].concat();
+            if compare_and_set(host, &self.body, &bytes, body.stamp)? {
+                return Ok(());
+            }
+        }
+        Err(Error::Contended)
     }
 
-    fn generation<'a>(&self, kind: Kind, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
-        self.place.open(kind, bytes).filter(|(generation, _)| (1..MAX_GENERATION).contains(generation))
+    fn head_generation(&self, slot: &Slot) -> Option<u64> {
+        let (generation, rest) = self.place.open(Kind::Head, &slot.bytes)?;
+        (rest.is_empty() && GENERATIONS.contains(&generation)).then_some(generation)
+    }
+
+    fn stored<'a>(&self, slot: &'a Slot) -> Stored<'a> {
+        if slot.stamp == 0 {
+            return Stored::Nothing;
+        }
+        match self.place.open(Kind::Body, &slot.bytes) {
+            Some((generation, bytes)) if GENERATIONS.contains(&generation) && bytes.len() <= MAX_DOCUMENT_BYTES => {
+                Stored::Bytes(generation, bytes)
+            }
+            Some(_) | None => Stored::Foreign,
+        }
     }
 }
 
 /// What stands in a document's slot.
+#[derive(Clone, Copy)]
 pub(super) enum Stored<'a> {
     Nothing,
     Foreign,
-    Bytes(&'a [u8]),
+    /// A generation, and the document.
+    Bytes(u64, &'a [u8]),
+}
+
+/// The generation after the last one. Its time makes it one that nobody knows even when both slots were lost.
+fn next(last: u64, now_ms: u64) -> u64 {
+    let now_ms = now_ms.clamp(1, MAX_TIME_MS);
+    let next = last.saturating_add(1).max(now_ms);
+    if GENERATIONS.contains(&next) { next } else { now_ms }
 }

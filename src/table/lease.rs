@@ -14,6 +14,9 @@ pub struct Lease {
     place: Place,
 }
 
+/// Longest lease, in milliseconds (an hour); a longer one is that long.
+pub const MAX_LEASE_MS: u64 = 3_600_000;
+
 /// Since when, for how long, and whose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Term {
@@ -42,7 +45,7 @@ impl Lease {
                     (Term { since_ms: now_ms, ..held }, false)
                 }
                 Some(held) if now_ms < held.since_ms.saturating_add(held.ttl_ms) => return Ok(Change::Keep(false)),
-                Some(_) | None => (Term { owner, since_ms: now_ms, ttl_ms: ttl_ms.max(1) }, true),
+                Some(_) | None => (Term { owner, since_ms: now_ms, ttl_ms: ttl_ms.clamp(1, MAX_LEASE_MS) }, true),
             };
             self.write(bytes, held);
             Ok(Change::Write(taken))
@@ -69,7 +72,7 @@ impl Lease {
         let (ttl_ms, rest) = self.place.open(Kind::Lease, bytes)?;
         let ([owner, since_ms], []) = rest.as_chunks::<8>() else { return None };
         let term = Term { owner: u64::from_le_bytes(*owner), since_ms: u64::from_le_bytes(*since_ms), ttl_ms };
-        (ttl_ms != 0).then_some(term)
+        (1..=MAX_LEASE_MS).contains(&ttl_ms).then_some(term)
     }
 
     fn write(&self, bytes: &mut Vec<u8>, term: Term) {

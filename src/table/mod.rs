@@ -76,19 +76,21 @@ mod set;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use std::fmt;
 
 pub use blob::Blob;
 pub use bucket::WAYS;
 pub use capacity::MAX_SLOTS;
-pub use claims::{Claim, Claims, Longest};
-pub use counters::{Counters, Hit, MAX_SPAN_MS, Note, Rule, Standing};
+pub use claims::{Claim, Claims, Longest, MAX_KEEP_MS};
+pub use counters::{Counters, Hit, Note};
 pub use document::{MAX_DOCUMENT_BYTES, Newer};
 pub use key::{Key, Seed};
-pub use lease::Lease;
+pub use lease::{Lease, MAX_LEASE_MS};
 pub use set::{MAX_SET_KEYS, Set};
 pub use slots::{CREATE, MAX_NAME_BYTES, MAX_TRIES};
+pub use window::{MAX_SPAN_MS, Rule, Standing};
 
 #[cfg(doc)]
 use crate::host::Host;

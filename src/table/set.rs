@@ -3,7 +3,6 @@
 use super::Error;
 use super::document::{Document, Newer, Stored};
 use super::key::Key;
-use super::slots::Change;
 use crate::config::ConfigError;
 use crate::host::Host;
 
@@ -79,8 +78,11 @@ impl Set {
         match read {
             Ok(None) => Ok(false),
             Ok(Some(copy)) => {
-                let changed = !matches!((&self.copy, &copy), (Copied::Nothing, Copied::Nothing));
-                self.copy = copy;
+                // A list that was there does not become none.
+                let changed = matches!((&self.copy, &copy), (Copied::Unknown(_), _) | (_, Copied::List { .. }));
+                if changed {
+                    self.copy = copy;
+                }
                 Ok(changed)
             }
             Err(error) => {
@@ -121,16 +123,18 @@ impl Set {
             let stored = match stored {
                 Stored::Nothing => Entries::default(),
                 Stored::Foreign => return Err(Error::Corrupt),
-                Stored::Bytes(bytes) => Entries::from_bytes(bytes.to_vec()).ok_or(Error::Corrupt)?,
+                Stored::Bytes(_, bytes) => Entries::from_bytes(bytes.to_vec()).ok_or(Error::Corrupt)?,
             };
             if stored.until_ms(key).is_some_and(|known_ms| known_ms >= until_ms) {
-                return Ok(Change::Keep((Vec::new(), ())));
+                return Ok(None);
             }
             let list = stored.iter().chain([(key, until_ms)]).collect();
             let entries = Entries::of(list, keys, now_ms).ok_or(Error::Full)?;
-            Ok(Change::Write((entries.0, ())))
+            Ok(Some(entries.0))
         })?;
-        self.refresh(host).map(|_| ())
+        // It is published; a copy that cannot be read says so itself.
+        let _ = self.refresh(host);
+        Ok(())
     }
 
     /// Replaces the list as a whole. Of a key that stands in it twice the later end counts.
@@ -140,8 +144,10 @@ impl Set {
     /// the old list stays.
     pub fn replace_all(&mut self, host: &mut dyn Host, now_ms: u64, list: &[(Key, u64)]) -> Result<(), Error> {
         let Entries(bytes) = Entries::of(list.to_vec(), self.keys, now_ms).ok_or(Error::Full)?;
-        self.document.publish(host, now_ms, |_| Ok(Change::Write((bytes.clone(), ()))))?;
-        self.refresh(host).map(|_| ())
+        self.document.publish(host, now_ms, |_| Ok(Some(bytes.clone())))?;
+        // It is published; a copy that cannot be read says so itself.
+        let _ = self.refresh(host);
+        Ok(())
     }
 }
 

@@ -70,6 +70,23 @@ impl Place {
         format!("{}{number}", self.prefix)
     }
 
+    /// Creates all slots of records, empty. What is there stays.
+    pub(super) fn prepare(&self, host: &mut dyn Host, kind: Kind) -> Result<(), Error> {
+        for number in 0..self.slots {
+            update(host, &self.slot(number), |bytes, found| {
+                Ok(match found {
+                    Found::Bytes => Change::Keep(()),
+                    Found::Nothing => {
+                        bytes.clear();
+                        bytes.extend_from_slice(&self.header(kind, 0));
+                        Change::Write(())
+                    }
+                })
+            })?;
+        }
+        Ok(())
+    }
+
     /// A header: magic and kind, layout version, nothing, slots, then a fingerprint of the table's name and a number that each
     /// kind uses in its own way.
     pub(super) fn header(&self, kind: Kind, number: u64) -> [u8; HEADER] {
@@ -104,27 +121,33 @@ pub(super) enum Change<T> {
     Write(T),
 }
 
-/// Reads a slot, lets `edit` look at it and change it, and writes it, again and again until nobody came between. `edit`
-/// gets no bytes (`None`) where the slot was never written, and must then leave some when it writes.
+/// Reads a slot, lets `edit` look at it and change its bytes, and writes it; again until nobody came between.
 pub(super) fn update<T>(
     host: &mut dyn Host,
     name: &str,
     mut edit: impl FnMut(&mut Vec<u8>, Found) -> Result<Change<T>, Error>,
 ) -> Result<T, Error> {
     for _ in 0..MAX_TRIES {
-        let Some(Slot { mut bytes, stamp }) = host.slot(name) else { return Err(Error::Unavailable) };
-        let (found, stamp) = if stamp == 0 { (Found::Nothing, CREATE) } else { (Found::Bytes, stamp) };
+        let Slot { mut bytes, stamp } = host.slot(name).ok_or(Error::Unavailable)?;
+        let found = if stamp == 0 { Found::Nothing } else { Found::Bytes };
         let value = match edit(&mut bytes, found)? {
             Change::Keep(value) => return Ok(value),
             Change::Write(value) => value,
         };
-        match host.set_slot(name, &bytes, stamp) {
-            Written::Done => return Ok(value),
-            Written::Changed => {}
-            Written::Unavailable => return Err(Error::Unavailable),
+        if compare_and_set(host, name, &bytes, stamp)? {
+            return Ok(value);
         }
     }
     Err(Error::Contended)
+}
+
+/// Writes a slot that was read with this stamp; false when somebody came between.
+pub(super) fn compare_and_set(host: &mut dyn Host, name: &str, bytes: &[u8], stamp: u32) -> Result<bool, Error> {
+    match host.set_slot(name, bytes, if stamp == 0 { CREATE } else { stamp }) {
+        Written::Done => Ok(true),
+        Written::Changed => Ok(false),
+        Written::Unavailable => Err(Error::Unavailable),
+    }
 }
 
 /// Whether a slot was ever written.

@@ -19,6 +19,8 @@ pub(crate) struct SchemaArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Of {
+    /// The configuration of jwt_auth.wasm.
+    JwtAuth,
     /// The configuration of revenue_strip.wasm.
     RevenueStrip,
     /// Files for `lockgate test`.
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<u8, String> {
 
 fn of(what: Of) -> Value {
     match what {
+        Of::JwtAuth => Filter::JwtAuth.schema(),
         Of::RevenueStrip => Filter::RevenueStrip.schema(),
         Of::Test => schemars::schema_for!(FileWire).to_value(),
     }

@@ -12,9 +12,9 @@ use serde_json::value::RawValue;
 use crate::configuration::{
     Document, Plugin, Settings, Wrong, documents, find, text_of, verify, verify_settings, verify_text, with_way_out,
 };
-use crate::filter::Filter;
+use crate::filter::{Filter, Variables};
 use crate::place;
-use crate::try_case::Case;
+use crate::try_case::{CallWire, Case};
 use crate::yaml::Value;
 
 use super::expect::{Expect, ExpectBody, ExpectForwarded};
@@ -82,6 +82,8 @@ impl Reader<'_> {
         })?;
         let filter = wire.filter;
         let config = self.config(&wire)?;
+        let variables = wire.env.unwrap_or_default();
+        let calls: Vec<_> = wire.answers.unwrap_or_default().into_iter().map(CallWire::result).collect();
         if wire.cases.is_empty() {
             return Err(self.fault("cases", "is empty; add a case".to_owned()));
         }
@@ -93,7 +95,10 @@ impl Reader<'_> {
                     format!("`{}` is already the name of the case in line {}; choose another", case.name, first.line);
                 return Err(self.fault(&format!("{field}.name"), message));
             }
-            cases.push(self.test(&field, case, &config)?);
+            let mut test = self.test(&field, case, &config)?;
+            test.case.variables.clone_from(&variables);
+            test.case.calls.clone_from(&calls);
+            cases.push(test);
         }
         Ok(Tests { filter, cases })
     }
@@ -201,7 +206,17 @@ impl Reader<'_> {
             }
         };
         let expect = self.expect(&format!("{field}.expect"), expect)?;
-        let case = Case { config: config.to_owned(), now, session: None, request, answer, identity, address };
+        let case = Case {
+            config: config.to_owned(),
+            now,
+            session: None,
+            request,
+            answer,
+            identity,
+            address,
+            variables: Variables::default(),
+            calls: Vec::new(),
+        };
         Ok(Test { line: self.line(field), name, chunk, case, expect })
     }
 

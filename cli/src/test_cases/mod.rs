@@ -11,9 +11,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use lockgate::replay::MemoryHost;
 use serde_json::{Value, json};
 
+use crate::filter::Session;
 use crate::try_case::exchange;
 
 use self::expect::Unmet;
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<u8, String> {
 /// What is not as it must be.
 fn judge(filter: crate::filter::Filter, test: &Test) -> Result<Vec<Unmet>, String> {
     let case = &test.case;
-    let outcome = exchange(filter, case, None, test.chunk, &mut MemoryHost::default());
+    let outcome = exchange(filter, case, None, test.chunk, &mut Session::default());
     let outcome = outcome.map_err(|error| format!("the configuration is refused: {error}"))?;
     Ok(test.expect.unmet(&case.request, &case.answer, &outcome))
 }

@@ -7,8 +7,8 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::filter::Filter;
-use crate::try_case::IdentityWire;
+use crate::filter::{Filter, Variables};
+use crate::try_case::{CallWire, IdentityWire};
 
 use super::headers::{Expected, Headers};
 
@@ -28,6 +28,10 @@ pub(crate) struct FileWire {
     pub(super) envoy: Option<String>,
     /// Which plugin of that file, by its name, where it has several.
     pub(super) plugin: Option<String>,
+    /// The variables that its secrets come from.
+    pub(super) env: Option<Variables>,
+    /// How the filter's own calls end, as for a key set. Any other call fails.
+    pub(super) answers: Option<Vec<CallWire>>,
     /// The tests.
     pub(super) cases: Vec<CaseWire>,
 }

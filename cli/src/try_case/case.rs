@@ -1,13 +1,14 @@
 //! A case: configuration, caller, request and the portal's answer, as one JSON object.
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lockgate::host::CallResult;
 use lockgate::replay::{Answer, Content, Fields, Request};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::filter::Variables;
 
 /// A case, ready to run.
 #[derive(Debug)]
@@ -22,6 +23,10 @@ pub(crate) struct Case {
     pub(crate) answer: Answer,
     pub(crate) identity: Option<IdentityWire>,
     pub(crate) address: Option<String>,
+    /// Where secrets come from.
+    pub(crate) variables: Variables,
+    /// What the filter's own calls are answered, by cluster and path; any other fails.
+    pub(crate) calls: Vec<((String, String), CallResult)>,
 }
 
 #[derive(Deserialize)]
@@ -36,9 +41,8 @@ struct Wire<'a> {
     #[serde(rename = "id")]
     _id: Option<serde::de::IgnoredAny>,
     now: Option<f64>,
-    /// Only filters with secrets read it.
-    #[serde(rename = "env")]
-    _env: Option<BTreeMap<String, String>>,
+    env: Option<Variables>,
+    answers: Option<Vec<CallWire>>,
     session: Option<Value>,
     identity: Option<IdentityWire>,
     request: RequestWire,
@@ -97,6 +101,36 @@ struct ResponseWire {
     cut: bool,
 }
 
+/// How a call of the filter itself ends: with status (200) and body, or not at all.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Call")]
+pub(crate) struct CallWire {
+    /// The cluster that is called.
+    cluster: String,
+    /// Path and query.
+    path: String,
+    /// Default: 200.
+    status: Option<u16>,
+    /// The body as text.
+    body: Option<String>,
+    /// Whether no answer comes. Default: false.
+    failed: Option<bool>,
+}
+
+impl CallWire {
+    pub(crate) fn result(self) -> ((String, String), CallResult) {
+        let result = match self.failed {
+            Some(true) => CallResult::Failed,
+            Some(false) | None => CallResult::Answered {
+                status: self.status.unwrap_or(200),
+                body: self.body.unwrap_or_default().into_bytes(),
+            },
+        };
+        ((self.cluster, self.path), result)
+    }
+}
+
 impl Case {
     /// Reads a case.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
@@ -114,6 +148,8 @@ impl Case {
             session: wire.session.map(|session| session.to_string()),
             identity: wire.identity,
             address,
+            variables: wire.env.unwrap_or_default(),
+            calls: wire.answers.unwrap_or_default().into_iter().map(CallWire::result).collect(),
             request,
             answer: wire.response.map_or_else(|| Ok(empty_answer()), AnswerWire::answer)?,
         })

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lockgate::config::ConfigError;
-use lockgate::replay::{Answer, MemoryHost, Outcome};
+use lockgate::replay::{Answer, Outcome};
 
-use crate::filter::Filter;
+use crate::filter::{Filter, Session};
 
-pub(crate) use self::case::{Case, IdentityWire};
+pub(crate) use self::case::{CallWire, Case, IdentityWire};
 use self::verdict::Verdict;
 
 /// Shows what a filter does with one request and its answer, without Envoy.
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &TryArgs) -> Result<u8, String> {
             false => case.read_answer(&text_of(path)?).map_err(|error| format!("{}: {error}", path.display()))?,
         }
     }
-    let verdict = judge(args, &case, &mut MemoryHost::default());
+    let verdict = judge(args, &case, &mut Session::default());
     let text = serde_json::to_string_pretty(&verdict).map_err(|error| error.to_string())?;
     writeln!(io::stdout(), "{text}").map_err(|error| format!("write verdict: {error}"))?;
     Ok(verdict.exit_code())
@@ -101,7 +101,7 @@ fn text_of(path: &Path) -> Result<String, String> {
 
 /// One case a line in, one verdict a line out; also for a line that is no case, and then the exit code is 2.
 fn run_lines(args: &TryArgs) -> Result<u8, String> {
-    let mut sessions: BTreeMap<String, MemoryHost> = BTreeMap::new();
+    let mut sessions: BTreeMap<String, Session> = BTreeMap::new();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut code = 0;
     for (n, line) in io::stdin().lock().lines().enumerate() {
@@ -112,12 +112,12 @@ fn run_lines(args: &TryArgs) -> Result<u8, String> {
         }
         let verdict = match Case::read(&line) {
             Ok(case) => {
-                let mut fresh = MemoryHost::default();
-                let host = match &case.session {
-                    Some(session) => sessions.entry(session.clone()).or_default(),
+                let mut fresh = Session::default();
+                let session = match &case.session {
+                    Some(name) => sessions.entry(name.clone()).or_default(),
                     None => &mut fresh,
                 };
-                judge(args, &case, host)
+                judge(args, &case, session)
             }
             Err(error) => {
                 let error = place(&error);
@@ -132,14 +132,14 @@ fn run_lines(args: &TryArgs) -> Result<u8, String> {
     Ok(code)
 }
 
-fn judge(args: &TryArgs, case: &Case, host: &mut MemoryHost) -> Verdict {
-    match exchange(args.filter, case, args.now, args.chunk, host) {
-        Ok(outcome) => Verdict::new(&outcome, &host.audits),
+fn judge(args: &TryArgs, case: &Case, session: &mut Session) -> Verdict {
+    match exchange(args.filter, case, args.now, args.chunk, session) {
+        Ok(outcome) => Verdict::new(&outcome, &session.host.audits),
         Err(error) => Verdict::config_error(&error),
     }
 }
 
-/// Runs a case; its records are in `host` afterwards. `now_s` counts where the case has no time, `chunk` always.
+/// Runs a case; its records are in the session's host afterwards. `now_s` counts where the case has no time, `chunk` always.
 ///
 /// # Errors
 /// The configuration is refused.
@@ -148,14 +148,16 @@ pub(crate) fn exchange(
     case: &Case,
     now_s: Option<u64>,
     chunk: Option<usize>,
-    host: &mut MemoryHost,
+    session: &mut Session,
 ) -> Result<Outcome, ConfigError> {
+    let host = &mut session.host;
     host.now_ms = case.now.or(now_s).map(|seconds| seconds.saturating_mul(1000));
     host.attributes.clear();
     host.audits.clear();
     for (path, value) in case.attributes() {
         host.attributes.insert(path, value);
     }
+    host.answers.extend(case.calls.iter().cloned());
     let (mut request, mut answer) = (case.request.clone(), case.answer.clone());
     if let Some(chunk) = chunk {
         request.content.chunk = chunk;
@@ -163,5 +165,5 @@ pub(crate) fn exchange(
             content.chunk = chunk;
         }
     }
-    filter.run(case.config.as_bytes(), host, &request, &answer)
+    filter.run(case.config.as_bytes(), &case.variables, session, &request, &answer)
 }

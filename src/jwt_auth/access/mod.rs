@@ -18,13 +18,12 @@ mod tests;
 use crate::claims::Value;
 use crate::head::Head;
 use crate::identity::Identity;
-use crate::path::PathIndex;
+use crate::path::{PathIndex, PathPattern};
 
 use self::role::Role;
 use self::system::{Shape, System};
 
 pub use self::claims::Separator;
-#[allow(unused_imports, reason = "the filter's configuration will take them")]
 pub(crate) use self::config::{AccessWire, ClaimsWire, SystemWire};
 pub use self::config::{
     MAX_GRANTED, MAX_MAPPED_ROLES, MAX_NAME_BYTES, MAX_PATHS, MAX_REQUIRED, MAX_ROLES, MAX_RULES, MAX_SEGMENTS,
@@ -188,9 +187,9 @@ impl Access {
         pattern.map_or("", |pattern| pattern.as_str())
     }
 
-    /// The names of the systems in their order.
-    pub fn system_names(&self) -> impl Iterator<Item = &str> {
-        self.systems.iter().map(|system| system.name.as_str())
+    /// The systems in their order: names and paths.
+    pub fn systems(&self) -> impl Iterator<Item = (&str, &[PathPattern])> {
+        self.systems.iter().map(|system| (system.name.as_str(), system.paths.as_slice()))
     }
 
     /// A system's name.

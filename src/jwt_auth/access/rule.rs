@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::claims::{ClaimPath, Value};
+use crate::claims::{ClaimPath, Decimal, Value};
 use crate::head::{Head, Single};
 use crate::identity::{Identity, Rights};
 use crate::matching::Match;
@@ -221,11 +221,19 @@ impl StepUp {
         let amr = self.amr.is_empty() || ways.iter().any(|way| text(way, &self.amr));
         let acr = self.acr.is_empty() || payload.member("acr").is_some_and(|class| text(class, &self.acr));
         let fresh = self.max_age_s.is_none_or(|max_age_s| {
-            let time = payload.member("auth_time").and_then(integer).and_then(|digits| digits.parse::<u64>().ok());
-            time.is_some_and(|time| {
-                time <= now_s.saturating_add(AUTH_TIME_SKEW_S) && now_s.saturating_sub(time) <= max_age_s
-            })
+            let ahead_ms = seconds_ms(now_s.saturating_add(AUTH_TIME_SKEW_S));
+            let oldest_ms = seconds_ms(now_s.saturating_sub(max_age_s));
+            let time = match payload.member("auth_time") {
+                Some(Value::Number(number)) => Decimal::read(number).and_then(|time| time.thousandths()),
+                Some(_) | None => None,
+            };
+            time.is_some_and(|(floor_ms, ceil_ms)| floor_ms >= oldest_ms && ceil_ms <= ahead_ms)
         });
         if amr && acr && fresh { Ok(()) } else { Err(Denied::StepUp) }
     }
+}
+
+/// Seconds in milliseconds.
+fn seconds_ms(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000)
 }

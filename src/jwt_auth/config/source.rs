@@ -40,7 +40,10 @@ impl Sources {
             return Ok(sources);
         };
         if wire.is_empty() {
-            return Err(ConfigError::new("sources", "is empty: no token could ever be found; leave it out for the default"));
+            return Err(ConfigError::new(
+                "sources",
+                "is empty: no token could ever be found; leave it out for the default",
+            ));
         }
         at_most("sources", wire.len(), MAX_ENTRIES)?;
         for (n, source) in wire.into_iter().enumerate() {
@@ -50,7 +53,10 @@ impl Sources {
                     let name = name.to_ascii_lowercase();
                     let unfit = ["cookie", "host", "content-length", "transfer-encoding", "connection"];
                     if !is_header_name(&name) || unfit.contains(&name.as_str()) {
-                        return Err(ConfigError::new(format!("{path}.header"), "is no header that could carry a token"));
+                        return Err(ConfigError::new(
+                            format!("{path}.header"),
+                            "is no header that could carry a token",
+                        ));
                     }
                     sources.headers.push(HeaderSource { scheme: name == "authorization", name });
                 }

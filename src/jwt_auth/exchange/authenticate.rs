@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::{Exchange, Place, Waiting};
+use crate::claims::Value;
 use crate::head::Head;
 use crate::host::Host;
 use crate::jwt_auth::config::Provider;
@@ -15,7 +16,6 @@ use crate::jwt_auth::revocation::Marks;
 use crate::jwt_auth::session::Session;
 use crate::jwt_auth::token::Token;
 use crate::jwt_auth::verify::check_types;
-use crate::claims::Value;
 
 /// Where the token is to be found, and whether the request may wait for keys.
 pub(super) struct Asked<'a> {
@@ -30,7 +30,9 @@ pub(super) struct Asked<'a> {
 pub(super) enum Stop {
     Refuse(Reason),
     /// Too many wrong signatures from there; for so long.
-    Limited { wait_ms: u64 },
+    Limited {
+        wait_ms: u64,
+    },
     /// Not yet.
     Wait,
 }
@@ -92,18 +94,13 @@ impl Exchange {
         Ok(session)
     }
 
-    fn verify(
-        &mut self,
-        text: &[u8],
-        asked: &Asked<'_>,
-        now_ms: u64,
-        host: &mut dyn Host,
-    ) -> Result<Session, Stop> {
+    fn verify(&mut self, text: &[u8], asked: &Asked<'_>, now_ms: u64, host: &mut dyn Host) -> Result<Session, Stop> {
         let shared = Rc::clone(&self.shared);
         let token = Token::read(text, shared.config.limits.max_token_bytes)?;
         check_types(&token.payload)?;
         let issuer = token.payload.member("iss").and_then(Value::text);
-        let named = shared.config.providers.iter().any(|provider| issuer.is_some() && provider.issuer.as_deref() == issuer);
+        let named =
+            shared.config.providers.iter().any(|provider| issuer.is_some() && provider.issuer.as_deref() == issuer);
         let mut stop = Stop::Refuse(Reason::Issuer);
         for (n, provider) in shared.config.providers.iter().enumerate() {
             // Where providers name this issuer, it is theirs alone.
@@ -204,7 +201,9 @@ impl Exchange {
                 // Also when the clock went back behind the beginning.
                 if now_ms < waiting.since_ms || now_ms.saturating_sub(waiting.since_ms) >= limits.wait_ms {
                     remote.give_up(now_ms);
-                    return Reason::KeysUnavailable.into();
+                    // Nobody knows whether the key exists.
+                    let missing = if without == Reason::UnknownKey { Reason::KeysUnavailable } else { without };
+                    return missing.into();
                 }
                 waiting.lacking = lacking;
                 Stop::Wait
@@ -218,8 +217,7 @@ impl Exchange {
                     return Reason::Busy.into();
                 }
                 places.set(places.get() + 1);
-                self.waiting =
-                    Some(Waiting { since_ms: now_ms, lacking, _place: Place(Rc::clone(places)) });
+                self.waiting = Some(Waiting { since_ms: now_ms, lacking, _place: Place(Rc::clone(places)) });
                 Stop::Wait
             }
         }

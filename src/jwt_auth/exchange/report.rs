@@ -1,11 +1,11 @@
 //! What an exchange leaves behind, and what a client is told.
 
-use super::Exchange;
+use super::{Exchange, NOBODY};
 use crate::audit::Audit;
 use crate::exchange::{Policy as _, Step};
 use crate::head::Head;
 use crate::host::Host;
-use crate::identity::{FILTER_STATE, Identity};
+use crate::identity::FILTER_STATE;
 use crate::jwt_auth::Policy;
 use crate::jwt_auth::access::{At, Denied};
 use crate::jwt_auth::counters::Rule;
@@ -44,7 +44,7 @@ impl Exchange {
         if let Some(at) = at {
             host.count(counters.rule(at.rule(), if denied { Rule::Denied } else { Rule::Refused }), 1);
         }
-        host.leave(FILTER_STATE, &Identity::default().to_record());
+        host.leave(FILTER_STATE, NOBODY);
         self.record(if denied { "denied" } else { "refused" }, Some(reason), at, false, note, now_ms, head, host);
         let (status, challenge) = reason.answer();
         let mut reply = Reply::problem(status, reason.code(), None, correlation_id(head).as_deref());

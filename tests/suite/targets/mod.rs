@@ -14,9 +14,10 @@ mod names;
 mod paths;
 #[cfg(test)]
 mod replay;
+mod table_record;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 8] = [
     ("configuration", configuration::check),
     ("csv", csv::check),
     ("editor", editor::check),
@@ -24,6 +25,7 @@ pub(crate) const TARGETS: [(&str, fn(&[u8])); 7] = [
     ("heads", heads::check),
     ("modes", modes::check),
     ("paths", paths::check),
+    ("table_record", table_record::check),
 ];
 
 /// Runs one target; panics when what it checks does not hold.

@@ -1,0 +1,96 @@
+//! Sliding windows: what hits of a key are measured by.
+
+use super::record::State;
+
+/// Longest window and longest block, in milliseconds (a day).
+pub const MAX_SPAN_MS: u64 = 86_400_000;
+
+/// What hits are measured by. All that hit one key use one rule; a rule that changes deserves other keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Hits that are within the rule in any one window.
+    pub limit: u32,
+    /// Length of a window, in milliseconds: 1 to [`MAX_SPAN_MS`]; what is outside is taken for the nearer end.
+    pub window_ms: u64,
+    /// How long a key is blocked by a hit over the limit, in milliseconds, up to [`MAX_SPAN_MS`]; 0: not at all, hits go on
+    /// being counted.
+    pub block_ms: u64,
+}
+
+/// How a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Standing {
+    /// Within its rule: so many more hits are.
+    Free {
+        /// Hits left.
+        left: u32,
+    },
+    /// Over it, or blocked.
+    Refused {
+        /// When it is worth another look, in milliseconds from now, at least 1: the end of the block, or of the running window.
+        wait_ms: u64,
+    },
+}
+
+impl Rule {
+    /// With what is out of range taken for the nearer end.
+    pub(super) fn clamped(self) -> Self {
+        Self { window_ms: self.window_ms.clamp(1, MAX_SPAN_MS), block_ms: self.block_ms.min(MAX_SPAN_MS), ..self }
+    }
+}
+
+/// Hits in two windows: the one that is running, since the first hit after the last one ended, and the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    current: u32,
+    previous: u32,
+    /// The end of the window after the running one: then nothing of it counts.
+    pub(super) until_ms: u64,
+}
+
+impl Window {
+    /// One that begins now.
+    pub(super) fn new(now_ms: u64, rule: Rule) -> Self {
+        Self { current: 0, previous: 0, until_ms: now_ms.saturating_add(rule.window_ms.saturating_mul(2)) }
+    }
+
+    /// The windows of a record as they are now, before `until_ms`.
+    pub(super) fn at(current: u32, previous: u32, until_ms: u64, now_ms: u64, rule: Rule) -> Self {
+        // Later than possible: written by a rule with a longer window.
+        let until_ms = until_ms.min(Self::new(now_ms, rule).until_ms);
+        if until_ms > now_ms.saturating_add(rule.window_ms) {
+            return Self { current, previous, until_ms };
+        }
+        Self { current: 0, previous: current, until_ms: until_ms.saturating_add(rule.window_ms) }
+    }
+
+    /// With so many more hits.
+    pub(super) fn hit(self, by: u32) -> Self {
+        Self { current: self.current.saturating_add(by), ..self }
+    }
+
+    pub(super) fn state(self) -> State {
+        State::Window { current: self.current, previous: self.previous }
+    }
+
+    /// How a key with these hits stands.
+    pub(super) fn standing(self, now_ms: u64, rule: Rule) -> Standing {
+        match u64::from(rule.limit).checked_sub(self.hits(now_ms, rule)) {
+            Some(left) => Standing::Free { left: u32::try_from(left).unwrap_or(u32::MAX) },
+            None => Standing::Refused { wait_ms: self.rest_ms(now_ms, rule) },
+        }
+    }
+
+    /// The hits of the last `window_ms`, as if those of the window before had come evenly, rounded up: never less than that.
+    fn hits(self, now_ms: u64, rule: Rule) -> u64 {
+        // Below 2^32 · 86,400,000.
+        let weighted = u64::from(self.previous).saturating_mul(self.rest_ms(now_ms, rule));
+        weighted.div_ceil(rule.window_ms.max(1)).saturating_add(u64::from(self.current))
+    }
+
+    /// Milliseconds until the running window ends; at least 1.
+    fn rest_ms(self, now_ms: u64, rule: Rule) -> u64 {
+        self.until_ms.saturating_sub(now_ms).saturating_sub(rule.window_ms).max(1)
+    }
+}
