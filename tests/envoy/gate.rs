@@ -92,6 +92,35 @@ impl Setup {
         self.wasm("waiter", "lockgate-test", waiter(), Some(&text))
     }
 
+    /// Adds the jwt-auth filter with this configuration.
+    #[must_use]
+    pub fn jwt(self, configuration: &Value) -> Self {
+        self.jwt_text(&configuration.to_string())
+    }
+
+    /// Adds the jwt-auth filter with configuration text that need not be JSON.
+    #[must_use]
+    pub fn jwt_text(self, configuration: &str) -> Self {
+        let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration});
+        self.wasm("jwt_auth", "lockgate-test", jwt_auth(), Some(&text))
+    }
+
+    /// Adds the jwt-auth filter as a plugin of this name.
+    #[must_use]
+    pub fn jwt_named(self, name: &str, configuration: &Value) -> Self {
+        let text =
+            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration.to_string()});
+        self.plugin(name, "lockgate-test", jwt_auth(), Some(&text))
+    }
+
+    /// Adds jwt-auth in VMs that die of the header `x-test-die`.
+    #[must_use]
+    pub fn mortal(self, configuration: &Value) -> Self {
+        let text =
+            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration.to_string()});
+        self.wasm("mortal", "lockgate-test", mortal(), Some(&text))
+    }
+
     fn wasm(self, name: &str, vm_id: &str, module: &Path, configuration: Option<&Value>) -> Self {
         let plugin = format!("lockgate.{name}.{}", self.filters.len());
         self.plugin(&plugin, vm_id, module, configuration)
@@ -350,6 +379,15 @@ impl Gate {
         stats.iter().filter(|(name, _)| wanted(&name[COUNTERS.len()..])).map(|(_, value)| value).sum()
     }
 
+    /// The sum of the counters of jwt-auth whose name after the prefix `wanted` accepts.
+    ///
+    /// # Panics
+    /// Envoy does not answer.
+    pub fn count_jwt(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        let stats = self.envoy.stats(JWT_COUNTERS).unwrap();
+        stats.iter().filter(|(name, _)| wanted(&name[JWT_COUNTERS.len()..])).map(|(_, value)| value).sum()
+    }
+
     /// The access log's record of a request: the first whose path is `path`.
     ///
     /// # Panics
@@ -364,6 +402,9 @@ impl Gate {
 
 /// The counters of the filter begin so.
 pub const COUNTERS: &str = "wasmcustom.lockgate.revenue_strip.";
+
+/// Those of jwt-auth.
+pub const JWT_COUNTERS: &str = "wasmcustom.lockgate.jwt_auth.";
 
 /// The identity source of most tests: what the client says in two headers.
 pub fn trusted_headers() -> Value {
@@ -404,6 +445,20 @@ pub fn revenue_strip() -> &'static Path {
 fn identity_writer() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| built("identity-writer"))
+}
+
+/// The filter as it ships, built if need be.
+///
+/// # Panics
+/// It does not build.
+pub fn jwt_auth() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("jwt-auth"))
+}
+
+fn mortal() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("mortal"))
 }
 
 fn waiter() -> &'static Path {

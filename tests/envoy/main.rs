@@ -10,6 +10,7 @@
 
 mod harness;
 mod host;
+mod jwt_auth;
 mod revenue_strip;
 mod skeleton;
 mod versions;

@@ -107,6 +107,14 @@ impl Upstream {
         self.shared.received.lock().unwrap().clear();
     }
 
+    /// All requests so far.
+    ///
+    /// # Panics
+    /// Another thread of the upstream did.
+    pub fn all(&self) -> Vec<Received> {
+        self.shared.received.lock().unwrap().clone()
+    }
+
     /// The requests for `path` so far.
     ///
     /// # Panics
