@@ -3,6 +3,7 @@
 mod check;
 mod configuration;
 mod filter;
+mod matrix;
 mod place;
 mod refusal;
 mod run;
@@ -32,6 +33,7 @@ enum Command {
     Check(check::CheckArgs),
     Test(test_cases::TestArgs),
     Try(try_case::TryArgs),
+    Matrix(matrix::MatrixArgs),
     Token(token::TokenArgs),
     Schema(schema::SchemaArgs),
 }
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(args),
         Command::Test(args) => test_cases::run(args),
+        Command::Matrix(args) => matrix::run(args),
         Command::Token(args) => token::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Try(args) => try_case::run(args),

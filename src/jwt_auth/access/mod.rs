@@ -26,8 +26,8 @@ use self::system::{Shape, System};
 pub use self::claims::Separator;
 pub(crate) use self::config::{AccessWire, ClaimsWire, SystemWire};
 pub use self::config::{
-    MAX_GRANTED, MAX_MAPPED_ROLES, MAX_NAME_BYTES, MAX_PATHS, MAX_REQUIRED, MAX_ROLES, MAX_RULES, MAX_SEGMENTS,
-    MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, MAX_SYSTEMS,
+    MAX_DETAIL_BYTES, MAX_GRANTED, MAX_MAPPED_ROLES, MAX_NAME_BYTES, MAX_PATHS, MAX_REQUIRED, MAX_ROLES, MAX_RULES,
+    MAX_SEGMENTS, MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, MAX_SYSTEMS,
 };
 pub use self::error::Denied;
 pub use self::lint::{Finding, Severity};
@@ -190,6 +190,11 @@ impl Access {
     /// The systems in their order: names and paths.
     pub fn systems(&self) -> impl Iterator<Item = (&str, &[PathPattern])> {
         self.systems.iter().map(|system| (system.name.as_str(), system.paths.as_slice()))
+    }
+
+    /// The systems in their order.
+    pub fn system_ids(&self) -> impl Iterator<Item = SystemId> {
+        (0..self.systems.len()).map(SystemId)
     }
 
     /// A system's name.
