@@ -1,7 +1,6 @@
 //! ECDSA over the NIST curves (FIPS 186-5), with signatures in JOSE's form.
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::algorithm::Hash;
 use super::{Curve, KeyError, der};
@@ -58,11 +57,7 @@ impl Key {
     }
 
     pub(super) fn verify(&self, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
-        let digest = match hash {
-            Hash::Sha256 => Sha256::digest(message).to_vec(),
-            Hash::Sha384 => Sha384::digest(message).to_vec(),
-            Hash::Sha512 => Sha512::digest(message).to_vec(),
-        };
+        let digest = hash.digest(&[message]);
         match &self.point {
             Point::P256(key) => p256::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_prehash(&digest, &signature).is_ok()),

@@ -3,7 +3,9 @@
 use super::{MANY, NOW, hits, key, overwrite};
 use crate::host::Slot;
 use crate::replay::MemoryHost;
-use crate::table::{Blob, Claim, Claims, Counters, Error, Lease, Longest, Newer, Note, Seed, Set};
+use crate::table::{
+    Blob, Claim, Claims, Counters, Error, Lease, Longest, MAX_SPAN_MS, Newer, Note, Rule, Seed, Set, Standing,
+};
 
 const LONGEST: Longest = Longest { hold_ms: 10_000, keep_ms: 600_000 };
 
@@ -69,6 +71,20 @@ fn counters_begin_anew() {
     }
 }
 
+/// A record under a good header that ends later than any that is written.
+#[test]
+fn a_counter_for_ever_ends() {
+    let (table, rule) = (Counters::new("t", 16).expect("good"), Rule { limit: 0, window_ms: 1_000, block_ms: 1_000 });
+    let mut host = MemoryHost::default();
+    assert!(table.hit(&mut host, NOW, key(1), rule, 1).is_ok());
+    let mut bytes = bytes_of(&host, "t/1.1/0");
+    bytes[24 + 18..24 + 24].fill(0xff);
+    overwrite(&mut host, "t/1.1/0", &bytes);
+    let ends = 2 * MAX_SPAN_MS;
+    assert_eq!(table.peek(&mut host, NOW, key(1), rule), Ok(Standing::Refused { wait_ms: ends }));
+    assert_eq!(table.peek(&mut host, NOW + ends, key(1), rule), Ok(Standing::Free { left: 0 }));
+}
+
 #[test]
 fn claims_stay_closed_until_all_must_have_ended() {
     let table = Claims::new("t", 10, LONGEST).expect("good");
@@ -98,7 +114,7 @@ fn a_lease_is_free() {
     wrongs.push(("endless".to_owned(), endless));
     for (name, bytes) in wrongs {
         overwrite(&mut host, "t/1/0", &bytes);
-        lease.release(&mut host, 1);
+        lease.release(&mut host, 7);
         assert!(lease.try_acquire(&mut host, NOW, 5_000, 2), "{name}");
         assert!(!lease.try_acquire(&mut host, NOW, 5_000, 1), "{name}");
     }
