@@ -33,6 +33,23 @@ pub(crate) struct Calls<'a> {
     pub(crate) place: Place<'a>,
 }
 
+/// Puts the audit lines of an exchange behind those of the filters that have written theirs. At its end, once: an exchange
+/// that is not over has no line in an access log.
+pub(crate) fn write_audit(lines: &str) {
+    if lines.is_empty() {
+        return;
+    }
+    // Filters before this one, in VMs of their own.
+    let mut all = hostcalls::get_property(vec![AUDIT_STATE]).ok().flatten().unwrap_or_default();
+    if !all.is_empty() {
+        all.push(b'\n');
+    }
+    all.extend_from_slice(lines.as_bytes());
+    if let Err(status) = hostcalls::set_property(vec![AUDIT_STATE], Some(&all)) {
+        log::warn!("write {AUDIT_STATE}: {status:?}");
+    }
+}
+
 /// Whose callback it is.
 pub(crate) enum Place<'a> {
     /// That of the exchange with these audit lines so far.
@@ -112,9 +129,6 @@ impl Host for Calls<'_> {
                     lines.push('\n');
                 }
                 lines.push_str(&audit.to_json());
-                if let Err(status) = hostcalls::set_property(vec![AUDIT_STATE], Some(lines.as_bytes())) {
-                    log::warn!("write {AUDIT_STATE}: {status:?}");
-                }
             }
             Place::Plugin => log::info!("{}", audit.to_json()),
         }

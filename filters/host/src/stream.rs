@@ -12,6 +12,7 @@ use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
+use crate::calls::write_audit;
 use crate::root::Plugin;
 use crate::states::{Answer, Come, Ends, Open, Way};
 
@@ -124,6 +125,7 @@ impl<P: Policy + 'static> Stream<P> {
         self.forget();
         let mut host = self.plugin.calls(&mut self.audit);
         self.exchange.done(&mut host);
+        write_audit(&self.audit);
         self.plugin.shared.metrics.report_memory();
     }
 
