@@ -61,7 +61,7 @@ fn faults_name_their_field_and_no_secret() {
                 policy["providers"][0].as_object_mut().unwrap().remove("jwks");
                 policy
             },
-            &["providers[0].hmac_secret", "LOCKGATE_TEST_UNSET"],
+            &["providers[0].hmac_secret.env", "environment_variables"],
         ),
         (
             "a short secret",

@@ -22,14 +22,14 @@ fn tokens_are_judged_and_the_portal_is_told() {
         ("x-user-id", Some("usr-1")),
         ("x-tenant-id", Some("t-1")),
         ("x-role", Some("MANAGER")),
-        ("x-permissions", Some("fault.create,parts.*")),
+        ("x-permissions", Some("parts.*,fault.create")),
         ("authorization", None),
     ] {
         assert_eq!(told.header(header).as_deref(), want, "{header}");
     }
     // On the other portal with its own role and permissions.
     assert_passes(&gate.ask(&bearer("/api/onboarding/me", &token)));
-    assert_eq!(portal.last("/api/onboarding/me").header("x-permissions").as_deref(), Some("equipment.review,parts.*"));
+    assert_eq!(portal.last("/api/onboarding/me").header("x-permissions").as_deref(), Some("parts.*,equipment.review"));
     // Without a token.
     assert_unauthorized(&gate.get("/api/maintenance/faults/1"), false);
     assert_eq!(reason(&gate, "/api/maintenance/faults/1"), "no_token");
@@ -71,7 +71,7 @@ fn a_bad_token_is_refused_each_time_it_comes() {
     let now = super::now_s();
     let rows: [(&str, String, &str); 16] = [
         ("another key", Key::es256(2).sign(&claims("1")), "signature"),
-        ("no signature", key.sign(&claims("2")).rsplit_once('.').unwrap().0.to_owned() + ".", "token_format"),
+        ("no signature", key.sign(&claims("2")).rsplit_once('.').unwrap().0.to_owned() + ".", "signature"),
         ("none", key.sign_with(&json!({"alg": "none"}), &claims("3")), "algorithm"),
         ("HS256 of the public key", hs_by_public_key(&key), "algorithm"),
         ("expired", key.sign(&claims_with("5", "exp", json!(now - 60))), "expired"),
