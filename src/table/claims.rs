@@ -1,6 +1,6 @@
 //! Claims that are never evicted: what may happen once.
 
-use super::bucket::{Bucket, NoRoom, WAYS};
+use super::bucket::{Bucket, Checked, NoRoom, WAYS};
 use super::capacity::Capacity;
 use super::key::Key;
 use super::record::{MAX_TIME_MS, Record, State};
@@ -153,19 +153,22 @@ impl Claims {
         let now_ms = now_ms.min(MAX_TIME_MS);
         let slot = self.place.slot(key.slot(self.place.slots()));
         update(host, &slot, |bytes, found| {
-            let opened = match (found, Bucket::number(&self.place, Kind::Claims, bytes)) {
-                (Found::Nothing, _) => Some(Bucket::new(&self.place, Kind::Claims, 0, bytes)),
-                (Found::Bytes, Some(_)) => Some(Bucket::of(bytes)),
-                (Found::Bytes, None) => None,
+            let checked = match (found, Bucket::check(&self.place, Kind::Claims, bytes)) {
+                (Found::Nothing, _) => {
+                    Bucket::new(&self.place, Kind::Claims, 0, bytes);
+                    Checked { number: 0, latest_ms: 0 }
+                }
+                (Found::Bytes, Some(checked)) => checked,
+                (Found::Bytes, None) => {
+                    // Whatever stood there has ended when the longest claim from now would: closed until then.
+                    let until_ms = now_ms.saturating_add(self.longest_ms());
+                    let mut bucket = Bucket::new(&self.place, Kind::Claims, 0, bytes);
+                    let _ = bucket.put(Record { key: SEAL, until_ms, state: State::Sealed }, now_ms);
+                    return Ok(Change::Write(Err(Error::Corrupt)));
+                }
             };
-            let Some(mut bucket) = opened else {
-                // Whatever stood there has ended when the longest claim from now would: closed until then.
-                let until_ms = now_ms.saturating_add(self.longest.keep_ms.max(self.longest.hold_ms));
-                let mut bucket = Bucket::new(&self.place, Kind::Claims, 0, bytes);
-                let _ = bucket.put(Record { key: SEAL, until_ms, state: State::Sealed }, now_ms);
-                return Ok(Change::Write(Err(Error::Corrupt)));
-            };
-            let mended = self.mend(&mut bucket, now_ms);
+            let mut bucket = Bucket::of(bytes);
+            let mended = self.mend(&mut bucket, now_ms, checked);
             let change = match live(&bucket, SEAL, now_ms) {
                 Some(_) => Change::Keep(Err(Error::Corrupt)),
                 None => edit(&mut bucket, now_ms),
@@ -179,18 +182,31 @@ impl Claims {
     }
 
     /// Ends records that cannot end so late: the clock stepped back. Whether there were any.
-    fn mend(&self, bucket: &mut Bucket<'_>, now_ms: u64) -> bool {
-        let latest = |record: &Record| {
+    fn mend(&self, bucket: &mut Bucket<'_>, now_ms: u64, checked: Checked) -> bool {
+        let end = |record: &Record| {
             let (longest_ms, spare_ms) = match record.state {
                 State::Held { .. } => (self.longest.hold_ms, SKEW_MS),
                 State::Spent | State::Sealed | State::Window { .. } | State::Blocked => {
-                    (self.longest.keep_ms.max(self.longest.hold_ms), MAX_STEP_BACK_MS)
+                    (self.longest_ms(), MAX_STEP_BACK_MS)
                 }
             };
             let until_ms = now_ms.saturating_add(longest_ms);
-            (record.until_ms > until_ms.saturating_add(spare_ms)).then_some(until_ms)
+            if record.until_ms > until_ms.saturating_add(spare_ms) { until_ms } else { record.until_ms }
         };
-        bucket.end_at(latest)
+        // Then no record ends too late, of whatever state.
+        if checked.latest_ms <= now_ms.saturating_add(self.longest.hold_ms).saturating_add(SKEW_MS) {
+            return false;
+        }
+        let mended = bucket.records().any(|record| end(&record) != record.until_ms);
+        if mended {
+            bucket.end_at(end);
+        }
+        mended
+    }
+
+    /// The longest that any claim can be from now.
+    fn longest_ms(&self) -> u64 {
+        self.longest.keep_ms.max(self.longest.hold_ms)
     }
 }
 

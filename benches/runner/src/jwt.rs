@@ -29,6 +29,8 @@ enum Chain {
     Nothing,
     Empty,
     NativeCached,
+    /// With the payload in metadata, where later filters read roles from it.
+    NativeTelling,
     NativeCold,
     Ours,
     /// With four headers for the portal.
@@ -36,10 +38,11 @@ enum Chain {
     OursCold,
 }
 
-const CHAINS: [Chain; 7] = [
+const CHAINS: [Chain; 8] = [
     Chain::Nothing,
     Chain::Empty,
     Chain::NativeCached,
+    Chain::NativeTelling,
     Chain::NativeCold,
     Chain::Ours,
     Chain::OursForwarding,
@@ -47,10 +50,11 @@ const CHAINS: [Chain; 7] = [
 ];
 
 /// A row of the table: what stands in the chain, the algorithm of the token, how many requests are counted first.
-const ROWS: [(Chain, &str, &str, u32); 13] = [
+const ROWS: [(Chain, &str, &str, u32); 14] = [
     (Chain::Nothing, "ES256", "no filter", 200),
     (Chain::Empty, "ES256", "a Wasm filter that does nothing", 200),
     (Chain::NativeCached, "ES256", "jwt_authn, token in its cache", 200),
+    (Chain::NativeTelling, "ES256", "jwt_authn, the same and its payload for later filters", 200),
     (Chain::Ours, "ES256", "jwt-auth, token verified before", 200),
     (Chain::OursForwarding, "ES256", "jwt-auth, the same and four headers for the portal", 200),
     (Chain::NativeCold, "HS256", "jwt_authn, HS256", 40),
@@ -113,7 +117,7 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules) -> Result<Counte
     };
     // No figures of something that does not work: a good token passes, a changed one does not.
     for chain in CHAINS {
-        let first = if matches!(chain, Chain::Empty | Chain::Ours) { FIRST } else { WARM_UP };
+        let first = if matches!(chain, Chain::Empty | Chain::Ours | Chain::OursForwarding) { FIRST } else { WARM_UP };
         say(&format!("warming up {chain:?}"));
         for (&alg, token) in &tokens {
             let mut client = connect(chain)?.with_header(&format!("authorization: Bearer {token}\r\n"));
@@ -205,10 +209,12 @@ fn native(keys: &[Key], chain: Chain) -> Value {
         "issuer": ISSUER, "audiences": ["lockgate"], "forward": true, "require_expiration": true,
         "local_jwks": {"inline_string": key_set(keys).to_string()},
         "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
-        "payload_in_metadata": "claims",
     });
-    if let (Chain::NativeCached, Some(members)) = (chain, provider.as_object_mut()) {
+    if let (Chain::NativeCached | Chain::NativeTelling, Some(members)) = (chain, provider.as_object_mut()) {
         members.insert("jwt_cache_config".to_owned(), json!({"jwt_cache_size": 1000, "jwt_max_token_size": 8192}));
+    }
+    if let (Chain::NativeTelling, Some(members)) = (chain, provider.as_object_mut()) {
+        members.insert("payload_in_metadata".to_owned(), json!("claims"));
     }
     json!({"name": "envoy.filters.http.jwt_authn", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
@@ -238,7 +244,7 @@ fn yaml(portal: SocketAddr, keys: &[Key], matrix: &Value, module: &Path, empty: 
         let filter = match chain {
             Chain::Nothing => None,
             Chain::Empty => Some(wasm(&name, empty, "")),
-            Chain::NativeCached | Chain::NativeCold => Some(native(keys, chain)),
+            Chain::NativeCached | Chain::NativeTelling | Chain::NativeCold => Some(native(keys, chain)),
             Chain::Ours | Chain::OursForwarding | Chain::OursCold => {
                 Some(wasm(&name, module, &ours(keys, matrix, chain).to_string()))
             }

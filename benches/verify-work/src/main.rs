@@ -1,6 +1,6 @@
 //! Verifies one token over and over, for counting instructions: `verify-work lockgate|crates|jwt-compact NAME COUNT`.
 //!
-//! NAME is one in `tokens.json`, which node's OpenSSL made. The key is read once; only the check of the signature is
+//! NAME is one in `tests/cases/signature/openssl.json`. The key is read once; only the check of the signature is
 //! repeated. `verify-work names` lists them; `verify-work load NAME COUNT` reads the key so often.
 
 use std::hint::black_box;
@@ -45,7 +45,7 @@ impl Case {
 type Check = Box<dyn Fn(&[u8], &[u8]) -> bool>;
 
 fn main() {
-    let tokens: Vec<Value> = serde_json::from_str(include_str!("../tokens.json")).unwrap();
+    let tokens: Vec<Value> = serde_json::from_str(include_str!("../../../tests/cases/signature/openssl.json")).unwrap();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let find = |name: &str| {

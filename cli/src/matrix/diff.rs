@@ -267,3 +267,82 @@ fn mark(direction: Direction) -> &'static str {
         Direction::Other => "~",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that look random, the same in each run.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, most: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(self.0 >> 33).unwrap() % most
+        }
+
+        fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+            from[self.below(from.len())]
+        }
+    }
+
+    fn loaded(numbers: &mut Numbers) -> Option<Loaded> {
+        let rules: Vec<String> = (0..1 + numbers.below(4))
+            .map(|_| {
+                let path = numbers.pick(&["/a", "/a/*", "/a/**", "/*/b", "/**/b", "/a/b", "/**", "/*/*", "/a/*/b"]);
+                let methods = numbers.pick(&["", r#", "methods": ["GET"]"#, r#", "methods": ["GET", "PUT"]"#]);
+                let asks = numbers.pick(&[
+                    r#""require": {}"#,
+                    r#""require": {"roles": ["A"]}"#,
+                    r#""require": {"permissions": ["p"]}"#,
+                    r#""public": true"#,
+                ]);
+                format!(r#"{{"match": {{"paths": ["{path}"]{methods}}}, {asks}}}"#)
+            })
+            .collect();
+        let system = numbers.pick(&["/a/**", "/a/*", "/b/**"]);
+        let text = format!(
+            r#"{{"systems": {{"s": {{"paths": ["{system}"]}}}},
+                "access": {{"roles": {{"A": {{"systems": ["s"], "permissions": ["p"]}}}}, "rules": [{}]}}}}"#,
+            rules.join(", ")
+        );
+        let access = Access::from_json(text.as_bytes()).ok()?;
+        Some(Loaded { access, json: serde_json::from_str(&text).unwrap() })
+    }
+
+    #[test]
+    fn no_difference_is_missed_and_none_invented() {
+        let mut numbers = Numbers(7);
+        let mut paths = vec![String::new()];
+        for _ in 0..4 {
+            let longer: Vec<String> =
+                paths.iter().flat_map(|path| ["a", "b", "c"].map(|next| format!("{path}/{next}"))).collect();
+            paths.extend(longer);
+            paths.sort_unstable();
+            paths.dedup();
+        }
+        let callers = [Caller::NoToken, Caller::NoRole, Caller::Role("A")];
+        let mut different = 0;
+        for _ in 0..400 {
+            let (Some(before), Some(after)) = (loaded(&mut numbers), loaded(&mut numbers)) else { continue };
+            let mut differs = false;
+            for path in paths.iter().skip(1) {
+                for (method, caller) in ["GET", "PUT", "BREW"].iter().flat_map(|method| callers.map(|it| (method, it)))
+                {
+                    let cell = |loaded: &Loaded| Cell::of(&loaded.access, method, path, caller);
+                    differs |= !cell(&before).same(&cell(&after));
+                }
+            }
+            let diff = Diff::of(&before, &after).unwrap();
+            assert_eq!(!diff.endpoints.is_empty(), differs, "{}\n{}\n{}", before.json, after.json, diff.text());
+            different += usize::from(differs);
+        }
+        assert!(different > 50, "{different}");
+        let same = loop {
+            if let Some(loaded) = loaded(&mut numbers) {
+                break loaded;
+            }
+        };
+        assert!(Diff::of(&same, &same).unwrap().is_empty());
+    }
+}

@@ -12,16 +12,16 @@ use crate::place;
 
 /// A matrix, and the configuration that it was read from.
 #[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) access: Access,
-    pub(super) json: Value,
+pub(crate) struct Loaded {
+    pub(crate) access: Access,
+    pub(crate) json: Value,
 }
 
 /// Reads a file; `plugin` chooses among several.
 ///
 /// # Errors
 /// There is no such configuration in it, or it is refused: file, line, field and the way out.
-pub(super) fn load(path: &Path, plugin: Option<&str>) -> Result<Loaded, String> {
+pub(crate) fn load(path: &Path, plugin: Option<&str>) -> Result<Loaded, String> {
     let text = text_of(path)?;
     let file = path.display();
     if let Ok(json) = serde_json::from_str::<Value>(&text)

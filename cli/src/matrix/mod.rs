@@ -15,9 +15,10 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use self::diff::Diff;
-use self::load::load;
 use self::table::Table;
 use self::why::Why;
+
+pub(crate) use self::load::load;
 
 /// Prints who may do what: every endpoint of a jwt-auth configuration with what becomes of each role.
 ///

@@ -3,7 +3,7 @@
 //! A `*` is filled with a text that no pattern names, so the path fits as few other patterns as it can. A `**` becomes as many
 //! segments as some pattern could tell apart.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockgate::path::PathPattern;
 
@@ -113,10 +113,17 @@ impl Witness {
 /// # Errors
 /// It would be too many.
 pub(super) fn crossed(one: &BTreeSet<Witness>, other: &BTreeSet<Witness>) -> Result<BTreeSet<Witness>, String> {
+    let mut by_length: BTreeMap<usize, Vec<&Witness>> = BTreeMap::new();
+    for witness in other {
+        by_length.entry(witness.len()).or_default().push(witness);
+    }
     let mut all = one.clone();
+    let mut pairs = 0;
     for witness in one {
-        all.extend(other.iter().filter_map(|other| witness.and(other)));
-        if all.len() > MAX_PATHS {
+        let same = by_length.get(&witness.len()).map(Vec::as_slice).unwrap_or_default();
+        pairs += same.len();
+        all.extend(same.iter().filter_map(|other| witness.and(other)));
+        if all.len() > MAX_PATHS || pairs > MAX_PAIRS {
             return Err(format!(
                 "the rules tell more than {MAX_PATHS} kinds of paths apart; write fewer `**`, or divide the configuration"
             ));
@@ -134,6 +141,8 @@ fn extend(paths: Vec<Vec<Segment>>, ways: &[Vec<Segment>]) -> Vec<Vec<Segment>> 
 const MAX_OF_PATTERN: usize = 512;
 /// Most paths in all.
 const MAX_PATHS: usize = 50_000;
+/// Most pairs of paths that are laid over each other at once.
+const MAX_PAIRS: usize = 20_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -169,5 +178,18 @@ mod tests {
         let met: Vec<_> = met.iter().map(Witness::shown).collect();
         assert!(met.contains(&"/a/b/c".to_owned()) && met.len() == of(0).len() + 1, "{met:?}");
         assert_eq!(crossed(&of(2), &of(1)).unwrap(), of(2));
+    }
+
+    #[test]
+    fn too_many_paths_are_refused() {
+        let long = "/x".repeat(40);
+        let texts: Vec<String> = (0..200).map(|n| format!("/{n}/**/y/**")).chain([long]).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let all = patterns(&texts);
+        let ground = Ground::of(all.iter());
+        let paths: BTreeSet<Witness> = all.iter().flat_map(|pattern| ground.paths(pattern)).collect();
+        assert!(ground.paths(&all[0]).len() <= MAX_OF_PATTERN && paths.len() > MAX_PATHS);
+        let error = crossed(&paths, &BTreeSet::new()).unwrap_err();
+        assert!(error.contains("write fewer `**`"), "{error}");
     }
 }

@@ -10,6 +10,8 @@ mod error;
 mod lint;
 mod role;
 mod rule;
+#[cfg(feature = "schema")]
+mod schema;
 mod system;
 
 #[cfg(test)]
@@ -32,6 +34,8 @@ pub use self::config::{
 pub use self::error::Denied;
 pub use self::lint::{Finding, Severity};
 pub use self::rule::{AUTH_TIME_SKEW_S, Asks, Kind, Mode, Place, Requirement, Rule, StepUp, Tenant};
+#[cfg(feature = "schema")]
+pub(in crate::jwt_auth) use self::schema::additions;
 
 /// The permission of a role with `revenue: true`. Nothing else grants it by name: not a token, not a list of
 /// permissions; a `*` of a role includes it.

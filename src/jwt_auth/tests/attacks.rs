@@ -157,7 +157,7 @@ fn a_payload_has_one_reading() {
         payload_with(r#""x":[1,]"#),
         payload_with(r#"'x':1"#),
         format!("{cut},}}"),
-        format!("{cut}"),
+        cut.to_owned(),
         format!("{claims}{claims}"),
         format!("{claims}\0"),
         format!("{claims}//"),

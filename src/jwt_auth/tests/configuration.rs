@@ -275,3 +275,21 @@ fn secrets_come_in_the_format_that_is_said() {
         assert_eq!(Gate { policy, host }.bearer(&token), want, "{format}");
     }
 }
+
+#[test]
+fn what_may_not_be_meant_is_said() {
+    let found = |config: &Json| {
+        let findings = policy(config).unwrap().findings();
+        findings.into_iter().map(|finding| finding.path).filter(|path| !path.starts_with("access")).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&with("max_lifetime_s", json!(900))), Vec::<String>::new());
+    assert_eq!(found(&config()), ["providers[0].max_lifetime_s"]);
+    let mut config = with("max_lifetime_s", json!(900));
+    config["providers"][0]["issuer"] = Json::Null;
+    config["providers"][0]["audiences"] = json!([]);
+    config["sources"] = json!([{"header": "authorization"}, {"query": "t"}, {"cookie": "s"}]);
+    config["providers"][0].as_object_mut().unwrap().remove("hmac_secret");
+    config["providers"][0]["jwks"] = json!({"inline": {"keys": [{"kty": "oct", "k": "A".repeat(43)}]}});
+    let places = ["providers[0].issuer", "providers[0].audiences", "providers[0].jwks.inline", "sources", "sources"];
+    assert_eq!(found(&config), places);
+}

@@ -106,6 +106,20 @@ fn claims_become_headers_as_they_are() {
     assert_eq!(Gate::forwarded(&outcome, "x-own"), None, "the claim is missing");
 }
 
+#[test]
+fn who_may_not_reads_what_the_operator_wrote() {
+    let mut config = config();
+    config["access"]["roles"] = json!({"A": {"systems": ["*"], "permissions": ["x"]}});
+    config["access"]["rules"][1] =
+        json!({"match": {"paths": ["/api/**"]}, "require": {"roles": ["A"]}, "detail": "Ask us"});
+    let mut gate = Gate::new(&config);
+    let body = |outcome: &Outcome| serde_json::from_slice::<Json>(&outcome.body).unwrap();
+    let outcome = ask(&mut gate, "/api/x", &good(), &[]);
+    assert_eq!((outcome.status, &body(&outcome)["detail"]), (403, &json!("Ask us")));
+    let outcome = ask(&mut gate, "/api/x", "x", &[]);
+    assert_eq!((outcome.status, &body(&outcome)["detail"]), (401, &Json::Null));
+}
+
 /// Two systems, roles that are spelt differently, and a rule that only watches.
 fn systems() -> Json {
     let mut config = with_forward(json!({"headers": {

@@ -58,7 +58,11 @@ fn counters_begin_anew() {
     let mut claim = bytes_of(&host, "t/1.1/0");
     claim[24 + 16] = 4;
     claim[24 + 24..].fill(0);
-    wrongs.push(("a claim".to_owned(), claim));
+    wrongs.push(("a claim".to_owned(), claim.clone()));
+    // A block with a number in it.
+    claim[24 + 16] = 2;
+    claim[24 + 31] = 1;
+    wrongs.push(("a block with more to it".to_owned(), claim));
     for (name, bytes) in wrongs {
         overwrite(&mut host, "t/1.1/0", &bytes);
         let before = host.slots.clone();
@@ -90,7 +94,12 @@ fn claims_stay_closed_until_all_must_have_ended() {
     let table = Claims::new("t", 10, LONGEST).expect("good");
     let mut host = MemoryHost::default();
     assert_eq!(table.settle(&mut host, NOW, key(1), 1, 600_000), Ok(true));
-    for (name, bytes) in wrong_records(&bytes_of(&host, "t/1.1/0")) {
+    let mut wrongs = wrong_records(&bytes_of(&host, "t/1.1/0"));
+    // A counter's record under a claim's header.
+    let mut counter = bytes_of(&host, "t/1.1/0");
+    counter[24 + 16] = 1;
+    wrongs.push(("a counter".to_owned(), counter));
+    for (name, bytes) in wrongs {
         let host = &mut host;
         overwrite(host, "t/1.1/0", &bytes);
         assert_eq!(table.claim(host, NOW, key(1), 2, 1_000), Err(Error::Corrupt), "{name}");

@@ -42,7 +42,7 @@ pub(super) fn ask(policy: &Policy, host: &mut MemoryHost, method: &str, path: &s
             assert!(matches!(outcome.status, 400 | 401 | 403 | 429 | 503), "{} {reason}", outcome.status);
             assert!(outcome.forwarded.is_none(), "{reason}, and something reached the portal");
         }
-        Ending::Abort(_) => panic!("broken off"),
+        Ending::Abort(_) => unreachable!("broken off"),
     }
     assert_eq!(host.audits.drain(..).count(), 1, "one decision, one record");
     outcome
