@@ -30,7 +30,15 @@ fn what_it_prints_to_try_holds_wherever_it_is_started() {
         "ok   As an administrator, the portal's answer, byte for byte: 200, ",
         "ok   As an administrator, the protected endpoint: 200, ",
         "ok   As an administrator, the whole table: 200, ",
+        "ok   As a manager, what the portal is told of the caller: 200, ",
+        "ok   As a technician, what is his: 200, ",
+        "ok   As a technician, a method that is not: 403: 403, ",
+        "ok   As a technician, a part of the other portal that is not: 403: 403, ",
+        "ok   With a token for another gateway, good elsewhere, not here: 401: 401, ",
+        "ok   With a refresh token, for the issuer only: 401: 401, ",
         "ok   As nobody, no token: 401: 401, ",
+        "ok   A token is revoked: 200, and ",
+        "ok   The issuer takes new keys: 25 requests with tokens of 3 keys, all of them 200",
         "All answers are as they must be.",
     ] {
         assert!(out.lines().any(|said| said.starts_with(line)), "{line}\n{out}");
@@ -51,8 +59,8 @@ fn decisions_are_shown_until_ctrl_c() {
     assert_eq!(get(&format!("{gateway}/api/parts"), None).0, 401);
     let stripped = run.line(|line| line.starts_with("200 GET    /api/maintenance/parts  revenue: stripped, "));
     assert!(stripped.contains("caller "), "{stripped}");
-    run.line(|line| line.starts_with("403 GET    /api/reports/revenue  revenue-endpoints: denied"));
-    run.line(|line| line == "401 GET    /api/parts  envoy: jwt_authn_access_denied{Jwt_is_missing}");
+    run.line(|line| line.starts_with("403 GET    /api/reports/revenue  revenue: denied"));
+    run.line(|line| line == "401 GET    /api/parts  jwt_auth: refused (no_token)");
     assert!(!run.said.contains("secret"), "{}", run.said);
 
     run.interrupt();

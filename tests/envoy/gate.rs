@@ -17,6 +17,10 @@ pub struct Setup {
     /// Of the cluster: how the portal is spoken to.
     protocol: Value,
     filters: Vec<Value>,
+    /// Further clusters.
+    clusters: Vec<Value>,
+    /// Variables of Envoy's process, which every filter of ours is handed.
+    variables: Vec<(String, String)>,
     workers: u32,
     normalize: bool,
     hold_heads: bool,
@@ -42,6 +46,8 @@ impl Setup {
             upstream: upstream.address(),
             protocol: json!({"http_protocol_options": {"enable_trailers": true}}),
             filters: Vec::new(),
+            clusters: Vec::new(),
+            variables: Vec::new(),
             workers: 1,
             normalize: true,
             hold_heads: true,
@@ -79,9 +85,51 @@ impl Setup {
         self.wasm("identity_writer", "others", identity_writer(), Some(&key))
     }
 
-    fn wasm(mut self, name: &str, vm_id: &str, module: &Path, configuration: Option<&Value>) -> Self {
+    /// Adds the policy that waits, with its configuration: `cluster path timeout_ms max_body_bytes`.
+    #[must_use]
+    pub fn waiter(self, configuration: &str) -> Self {
+        let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration});
+        self.wasm("waiter", "lockgate-test", waiter(), Some(&text))
+    }
+
+    /// Adds the jwt-auth filter with this configuration.
+    #[must_use]
+    pub fn jwt(self, configuration: &Value) -> Self {
+        self.jwt_text(&configuration.to_string())
+    }
+
+    /// Adds the jwt-auth filter with configuration text that need not be JSON.
+    #[must_use]
+    pub fn jwt_text(self, configuration: &str) -> Self {
+        let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration});
+        self.wasm("jwt_auth", "lockgate-test", jwt_auth(), Some(&text))
+    }
+
+    /// Adds the jwt-auth filter as a plugin of this name.
+    #[must_use]
+    pub fn jwt_named(self, name: &str, configuration: &Value) -> Self {
+        let text =
+            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration.to_string()});
+        self.plugin(name, "lockgate-test", jwt_auth(), Some(&text))
+    }
+
+    /// Adds jwt-auth in VMs that die of the header `x-test-die`.
+    #[must_use]
+    pub fn mortal(self, configuration: &Value) -> Self {
+        let text =
+            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration.to_string()});
+        self.wasm("mortal", "lockgate-test", mortal(), Some(&text))
+    }
+
+    fn wasm(self, name: &str, vm_id: &str, module: &Path, configuration: Option<&Value>) -> Self {
+        let plugin = format!("lockgate.{name}.{}", self.filters.len());
+        self.plugin(&plugin, vm_id, module, configuration)
+    }
+
+    /// Adds a Wasm filter: a plugin of this name in VMs of this `vm_id`.
+    fn plugin(mut self, name: &str, vm_id: &str, module: &Path, configuration: Option<&Value>) -> Self {
         let mut config = json!({
-            "name": format!("lockgate.{name}.{}", self.filters.len()),
+            "name": name,
             "vm_config": {
                 "vm_id": vm_id,
                 "runtime": "envoy.wasm.runtime.v8",
@@ -90,6 +138,10 @@ impl Setup {
             "failure_policy": "FAIL_RELOAD",
             "allow_on_headers_stop_iteration": self.hold_heads,
         });
+        if !self.variables.is_empty() {
+            let names: Vec<&String> = self.variables.iter().map(|(name, _)| name).collect();
+            config["vm_config"]["environment_variables"] = json!({"host_env_keys": names});
+        }
         if let Some(configuration) = configuration {
             config["configuration"] = configuration.clone();
         }
@@ -99,6 +151,26 @@ impl Setup {
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
                 "config": config,
             },
+        }));
+        self
+    }
+
+    /// Hands this variable to the filters added after this.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a cluster with one instance, or with none.
+    #[must_use]
+    pub fn cluster(mut self, name: &str, address: Option<SocketAddr>) -> Self {
+        let endpoints = address.map(endpoint).into_iter();
+        self.clusters.push(json!({
+            "name": name,
+            "type": "STATIC",
+            "connect_timeout": "2s",
+            "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints.collect::<Value>()}]},
         }));
         self
     }
@@ -199,8 +271,11 @@ impl Setup {
     /// # Panics
     /// It starts without our listener.
     pub fn try_start(&self) -> Result<Gate, Error> {
-        let options =
+        let mut options =
             EnvoyOptions { concurrency: self.workers, log_level: self.log_level.clone(), ..EnvoyOptions::default() };
+        for (name, value) in &self.variables {
+            options.process = options.process.env(name, value);
+        }
         let envoy = Envoy::start(envoy_binary(), &EnvoyConfig::Yaml(self.yaml()), options)?;
         let address = *envoy.listeners()?.get("gate").expect("the listener is there");
         Ok(Gate { envoy, address })
@@ -238,6 +313,8 @@ impl Setup {
         for (name, value) in self.manager.as_object().into_iter().flatten() {
             manager[name] = value.clone();
         }
+        let mut clusters = vec![self.portal()];
+        clusters.extend_from_slice(&self.clusters);
         json!({"static_resources": {
             "listeners": [{
                 "name": "gate",
@@ -247,14 +324,12 @@ impl Setup {
                     {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
                 ]}],
             }],
-            "clusters": [self.cluster()],
+            "clusters": clusters,
         }})
         .to_string()
     }
 
-    fn cluster(&self) -> Value {
-        let address =
-            json!({"socket_address": {"address": self.upstream.ip().to_string(), "port_value": self.upstream.port()}});
+    fn portal(&self) -> Value {
         json!({
             "name": "portal",
             "type": "STATIC",
@@ -268,7 +343,7 @@ impl Setup {
             },
             "load_assignment": {
                 "cluster_name": "portal",
-                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+                "endpoints": [{"lb_endpoints": [endpoint(self.upstream)]}],
             },
         })
     }
@@ -304,6 +379,15 @@ impl Gate {
         stats.iter().filter(|(name, _)| wanted(&name[COUNTERS.len()..])).map(|(_, value)| value).sum()
     }
 
+    /// The sum of the counters of jwt-auth whose name after the prefix `wanted` accepts.
+    ///
+    /// # Panics
+    /// Envoy does not answer.
+    pub fn count_jwt(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        let stats = self.envoy.stats(JWT_COUNTERS).unwrap();
+        stats.iter().filter(|(name, _)| wanted(&name[JWT_COUNTERS.len()..])).map(|(_, value)| value).sum()
+    }
+
     /// The access log's record of a request: the first whose path is `path`.
     ///
     /// # Panics
@@ -318,6 +402,9 @@ impl Gate {
 
 /// The counters of the filter begin so.
 pub const COUNTERS: &str = "wasmcustom.lockgate.revenue_strip.";
+
+/// Those of jwt-auth.
+pub const JWT_COUNTERS: &str = "wasmcustom.lockgate.jwt_auth.";
 
 /// The identity source of most tests: what the client says in two headers.
 pub fn trusted_headers() -> Value {
@@ -360,6 +447,25 @@ fn identity_writer() -> &'static Path {
     MODULE.get_or_init(|| built("identity-writer"))
 }
 
+/// The filter as it ships, built if need be.
+///
+/// # Panics
+/// It does not build.
+pub fn jwt_auth() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("jwt-auth"))
+}
+
+fn mortal() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("mortal"))
+}
+
+fn waiter() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("waiter"))
+}
+
 fn built(package: &str) -> PathBuf {
     envoy_binary(); // without one, nothing need be built
     build::filter(&workspace(), package, &|line| eprintln!("{line}")).unwrap_or_else(|error| panic!("{error}"))
@@ -367,6 +473,11 @@ fn built(package: &str) -> PathBuf {
 
 fn workspace() -> Workspace {
     Workspace::locate().unwrap()
+}
+
+fn endpoint(address: SocketAddr) -> Value {
+    let address = json!({"address": address.ip().to_string(), "port_value": address.port()});
+    json!({"endpoint": {"address": {"socket_address": address}}})
 }
 
 fn access_log() -> Value {

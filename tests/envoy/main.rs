@@ -9,6 +9,8 @@
 )]
 
 mod harness;
+mod host;
+mod jwt_auth;
 mod revenue_strip;
 mod skeleton;
 mod versions;

@@ -99,6 +99,22 @@ impl Upstream {
         self.shared.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
+    /// Forgets the requests so far.
+    ///
+    /// # Panics
+    /// Another thread of the upstream did.
+    pub fn forget(&self) {
+        self.shared.received.lock().unwrap().clear();
+    }
+
+    /// All requests so far.
+    ///
+    /// # Panics
+    /// Another thread of the upstream did.
+    pub fn all(&self) -> Vec<Received> {
+        self.shared.received.lock().unwrap().clone()
+    }
+
     /// The requests for `path` so far.
     ///
     /// # Panics

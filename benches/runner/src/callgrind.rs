@@ -56,9 +56,14 @@ impl Callgrind {
     /// The instructions of Envoy for each of so many requests.
     pub(crate) fn per_request(&self, gate: &mut Gate, path: &str, requests: u32) -> Result<f64, Error> {
         let pid = gate.envoy.process().pid();
+        Ok(self.count(pid, || gate.ask(path, requests))? / f64::from(requests))
+    }
+
+    /// The instructions of process `pid` while `work` is done.
+    pub(crate) fn count(&self, pid: u32, work: impl FnOnce() -> Result<(), Error>) -> Result<f64, Error> {
         self.take(pid)?;
-        gate.ask(path, requests)?;
-        Ok(self.take(pid)? / f64::from(requests))
+        work()?;
+        self.take(pid)
     }
 
     /// The instructions of process `pid` since they were last taken.

@@ -14,6 +14,8 @@ pub(crate) struct Client {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// Further lines of the head.
+    headers: String,
 }
 
 impl Client {
@@ -25,7 +27,13 @@ impl Client {
             Ok(stream)
         };
         let stream = open().map_err(Error::io(format!("connect to {address}")))?;
-        Ok(Self { stream, buffer: vec![0; 256 * 1024], start: 0, end: 0 })
+        Ok(Self { stream, buffer: vec![0; 256 * 1024], start: 0, end: 0, headers: String::new() })
+    }
+
+    /// Sends these lines with each request, each with its line end.
+    pub(crate) fn with_header(mut self, lines: &str) -> Self {
+        self.headers.push_str(lines);
+        self
     }
 
     /// Asks as a manager and reads the answer, which must be 200.
@@ -41,7 +49,7 @@ impl Client {
     }
 
     fn ask(&mut self, path: &str, mut sink: Option<&mut Vec<u8>>) -> Result<(), Error> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nx-bench-roles: MANAGER\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nx-bench-roles: MANAGER\r\n{}\r\n", self.headers);
         self.stream.write_all(request.as_bytes()).map_err(Error::io("send a request"))?;
         let status = self.line()?;
         if status.get(9..12) != Some("200") {

@@ -4,6 +4,8 @@
 //! cargo run --release -p lockgate-bench -- envoy    through Envoy, against a filter that buffers and uses serde_json
 //! cargo run --release -p lockgate-bench -- instructions
 //!                          the instructions that the filters add in Envoy: with `perf`, else under valgrind, which takes minutes
+//! cargo run --release -p lockgate-bench -- jwt      the instructions that jwt-auth adds, against Envoy's own jwt_authn
+//! cargo run --release -p lockgate-bench -- record-jwt      the same, written to benches/record/jwt_auth.md
 //! cargo run --release -p lockgate-bench -- wasm     the same work under wasmtime and, where it is, node
 //! cargo run --release -p lockgate-bench -- csv      tables under the same engines
 //! cargo run --release -p lockgate-bench -- modes    each format through the filter, without and with the second guard
@@ -21,6 +23,7 @@ mod envoy;
 mod error;
 mod gates;
 mod instructions;
+mod jwt;
 mod machine;
 mod modules;
 mod perf;
@@ -74,6 +77,8 @@ fn run(words: &[&str]) -> Result<(), Error> {
     match words {
         ["envoy"] => print(&envoy::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
         ["instructions"] => print(&instructions::measure(&workspace, &modules)?.to_markdown()),
+        ["jwt"] => print(&jwt::measure(&workspace, &modules)?.to_markdown()),
+        ["record-jwt"] => report::record_jwt(&workspace, &modules)?,
         ["wasm"] => print(&wasm::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
         ["csv"] => print(&wasm::measure_without_comparison(&workspace, &modules, "csv")?),
         ["modes"] => print(&wasm::measure_without_comparison(&workspace, &modules, "modes")?),

@@ -47,6 +47,21 @@ impl<'a> Modules<'a> {
         Ok(fs::metadata(&path).map_err(Error::io("read revenue_strip.wasm"))?.len())
     }
 
+    /// `jwt_auth.wasm` exactly as it ships.
+    pub(crate) fn jwt_auth(&self) -> Result<PathBuf, Error> {
+        Ok(build::filter(self.workspace, "jwt-auth", &say)?)
+    }
+
+    pub(crate) fn jwt_auth_bytes(&self) -> Result<u64, Error> {
+        let path = self.jwt_auth()?;
+        Ok(fs::metadata(&path).map_err(Error::io("read jwt_auth.wasm"))?.len())
+    }
+
+    /// A filter that does nothing.
+    pub(crate) fn empty(&self) -> Result<PathBuf, Error> {
+        Ok(build::filter(self.workspace, "empty-filter", &say)?)
+    }
+
     /// The comparison filter.
     pub(crate) fn serde_strip(&self) -> Result<PathBuf, Error> {
         self.build(&["--package", "serde-strip"], "serde_strip.wasm", Instructions::Simd)

@@ -1,7 +1,7 @@
 //! The configuration as Envoy gets it: `envoy.yaml` with the module's real place and, if asked for, other ports.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Where everything listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,15 @@ impl Addresses {
     }
 }
 
-/// The text of a configuration with another place of the module, wherever Envoy is started from.
+/// The text of a configuration with other places of the modules that it loads, wherever Envoy is started from. Not all of them
+/// need be in it.
 ///
 /// # Errors
 /// The text lacks what has to be changed.
-pub(super) fn with_module(text: &str, module: &Path) -> Result<String, String> {
-    replaced(text, &[(MODULE.to_owned(), module.display().to_string())])
+pub(super) fn with_modules(text: &str, modules: &[(&str, PathBuf)]) -> Result<String, String> {
+    let changes = modules.iter().map(|(package, module)| (written_module(package), module.display().to_string()));
+    let (there, missing): (Vec<_>, Vec<_>) = changes.partition(|(from, _)| text.contains(from));
+    replaced(text, if there.is_empty() { &missing } else { &there })
 }
 
 /// The text of a configuration with other addresses in place of those of envoy.yaml.
@@ -72,8 +75,10 @@ fn replaced(text: &str, changes: &[(String, String)]) -> Result<String, String> 
     Ok(out)
 }
 
-/// The module's place in envoy.yaml.
-const MODULE: &str = "target/wasm32-wasip1/release/revenue_strip.wasm";
+/// A module's place in envoy.yaml.
+fn written_module(package: &str) -> String {
+    format!("target/wasm32-wasip1/release/{}.wasm", package.replace('-', "_"))
+}
 
 #[cfg(test)]
 mod tests {
@@ -96,14 +101,22 @@ mod tests {
             admin: here(0),
             portals: Portals { onboarding: here(8080), maintenance: here(3003), issuer: here(3002) },
         };
-        let changed = with_addresses(&with_module(text, Path::new("/x/y.wasm")).unwrap(), &addresses).unwrap();
+        let modules =
+            ["jwt-auth", "revenue-strip"].map(|package| (package, PathBuf::from(format!("/x/{package}.wasm"))));
+        let changed = with_addresses(&with_modules(text, &modules).unwrap(), &addresses).unwrap();
         let ports: Vec<u16> = changed
             .lines()
             .filter_map(|line| line.split_once("port_value: "))
             .filter_map(|(_, port)| port.split(' ').next()?.parse().ok())
             .collect();
         assert_eq!(ports, [0, 3001, 8080, 3003, 3002]);
-        assert_eq!(changed.matches("filename: /x/y.wasm }").count(), 1);
-        assert!(!changed.contains(MODULE));
+        for (package, module) in &modules {
+            assert_eq!(changed.matches(&format!("filename: {} }}", module.display())).count(), 1);
+            assert!(!changed.contains(&written_module(package)));
+        }
+        // A copy with one of the filters, and one with none.
+        let one = with_modules("x target/wasm32-wasip1/release/jwt_auth.wasm", &modules);
+        assert_eq!(one.as_deref(), Ok("x /x/jwt-auth.wasm"));
+        assert!(with_modules("x", &modules).unwrap_err().contains("target/wasm32-wasip1/release/jwt_auth.wasm"));
     }
 }

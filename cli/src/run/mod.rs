@@ -5,6 +5,7 @@ mod decisions;
 mod once;
 mod progress;
 mod setup;
+mod story;
 mod trial;
 mod web;
 

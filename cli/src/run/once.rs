@@ -2,6 +2,7 @@
 
 use super::say;
 use super::setup::Setup;
+use super::story;
 use super::trial::{CALLERS, Expect, Trial};
 use super::web::{Answer, Client};
 
@@ -14,10 +15,10 @@ pub(super) fn run(setup: &Setup) -> Result<u8, String> {
     let client = Client::new();
     let mut wrong = 0_u32;
     for caller in CALLERS {
-        let token = caller.role.map(|role| client.token(addresses.portals.issuer, role)).transpose()?;
+        let token = caller.token.map(|query| client.token(addresses.portals.issuer, query)).transpose()?;
         for trial in caller.trials {
             let accepted = (trial.expect == Expect::Packed).then_some("gzip");
-            let answer = client.get(addresses.gateway, trial.path, token.as_deref(), accepted)?;
+            let answer = client.ask(trial.method, addresses.gateway, trial.path, token.as_deref(), accepted)?;
             // The portals trust the gateway, so asked directly they tell everything.
             let portal = addresses.portals.behind(trial.path);
             let fault = fault(trial, &answer, || client.get(portal, trial.path, None, None))?;
@@ -31,6 +32,18 @@ pub(super) fn run(setup: &Setup) -> Result<u8, String> {
                 fault.map_or(seen.clone(), |fault| format!("{fault}; {seen}"))
             ));
         }
+    }
+    for (what, told) in [("A token is revoked", story::revocation), ("The issuer takes new keys", story::rotation)]
+        as [(_, story::Story); 2]
+    {
+        let (verdict, seen) = match told(&client, addresses)? {
+            Ok(seen) => ("ok", seen),
+            Err(fault) => {
+                wrong = wrong.saturating_add(1);
+                ("FAIL", fault)
+            }
+        };
+        say(&format!("{verdict:4} {what}: {seen}"));
     }
     if wrong == 0 {
         say("All answers are as they must be.");
@@ -53,6 +66,7 @@ fn fault(
         | Expect::Masked
         | Expect::Unchanged
         | Expect::Packed
+        | Expect::Says(_)
         | Expect::Streamed => 200,
     };
     if answer.status != status {
@@ -61,6 +75,10 @@ fn fault(
     let found = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
     Ok(match trial.expect {
         Expect::Status(_) => None,
+        Expect::Says(texts) => {
+            let body = String::from_utf8_lossy(&answer.body);
+            texts.iter().find(|text| !body.contains(**text)).map(|text| format!("`{text}` is not in it"))
+        }
         Expect::NoRevenue => no_revenue(answer, &portal()?),
         Expect::NoRevenueInEvents => no_revenue(answer, &portal()?).or(held_back(answer)),
         Expect::Packed if !answer.has_header("content-encoding") => Some("it is not packed".to_owned()),
@@ -135,11 +153,13 @@ mod tests {
             (Expect::Packed, 200, plain, secret, Some("not packed")),
             (Expect::NoRevenueInEvents, 200, plain, secret, None),
             (Expect::NoRevenueInEvents, 200, secret, secret, Some("`unit_cost`")),
+            (Expect::Says(&["ssn"]), 200, masked, plain, None),
+            (Expect::Says(&["ssn", "tin"]), 200, masked, plain, Some("`tin` is not in it")),
             (Expect::Status(403), 403, plain, plain, None),
             (Expect::Status(403), 200, plain, plain, Some("must be 403")),
         ];
         for (expect, status, body, portal, want) in cases {
-            let trial = Trial { shows: "", path: "/", expect };
+            let trial = Trial { shows: "", method: "GET", path: "/", expect };
             let fault = fault(&trial, &answer(status, body), || Ok(answer(200, portal))).unwrap();
             match (&fault, want) {
                 (Some(fault), Some(part)) => assert!(fault.contains(part), "{expect:?} {body}: {fault}"),
@@ -165,7 +185,7 @@ mod tests {
             (packed("{}"), packed("{}"), Some("shows nothing")),
             (not_gzip, answer(200, secret), Some("no gzip")),
         ] {
-            let trial = Trial { shows: "", path: "/", expect: Expect::Packed };
+            let trial = Trial { shows: "", method: "GET", path: "/", expect: Expect::Packed };
             let fault = fault(&trial, &answer, || Ok(portal)).unwrap();
             assert_eq!(fault.is_some(), want.is_some(), "{fault:?}");
             assert!(fault.unwrap_or_default().contains(want.unwrap_or_default()), "{want:?}");

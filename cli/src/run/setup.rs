@@ -17,7 +17,7 @@ use super::progress::Progress;
 use super::{complain, say};
 use crate::refusal;
 
-/// What is needed to start: Envoy, and the configuration with the filter that was built.
+/// What is needed to start: Envoy, and the configuration with the filters that were built.
 pub(super) struct Tools {
     workspace: Workspace,
     envoy: EnvoyBinary,
@@ -33,7 +33,7 @@ pub(super) struct Setup {
 }
 
 impl Tools {
-    /// Finds or installs Envoy and builds the filter.
+    /// Finds or installs Envoy and builds the filters.
     ///
     /// # Errors
     /// Something is missing; the sentence says what to do.
@@ -45,9 +45,13 @@ impl Tools {
         let text = fs::read_to_string(&config_path).map_err(|error| format!("cannot read {shown}: {error}"))?;
         progress.step("looking for Envoy");
         let envoy = envoy::find(&workspace, &|line| progress.detail(line)).map_err(explained)?;
-        progress.step("building revenue_strip.wasm");
-        let module = build::filter(&workspace, "revenue-strip", &|line| progress.detail(line)).map_err(explained)?;
-        let config = config::with_module(&text, &module).map_err(|fault| format!("{shown} {fault}"))?;
+        let mut modules = Vec::new();
+        for package in FILTERS {
+            progress.step(&format!("building {}.wasm", package.replace('-', "_")));
+            let module = build::filter(&workspace, package, &|line| progress.detail(line)).map_err(explained)?;
+            modules.push((package, module));
+        }
+        let config = config::with_modules(&text, &modules).map_err(|fault| format!("{shown} {fault}"))?;
         Ok(Self { workspace, envoy, config_path, config })
     }
 
@@ -178,6 +182,8 @@ fn explained(error: Error) -> String {
     }
 }
 
+/// The filters of envoy.yaml, by package.
+const FILTERS: [&str; 2] = ["jwt-auth", "revenue-strip"];
 /// Gauges of Envoy: how many instances of a portal are healthy.
 const CLUSTERS: [&str; 2] = ["cluster.onboarding.membership_healthy", "cluster.maintenance.membership_healthy"];
 const READY_WITHIN: Duration = Duration::from_secs(30);

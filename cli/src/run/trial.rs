@@ -6,6 +6,7 @@ use super::config::Addresses;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trial {
     pub(super) shows: &'static str,
+    pub(super) method: &'static str,
     pub(super) path: &'static str,
     pub(super) expect: Expect,
 }
@@ -14,8 +15,8 @@ pub(super) struct Trial {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caller {
     pub(super) who: &'static str,
-    /// The role to ask the issuer for; `None`: no token.
-    pub(super) role: Option<&'static str>,
+    /// What the issuer is asked for; `None`: no token.
+    pub(super) token: Option<&'static str>,
     pub(super) trials: &'static [Trial],
 }
 
@@ -34,67 +35,100 @@ pub(super) enum Expect {
     Packed,
     /// 200 in many pieces, the first long before the last, without a name of a revenue field.
     Streamed,
+    /// 200 with all of these texts in it.
+    Says(&'static [&'static str]),
     /// This status.
     Status(u16),
 }
 
-pub(super) const CALLERS: [Caller; 3] = [
+const fn get(shows: &'static str, path: &'static str, expect: Expect) -> Trial {
+    Trial { shows, method: "GET", path, expect }
+}
+
+pub(super) const CALLERS: [Caller; 6] = [
     Caller {
         who: "As a manager",
-        role: Some("MANAGER"),
+        token: Some("role=MANAGER"),
         trials: &[
-            Trial { shows: "no revenue field", path: PARTS, expect: Expect::NoRevenue },
-            Trial { shows: "personal data masked", path: STAFF, expect: Expect::Masked },
-            Trial { shows: "a protected endpoint: 403", path: REVENUE, expect: Expect::Status(403) },
-            Trial { shows: "a large export, streamed", path: EXPORT, expect: Expect::Streamed },
-            Trial { shows: "a table without its revenue columns", path: EXPORT_CSV, expect: Expect::NoRevenue },
-            Trial { shows: "a record a line", path: EXPORT_NDJSON, expect: Expect::NoRevenue },
-            Trial { shows: "events as they happen", path: EVENTS, expect: Expect::NoRevenueInEvents },
-            Trial { shows: "packed for a client that asks for it", path: PARTS, expect: Expect::Packed },
-            Trial { shows: "unpacked where the portal packs unasked", path: UNASKED, expect: Expect::NoRevenue },
-            Trial { shows: "an answer cut short by the portal: 502", path: CUT_SHORT, expect: Expect::Status(502) },
-            Trial { shows: "an answer that stays packed: 502", path: PACKED_TWICE, expect: Expect::Status(502) },
+            get("no revenue field", PARTS, Expect::NoRevenue),
+            get("personal data masked", STAFF, Expect::Masked),
+            get("a protected endpoint: 403", REVENUE, Expect::Status(403)),
+            get("what the portal is told of the caller", WHOAMI, Expect::Says(TOLD)),
+            get("a large export, streamed", EXPORT, Expect::Streamed),
+            get("a table without its revenue columns", EXPORT_CSV, Expect::NoRevenue),
+            get("a record a line", EXPORT_NDJSON, Expect::NoRevenue),
+            get("events as they happen", EVENTS, Expect::NoRevenueInEvents),
+            get("packed for a client that asks for it", PARTS, Expect::Packed),
+            get("unpacked where the portal packs unasked", UNASKED, Expect::NoRevenue),
+            get("an answer cut short by the portal: 502", CUT_SHORT, Expect::Status(502)),
+            get("an answer that stays packed: 502", PACKED_TWICE, Expect::Status(502)),
         ],
     },
     Caller {
         who: "As an administrator",
-        role: Some("SMS_ADMIN"),
+        token: Some("role=SMS_ADMIN&alg=RS256"),
         trials: &[
-            Trial { shows: "the portal's answer, byte for byte", path: PARTS, expect: Expect::Unchanged },
-            Trial { shows: "the protected endpoint", path: REVENUE, expect: Expect::Unchanged },
-            Trial { shows: "the whole table", path: EXPORT_CSV, expect: Expect::Unchanged },
+            get("the portal's answer, byte for byte", PARTS, Expect::Unchanged),
+            get("the protected endpoint", REVENUE, Expect::Unchanged),
+            get("the whole table", EXPORT_CSV, Expect::Unchanged),
         ],
     },
     Caller {
-        who: "As nobody",
-        role: None,
-        trials: &[Trial { shows: "no token: 401", path: PARTS, expect: Expect::Status(401) }],
+        who: "As a technician",
+        token: Some("role=TECHNICIAN&alg=EdDSA"),
+        trials: &[
+            get("what is his", FAULT, Expect::Status(200)),
+            Trial { shows: "a method that is not: 403", method: "DELETE", path: FAULT, expect: Expect::Status(403) },
+            get("a part of the other portal that is not: 403", STAFF, Expect::Status(403)),
+        ],
     },
+    Caller {
+        who: "With a token for another gateway",
+        token: Some("role=SMS_ADMIN&aud=others"),
+        trials: &[get("good elsewhere, not here: 401", PARTS, Expect::Status(401))],
+    },
+    Caller {
+        who: "With a refresh token",
+        token: Some("role=SMS_ADMIN&type=refresh"),
+        trials: &[get("for the issuer only: 401", PARTS, Expect::Status(401))],
+    },
+    Caller { who: "As nobody", token: None, trials: &[get("no token: 401", PARTS, Expect::Status(401))] },
 ];
 
 /// Lines to paste into a shell. Explanations stand on lines of their own: not every shell takes a comment after a command.
 pub(super) fn what_to_try(addresses: &Addresses) -> String {
+    let (gateway, issuer) = (addresses.gateway, addresses.portals.issuer);
     let mut text = String::from("\nEnvoy stands in front of both portals. Try, in another terminal:\n");
     for caller in CALLERS {
         text.push_str(&format!("\n{}\n", caller.who));
         let mut header = "";
-        if let Some(role) = caller.role {
-            let issuer = addresses.portals.issuer;
-            text.push_str(&format!("    TOKEN=$(curl -s 'http://{issuer}/token?role={role}')\n"));
+        if let Some(query) = caller.token {
+            text.push_str(&format!("    TOKEN=$(curl -s 'http://{issuer}/token?{query}')\n"));
             header = r#" -H "authorization: Bearer $TOKEN""#;
         }
         for trial in caller.trials {
-            let Trial { shows, path, expect } = trial;
+            let Trial { shows, method, path, expect } = trial;
             let options = match expect {
-                Expect::NoRevenue | Expect::Masked | Expect::Unchanged => "-s",
+                Expect::NoRevenue | Expect::Masked | Expect::Unchanged | Expect::Says(_) => "-s",
                 Expect::Status(_) => "-si",
                 Expect::Packed => "-si --compressed",
                 Expect::NoRevenueInEvents => "-sN",
                 Expect::Streamed => EXPORT_OPTIONS,
             };
-            text.push_str(&format!("  {shows}\n    curl {options}{header} 'http://{}{path}'\n", addresses.gateway));
+            let method = if *method == "GET" { String::new() } else { format!(" -X {method}") };
+            text.push_str(&format!("  {shows}\n    curl {options}{method}{header} 'http://{gateway}{path}'\n"));
         }
     }
+    let token = format!("    TOKEN=$(curl -s 'http://{issuer}/token?role=MANAGER')\n");
+    let ask = format!(r#"    curl -si -H "authorization: Bearer $TOKEN" 'http://{gateway}{FAULT}'"#);
+    text.push_str(&format!(
+        "\nA token is revoked: {REVOKED_WITHIN_S} s later at most, 401\n{token}{ask}\n    curl -s -d \"token=$TOKEN\" 'http://{issuer}/revoke'\n    \
+         sleep {REVOKED_WITHIN_S}\n{ask}\n"
+    ));
+    text.push_str(&format!(
+        "\nThe issuer takes a new key, announced or not: no request fails\n{token}    curl -s -X POST 'http://{issuer}/rotate'\n{ask}\n    \
+         curl -s -X POST 'http://{issuer}/rotate?unseen=true'\n{token}{ask}\n"
+    ));
     text.push_str(&format!(
         "\nCounters: http://{}/stats?filter=lockgate\nEvery decision is shown below. Ctrl-C stops everything.\n",
         addresses.admin
@@ -102,6 +136,17 @@ pub(super) fn what_to_try(addresses: &Addresses) -> String {
     text
 }
 
+/// Within this time of its revocation a token must be refused: two seconds between two fetches, and what they take.
+pub(super) const REVOKED_WITHIN_S: u64 = 6;
+/// An endpoint for everybody.
+pub(super) const FAULT: &str = "/api/maintenance/faults/1";
+const WHOAMI: &str = "/api/maintenance/whoami";
+const TOLD: &[&str] = &[
+    r#""x-user-id":"usr-2002""#,
+    r#""x-role":"MANAGER""#,
+    r#""x-tenant-id":"tenant-nordhavn""#,
+    r#""authorization":false"#,
+];
 const PARTS: &str = "/api/maintenance/parts?per_page=2";
 const STAFF: &str = "/api/onboarding/staff?per_page=1";
 const REVENUE: &str = "/api/reports/revenue";
@@ -125,7 +170,10 @@ mod tests {
         let text = what_to_try(&Addresses::written());
         for line in [
             "    TOKEN=$(curl -s 'http://127.0.0.1:3003/token?role=MANAGER')\n",
-            "    TOKEN=$(curl -s 'http://127.0.0.1:3003/token?role=SMS_ADMIN')\n",
+            "    TOKEN=$(curl -s 'http://127.0.0.1:3003/token?role=SMS_ADMIN&alg=RS256')\n",
+            "    curl -si -X DELETE -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/maintenance/faults/1'\n",
+            "    curl -s -d \"token=$TOKEN\" 'http://127.0.0.1:3003/revoke'\n",
+            "    curl -s -X POST 'http://127.0.0.1:3003/rotate?unseen=true'\n",
             "    curl -s -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/maintenance/parts?per_page=2'\n",
             "    curl -si -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/reports/revenue'\n",
             "    curl -sN -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/maintenance/events?events=6&every_ms=100'\n",

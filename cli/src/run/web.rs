@@ -26,15 +26,15 @@ impl Client {
         Self(config.build().into())
     }
 
-    /// A token of this role.
+    /// A token, such as `role=MANAGER`.
     ///
     /// # Errors
     /// The issuer gives none.
-    pub(super) fn token(&self, issuer: SocketAddr, role: &str) -> Result<String, String> {
-        let answer = self.get(issuer, &format!("/token?role={role}"), None, None)?;
+    pub(super) fn token(&self, issuer: SocketAddr, query: &str) -> Result<String, String> {
+        let answer = self.get(issuer, &format!("/token?{query}"), None, None)?;
         match String::from_utf8(answer.body) {
             Ok(token) if answer.status == 200 => Ok(token),
-            Ok(_) | Err(_) => Err(format!("the issuer gives no token for {role} (status {})", answer.status)),
+            Ok(_) | Err(_) => Err(format!("the issuer gives no token for {query} (status {})", answer.status)),
         }
     }
 
@@ -49,9 +49,34 @@ impl Client {
         token: Option<&str>,
         accepted: Option<&str>,
     ) -> Result<Answer, String> {
+        self.ask("GET", address, path, token, accepted)
+    }
+
+    /// Sends a body, and gives back the status.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub(super) fn post(&self, address: SocketAddr, path: &str, body: &str) -> Result<u16, String> {
         let url = format!("http://{address}{path}");
-        let fault = |error: &dyn std::fmt::Display| format!("GET {url}: {error}");
-        let mut request = self.0.get(&url);
+        let answer = self.0.post(&url).send(body).map_err(|error| format!("POST {url}: {error}"))?;
+        Ok(answer.status().as_u16())
+    }
+
+    /// The same with another method that has no body.
+    ///
+    /// # Errors
+    /// There is no answer, or it breaks off.
+    pub(super) fn ask(
+        &self,
+        method: &str,
+        address: SocketAddr,
+        path: &str,
+        token: Option<&str>,
+        accepted: Option<&str>,
+    ) -> Result<Answer, String> {
+        let url = format!("http://{address}{path}");
+        let fault = |error: &dyn std::fmt::Display| format!("{method} {url}: {error}");
+        let mut request = ureq::http::Request::builder().method(method).uri(&url);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -59,7 +84,8 @@ impl Client {
             request = request.header("accept-encoding", accepted);
         }
         let begin = Instant::now();
-        let mut response = request.call().map_err(|error| fault(&error))?;
+        let request = request.body(()).map_err(|error| fault(&error))?;
+        let mut response = self.0.run(request).map_err(|error| fault(&error))?;
         let headers = response.headers().iter();
         let headers = headers
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))

@@ -5,14 +5,18 @@
 
 mod body;
 mod issuer;
+mod keys;
 mod maintenance;
 mod onboarding;
 mod paging;
 mod problem;
 mod resource;
+mod revoked;
 mod serve;
+mod signer;
 mod store;
 mod token;
+mod whoami;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -101,7 +105,7 @@ enum StartError {
         error: io::Error,
     },
     Store(rusqlite::Error),
-    Key(token::KeyError),
+    Key(signer::KeyError),
     Io(io::Error),
 }
 
@@ -145,8 +149,8 @@ impl From<rusqlite::Error> for StartError {
     }
 }
 
-impl From<token::KeyError> for StartError {
-    fn from(error: token::KeyError) -> Self {
+impl From<signer::KeyError> for StartError {
+    fn from(error: signer::KeyError) -> Self {
         Self::Key(error)
     }
 }

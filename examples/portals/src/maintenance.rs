@@ -19,6 +19,7 @@ use axum::routing::{get, post};
 use crate::body::{ECHO_MAX_BYTES, echo};
 use crate::resource::{compressed, html, with_common_routes};
 use crate::store::Store;
+use crate::whoami::whoami;
 use resources::{
     FAULTS, INVOICES, JOBS, PART_PRICING, PARTS, PAYMENTS, PROFITABILITY, PURCHASE_ORDERS, REVENUE_REPORTS,
 };
@@ -37,6 +38,7 @@ pub(crate) fn router() -> rusqlite::Result<Router> {
         .nest("/exports", export::routes())
         .route("/events", get(events::stream))
         .route("/sync/equipment", echoing.clone())
+        .route("/whoami", get(whoami))
         .route("/webhooks/onboarding", echoing.clone());
     let routes = Router::new()
         .route("/", get(async || html(include_str!("maintenance/index.html"))))

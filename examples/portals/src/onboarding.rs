@@ -13,6 +13,7 @@ use crate::body::{ECHO_MAX_BYTES, JsonText, echo};
 use crate::problem::Problem;
 use crate::resource::{Ids, Layout, Resource, Writes, compressed, html, with_common_routes};
 use crate::store::Store;
+use crate::whoami::whoami;
 
 /// The portal's routes over a new database.
 pub(crate) fn router() -> rusqlite::Result<Router> {
@@ -28,6 +29,7 @@ pub(crate) fn router() -> rusqlite::Result<Router> {
         .route("/equipment/{id}/approve", put(approve))
         .route("/equipment/{id}/reject", put(reject))
         .route("/sync/equipment", echoing.clone())
+        .route("/whoami", get(whoami))
         .route("/webhooks/maintenance", echoing);
     let routes = Router::new()
         .route("/", get(async || html(include_str!("onboarding/index.html"))))

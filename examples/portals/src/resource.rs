@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use p256::elliptic_curve::rand_core::{OsRng, RngCore as _};
 use tower_http::compression::CompressionLayer;
 
 use crate::body::{JsonText, json};
@@ -167,6 +166,6 @@ pub(crate) fn html(text: &'static str) -> Response {
 /// A version 4 UUID; `None` when the operating system gives no random bytes.
 pub(crate) fn random_uuid() -> Option<uuid::Uuid> {
     let mut bytes = [0; 16];
-    OsRng.try_fill_bytes(&mut bytes).ok()?;
+    getrandom::fill(&mut bytes).ok()?;
     Some(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }

@@ -1,16 +1,7 @@
-//! The unified tokens: who each role is, and signing.
+//! The unified tokens: who each role is, and what is said of him.
 
-use std::fmt;
-
-use jwt_compact::alg::Es256;
-use jwt_compact::jwk::JsonWebKey;
-use jwt_compact::{AlgorithmExt as _, Claims, Header};
-use p256::ecdsa::{SigningKey, VerifyingKey};
-use p256::elliptic_curve::rand_core::{OsRng, RngCore as _};
 use serde::Serialize;
 use serde_json::{Value, json};
-
-use crate::resource::random_uuid;
 
 /// A role of the access matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,63 +102,34 @@ pub(crate) struct Validity {
     pub(crate) expires_at_s: u64,
 }
 
-/// A key of the issuer, made by the process and gone with it.
-pub(crate) struct Signer {
-    key: SigningKey,
-    key_id: String,
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// For requests.
+    Access,
+    /// For the issuer alone, to get the next access token. A gateway refuses it.
+    Refresh,
 }
 
-impl Signer {
-    /// # Errors
-    /// The operating system gives no random bytes.
-    pub(crate) fn random() -> Result<Self, KeyError> {
-        let key_id = random_uuid().ok_or(KeyError)?.hyphenated().to_string();
-        let mut bytes = [0; 32];
-        // Fewer than one in 2^32 draws is not a valid key (zero, or not below the curve's order): a second draw is ample.
-        for _ in 0..2 {
-            OsRng.try_fill_bytes(&mut bytes).map_err(|_| KeyError)?;
-            if let Ok(key) = SigningKey::from_slice(&bytes) {
-                return Ok(Self { key, key_id });
-            }
+impl Kind {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Access, Self::Refresh].into_iter().find(|kind| kind.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Refresh => "refresh",
         }
-        Err(KeyError)
-    }
-
-    /// The public key as it stands in a key set (RFC 7517).
-    pub(crate) fn public_key(&self) -> Result<Value, KeyError> {
-        let public = VerifyingKey::from(&self.key);
-        let mut key = serde_json::to_value(JsonWebKey::from(&public)).map_err(|_| KeyError)?;
-        let fields = key.as_object_mut().ok_or(KeyError)?;
-        fields.insert("kid".to_owned(), json!(self.key_id));
-        fields.insert("use".to_owned(), json!("sig"));
-        fields.insert("alg".to_owned(), json!("ES256"));
-        Ok(key)
-    }
-
-    /// A signed access token in compact form (RFC 7519).
-    pub(crate) fn token(&self, role: Role, validity: Validity) -> Result<String, KeyError> {
-        let header = Header::empty().with_key_id(self.key_id.clone()).with_token_type("JWT");
-        let id = random_uuid().ok_or(KeyError)?.hyphenated().to_string();
-        let claims = Claims::new(UnifiedClaims::of(role, id, validity));
-        Es256.token(&header, &claims, &self.key).map_err(|_| KeyError)
     }
 }
 
-/// No key or no signature could be made.
-#[derive(Debug)]
-pub(crate) struct KeyError;
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the operating system gives no random bytes")
-    }
-}
-
+/// The unified payload.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct UnifiedClaims {
+pub(crate) struct UnifiedClaims {
     iss: &'static str,
-    aud: &'static str,
+    aud: String,
     sub: &'static str,
     iat: u64,
     exp: u64,
@@ -183,19 +145,20 @@ struct UnifiedClaims {
 }
 
 impl UnifiedClaims {
-    fn of(role: Role, id: String, validity: Validity) -> Self {
+    /// `audience`: whom it is for; `None`: this gateway.
+    pub(crate) fn of(role: Role, kind: Kind, audience: Option<String>, id: String, validity: Validity) -> Self {
         let holder = role.holder();
         let mut permissions = holder.onboarding.to_vec();
         let more = holder.maintenance.iter();
         permissions.extend(more.filter(|right| !holder.onboarding.contains(right)));
         Self {
             iss: ISSUER,
-            aud: "lockgate",
+            aud: audience.unwrap_or_else(|| AUDIENCE.to_owned()),
             sub: holder.subject,
             iat: validity.issued_at_s,
             exp: validity.expires_at_s,
             jti: id,
-            token_type: "access",
+            token_type: kind.name(),
             tenant_id: "tenant-nordhavn",
             roles: [role.name()],
             permissions,
@@ -223,6 +186,8 @@ impl UnifiedClaims {
 
 const ROLES: [Role; 5] =
     [Role::SmsAdmin, Role::CompanyAdmin, Role::Manager, Role::Technician, Role::IntegrationService];
-const ISSUER: &str = "https://issuer.lockgate.example";
+/// Who issues them.
+pub(crate) const ISSUER: &str = "https://issuer.lockgate.example";
+const AUDIENCE: &str = "lockgate";
 /// The first company of both portals' data.
 const COMPANY: &str = "c0000000-0000-4000-8000-000000000001";

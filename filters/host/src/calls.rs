@@ -1,24 +1,111 @@
 //! The core's [`Host`] by host calls.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use lockgate::audit::Audit;
-use lockgate::host::{Call, CallId, Check, Host, Slot, Written};
+use lockgate::host::{Call, CallId, CallResult, Check, Host, Slot, Written};
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::Status;
+use proxy_wasm::types::{BufferType, MapType, Status};
 
 use crate::metrics::Metrics;
+use crate::verifier::Verifier;
 
 /// The filter state in which access logs find the audit lines of an exchange.
 const AUDIT_STATE: &str = "lockgate.audit";
+/// The most calls of one plugin in a VM that have no result yet; a further one is refused.
+const MAX_CALLS: usize = 64;
+
+/// What the callbacks of one plugin share of the host.
+pub(crate) struct Shared {
+    pub(crate) metrics: Metrics,
+    /// What stands before the keys of this plugin's shared slots: filter and plugin.
+    pub(crate) slots: String,
+    verifier: Verifier,
+    /// Calls without a result, with the longest body that is read.
+    pending: RefCell<BTreeMap<CallId, usize>>,
+}
 
 /// The host during one callback, or over several of one exchange.
 pub(crate) struct Calls<'a> {
-    pub(crate) metrics: &'a Metrics,
-    /// The audit lines of the exchange so far.
-    pub(crate) audit: &'a mut String,
-    /// What stands before the keys of shared slots.
-    pub(crate) slots: &'a str,
+    pub(crate) shared: &'a Shared,
+    pub(crate) place: Place<'a>,
+}
+
+/// Puts the audit lines of an exchange behind those of the filters that have written theirs. At its end, once: an exchange
+/// that is not over has no line in an access log.
+pub(crate) fn write_audit(lines: &str) {
+    if lines.is_empty() {
+        return;
+    }
+    // Filters before this one, in VMs of their own.
+    let mut all = hostcalls::get_property(vec![AUDIT_STATE]).ok().flatten().unwrap_or_default();
+    if !all.is_empty() {
+        all.push(b'\n');
+    }
+    all.extend_from_slice(lines.as_bytes());
+    if let Err(status) = hostcalls::set_property(vec![AUDIT_STATE], Some(&all)) {
+        log::warn!("write {AUDIT_STATE}: {status:?}");
+    }
+}
+
+/// Whose callback it is.
+pub(crate) enum Place<'a> {
+    /// That of the exchange with these audit lines so far.
+    Exchange(&'a mut String),
+    /// The plugin's own. There is no filter state to write to, and the SDK would end the VM at the attempt.
+    Plugin,
+}
+
+impl Shared {
+    pub(crate) fn new(metrics: Metrics, slots: String) -> Self {
+        Self { metrics, slots, verifier: Verifier::default(), pending: RefCell::default() }
+    }
+
+    /// How a call ended whose answer has so many header fields and so many bytes.
+    pub(crate) fn result(&self, id: CallId, fields: usize, size: usize) -> CallResult {
+        let most = self.pending.try_borrow_mut().ok().and_then(|mut pending| pending.remove(&id));
+        // Without a head there was no answer, and none of the answer's maps may be read.
+        let (Some(most), 1..) = (most, fields) else { return CallResult::Failed };
+        let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten();
+        let status = status.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+        let Some(status) = status else { return CallResult::Failed };
+        if size > most {
+            return CallResult::TooLong;
+        }
+        let body = match size {
+            0 => Ok(None),
+            _ => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size),
+        };
+        match body {
+            Ok(body) => CallResult::Answered { status, body: body.unwrap_or_default() },
+            Err(_) => CallResult::Failed,
+        }
+    }
+
+    fn call(&self, call: &Call<'_>) -> Option<CallId> {
+        let mut pending = self.pending.try_borrow_mut().ok()?;
+        if pending.len() >= MAX_CALLS {
+            log::warn!("call to cluster {}: {MAX_CALLS} have no result yet", call.cluster);
+            return None;
+        }
+        let mut headers = vec![(":method", "GET"), (":path", call.path), (":authority", call.authority)];
+        headers.extend_from_slice(call.headers);
+        // Envoy takes 0 for "for ever".
+        let timeout = Duration::from_millis(u64::from(call.timeout_ms.max(1)));
+        match hostcalls::dispatch_http_call(call.cluster, headers, None, Vec::new(), timeout) {
+            Ok(id) => {
+                pending.insert(CallId(id), call.max_body_bytes);
+                Some(CallId(id))
+            }
+            // An unknown cluster, or one that has no instance now.
+            Err(status) => {
+                log::warn!("call to cluster {}: {status:?}", call.cluster);
+                None
+            }
+        }
+    }
 }
 
 impl Host for Calls<'_> {
@@ -32,22 +119,29 @@ impl Host for Calls<'_> {
     }
 
     fn count(&mut self, counter: usize, by: u64) {
-        self.metrics.count(counter, by);
+        self.shared.metrics.count(counter, by);
     }
 
     fn audit(&mut self, audit: &Audit) {
-        if !self.audit.is_empty() {
-            self.audit.push('\n');
-        }
-        self.audit.push_str(&audit.to_json());
-        if let Err(status) = hostcalls::set_property(vec![AUDIT_STATE], Some(self.audit.as_bytes())) {
-            log::warn!("write {AUDIT_STATE}: {status:?}");
+        match &mut self.place {
+            Place::Exchange(lines) => {
+                if !lines.is_empty() {
+                    lines.push('\n');
+                }
+                lines.push_str(&audit.to_json());
+            }
+            Place::Plugin => log::info!("{}", audit.to_json()),
         }
     }
 
     fn leave(&mut self, name: &str, value: &[u8]) {
-        if let Err(status) = hostcalls::set_property(vec![name], Some(value)) {
-            log::warn!("write {name}: {status:?}");
+        match self.place {
+            Place::Exchange(_) => {
+                if let Err(status) = hostcalls::set_property(vec![name], Some(value)) {
+                    log::warn!("write {name}: {status:?}");
+                }
+            }
+            Place::Plugin => {}
         }
     }
 
@@ -66,26 +160,20 @@ impl Host for Calls<'_> {
     }
 
     fn call(&mut self, call: &Call<'_>) -> Option<CallId> {
-        let mut headers = vec![(":method", "GET"), (":path", call.path), (":authority", call.authority)];
-        headers.extend_from_slice(call.headers);
-        // Envoy takes 0 for "for ever".
-        let timeout = Duration::from_millis(u64::from(call.timeout_ms.max(1)));
-        match hostcalls::dispatch_http_call(call.cluster, headers, None, Vec::new(), timeout) {
-            Ok(id) => Some(CallId(id)),
-            Err(status) => {
-                log::warn!("call to cluster {}: {status:?}", call.cluster);
-                None
-            }
+        match self.place {
+            // The SDK hands the result to the context that made the call, or to nobody when that is gone.
+            Place::Exchange(_) => None,
+            Place::Plugin => self.shared.call(call),
         }
     }
 
-    fn verify(&mut self, _check: &Check<'_>) -> Option<bool> {
-        None
+    fn verify(&mut self, check: &Check<'_>) -> Option<bool> {
+        self.shared.verifier.verify(check)
     }
 }
 
 impl Calls<'_> {
     fn key(&self, key: &str) -> String {
-        [self.slots, key].concat()
+        [self.shared.slots.as_str(), key].concat()
     }
 }

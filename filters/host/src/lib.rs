@@ -4,11 +4,16 @@
 //! crate does about it, stands in ARCHITECTURE.md; in short: whole header maps as bytes, once a phase, while they are
 //! there; only differences are written back; every status is looked at; nothing panics.
 
+mod callbacks;
 mod calls;
+mod heads;
 mod metrics;
 mod root;
 mod states;
 mod stream;
+mod ticker;
+mod verifier;
+mod waiting;
 
 use lockgate::exchange::Policy;
 

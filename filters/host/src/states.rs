@@ -18,6 +18,8 @@ pub(crate) enum Way {
     Sent,
     /// Its head is held, and no callback for its body has come.
     Waiting,
+    /// A request's head waits for background work of the policy, with what has come after it.
+    Asking(Come),
     /// Its head is held, and so are this many bytes of its body, which the exchange has seen.
     Held {
         /// How many of the first bytes in the host's buffer.
@@ -28,6 +30,38 @@ pub(crate) enum Way {
         /// How many bytes there are in the host's buffer.
         seen: usize,
     },
+}
+
+/// What has come of a request whose head waits for background work. More than the head comes only where the plugin has
+/// `allow_on_headers_stop_iteration`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Come {
+    /// All of it: it has no body and no trailers.
+    All,
+    /// The head.
+    Head,
+    /// Bytes of the body as well, which are in the host's buffer.
+    Body {
+        /// How many.
+        size: usize,
+        /// Whether they are the last.
+        end: bool,
+    },
+    /// The trailers too.
+    Trailers {
+        /// How many bytes of the body are in the host's buffer.
+        size: usize,
+    },
+}
+
+impl Come {
+    /// With the trailers.
+    pub(crate) fn and_trailers(self) -> Self {
+        match self {
+            Self::All | Self::Head => Self::Trailers { size: 0 },
+            Self::Body { size, .. } | Self::Trailers { size } => Self::Trailers { size },
+        }
+    }
 }
 
 /// What is known of the portal's answer.

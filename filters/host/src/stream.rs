@@ -1,17 +1,20 @@
 //! One exchange: the host's callbacks as steps of the core.
 
+mod asking;
+
+use std::cell::RefCell;
 use std::ops::Range;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use lockgate::exchange::{Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
 use lockgate::head::Head;
 use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
-use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
+use crate::calls::write_audit;
 use crate::root::Plugin;
-use crate::states::{Answer, Ends, Open, Way};
+use crate::states::{Answer, Come, Ends, Open, Way};
 
 /// The most bytes of a body that are in the VM at a time; Envoy may hand over as much as its buffers hold.
 pub(crate) const PIECE_BYTES: usize = 64 * 1024;
@@ -20,6 +23,8 @@ const APPEND: usize = u32::MAX as usize;
 
 /// An exchange in the host. Small: there is one for each request in flight, whatever its client's pace.
 pub(crate) struct Stream<P: Policy> {
+    /// Itself, for the list of those that wait.
+    me: Weak<RefCell<Self>>,
     id: u32,
     plugin: Rc<Plugin<P>>,
     exchange: P::Exchange,
@@ -31,9 +36,10 @@ pub(crate) struct Stream<P: Policy> {
 }
 
 impl<P: Policy + 'static> Stream<P> {
-    pub(crate) fn new(id: u32, plugin: Rc<Plugin<P>>) -> Self {
+    pub(crate) fn new(id: u32, plugin: Rc<Plugin<P>>, me: Weak<RefCell<Self>>) -> Self {
         let exchange = plugin.policy.open();
         Self {
+            me,
             id,
             plugin,
             exchange,
@@ -52,7 +58,7 @@ impl<P: Policy + 'static> Stream<P> {
         }
     }
 
-    fn head(&mut self, side: Side, ends: bool) -> Action {
+    pub(crate) fn head(&mut self, side: Side, ends: bool) -> Action {
         let map = match side {
             Side::Request => MapType::HttpRequestHeaders,
             Side::Response => MapType::HttpResponseHeaders,
@@ -71,25 +77,66 @@ impl<P: Policy + 'static> Stream<P> {
         };
         match step {
             Step::Reply(reply) => return self.reply(&reply),
-            Step::Wait => return self.reply(&Reply::problem(503, "cannot_wait", None, None)),
+            Step::Wait => {
+                if side == Side::Request && self.plugin.waiting.add(self.id, &self.me, &self.plugin.ticker) {
+                    self.request = Way::Asking(if ends { Come::All } else { Come::Head });
+                    return Action::Pause;
+                }
+                return self.cannot_wait(&head, "too_many_wait");
+            }
             Step::Continue | Step::Hold => {}
         }
         if let Err(status) = write(map, &head) {
             return self.fail(format_args!("write {side:?} head: {status:?}"));
         }
+        self.head_goes_on(side, &step, ends)
+    }
+
+    fn head_goes_on(&mut self, side: Side, step: &Step, ends: bool) -> Action {
         // A head without a body is never held: no body callback would come to release it.
-        if step == Step::Hold && !ends && self.plugin.heads.wait(self.id, side) {
+        if *step == Step::Hold && !ends && self.plugin.heads.wait(self.id, side, &self.plugin.ticker) {
             *self.way(side) = Way::Waiting;
             return Action::Pause;
         }
         Action::Continue
     }
 
-    fn body(&mut self, side: Side, size: usize, end: bool) -> Action {
+    /// An answer comes.
+    pub(crate) fn answered(&mut self, ends: bool) -> Action {
+        // While the request waits here, no portal was asked: the answer is Envoy's own, to a client that was too slow for it.
+        if let Way::Asking(_) = self.request {
+            self.close(Open::Answered);
+        }
+        match self.open {
+            Open::Yes => {
+                self.answer = Answer::Unsized;
+                if !self.exchange.wants(Side::Response, Part::Head) {
+                    return Action::Continue;
+                }
+                self.head(Side::Response, ends)
+            }
+            // Our own answer, or what an earlier filter makes of a broken exchange; no body of the portal follows.
+            Open::Answered | Open::Stopped => Action::Continue,
+        }
+    }
+
+    /// The exchange is over.
+    pub(crate) fn done(&mut self) {
+        self.forget();
+        let mut host = self.plugin.calls(&mut self.audit);
+        self.exchange.done(&mut host);
+        write_audit(&self.audit);
+        self.plugin.shared.metrics.report_memory();
+    }
+
+    pub(crate) fn body(&mut self, side: Side, size: usize, end: bool) -> Action {
         match (self.open, side) {
             (Open::Yes, _) => {}
             (Open::Answered, Side::Response) => return Action::Continue,
             (Open::Answered, Side::Request) | (Open::Stopped, _) => return self.swallow(side, size),
+        }
+        if self.note_come(side, |_| Come::Body { size, end }) {
+            return Action::Pause;
         }
         if !self.exchange.wants(side, Part::Body) {
             return Action::Continue;
@@ -209,9 +256,12 @@ impl<P: Policy + 'static> Stream<P> {
         Ok((body, out))
     }
 
-    fn trailers(&mut self, side: Side) -> Action {
+    pub(crate) fn trailers(&mut self, side: Side) -> Action {
         if self.open != Open::Yes {
             return Action::Continue;
+        }
+        if self.note_come(side, Come::and_trailers) {
+            return Action::Pause;
         }
         if !self.exchange.wants(side, Part::Trailers) {
             return Action::Continue;
@@ -250,7 +300,7 @@ impl<P: Policy + 'static> Stream<P> {
             Ends::Unsaid => true,
             Ends::Unknown => self.ends_unsaid(side),
         };
-        if unsaid && self.plugin.heads.settle(self.id) {
+        if unsaid && self.plugin.heads.settle(self.id, &self.plugin.ticker) {
             *self.way(side) = Way::Settled { seen: size };
             return Action::Pause;
         }
@@ -272,7 +322,9 @@ impl<P: Policy + 'static> Stream<P> {
                 length = all.len();
                 hostcalls::set_buffer(buffer(side), 0, size, &all)
             }),
-            Way::Sent | Way::Waiting | Way::Held { .. } => hostcalls::set_buffer(buffer(side), 0, size, &out),
+            Way::Sent | Way::Waiting | Way::Held { .. } | Way::Asking(_) => {
+                hostcalls::set_buffer(buffer(side), 0, size, &out)
+            }
         };
         self.plugin.give_back(out);
         match written {
@@ -286,9 +338,8 @@ impl<P: Policy + 'static> Stream<P> {
         let _ = self.swallow(side, size);
         match (side, *self.way(side)) {
             (Side::Response, Way::Sent) => self.break_off(),
-            (Side::Response, Way::Waiting | Way::Held { .. } | Way::Settled { .. }) | (Side::Request, _) => {
-                self.reply(reply)
-            }
+            (Side::Response, Way::Waiting | Way::Held { .. } | Way::Settled { .. } | Way::Asking(_))
+            | (Side::Request, _) => self.reply(reply),
         }
     }
 
@@ -296,7 +347,7 @@ impl<P: Policy + 'static> Stream<P> {
     fn seen(&mut self, side: Side) -> usize {
         match *self.way(side) {
             Way::Held { seen } | Way::Settled { seen } => seen,
-            Way::Sent | Way::Waiting => 0,
+            Way::Sent | Way::Waiting | Way::Asking(_) => 0,
         }
     }
 
@@ -310,7 +361,7 @@ impl<P: Policy + 'static> Stream<P> {
             Way::Waiting => *self.way(side) = Way::Sent,
             // The tick has let it go.
             Way::Settled { .. } if !settled => *self.way(side) = Way::Sent,
-            Way::Sent | Way::Held { .. } | Way::Settled { .. } => {}
+            Way::Sent | Way::Held { .. } | Way::Settled { .. } | Way::Asking(_) => {}
         }
         let held = *self.way(side) != Way::Sent;
         self.plugin.heads.body_came(self.id, side, held);
@@ -348,10 +399,7 @@ impl<P: Policy + 'static> Stream<P> {
 
     fn close(&mut self, open: Open) {
         self.open = open;
-        self.plugin.heads.unsettle(self.id);
-        for side in [Side::Request, Side::Response] {
-            self.plugin.heads.forget(self.id, side);
-        }
+        self.forget();
     }
 
     /// Empties the host's buffer.
@@ -366,56 +414,20 @@ impl<P: Policy + 'static> Stream<P> {
     }
 }
 
-impl<P: Policy + 'static> Context for Stream<P> {}
-
-impl<P: Policy + 'static> HttpContext for Stream<P> {
-    fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
-        self.head(Side::Request, ends)
-    }
-
-    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
-        self.body(Side::Request, size, end)
-    }
-
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        self.trailers(Side::Request)
-    }
-
-    fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
-        match self.open {
-            Open::Yes => {
-                self.answer = Answer::Unsized;
-                if !self.exchange.wants(Side::Response, Part::Head) {
-                    return Action::Continue;
-                }
-                self.head(Side::Response, ends)
-            }
-            // Our own answer, or what an earlier filter makes of a broken exchange; no body of the portal follows.
-            Open::Answered | Open::Stopped => Action::Continue,
+impl<P: Policy> Stream<P> {
+    /// Takes the exchange off all lists.
+    fn forget(&self) {
+        self.plugin.waiting.forget(self.id);
+        self.plugin.heads.unsettle(self.id);
+        for side in [Side::Request, Side::Response] {
+            self.plugin.heads.forget(self.id, side);
         }
-    }
-
-    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        self.body(Side::Response, size, end)
-    }
-
-    fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        self.trailers(Side::Response)
-    }
-
-    fn on_log(&mut self) {
-        let mut host = self.plugin.calls(&mut self.audit);
-        self.exchange.done(&mut host);
-        self.plugin.metrics.report_memory();
     }
 }
 
 impl<P: Policy> Drop for Stream<P> {
     fn drop(&mut self) {
-        self.plugin.heads.unsettle(self.id);
-        for side in [Side::Request, Side::Response] {
-            self.plugin.heads.forget(self.id, side);
-        }
+        self.forget();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use lockgate_envoy_tests::gate::{envoy_binary, revenue_strip};
+use lockgate_envoy_tests::gate::{envoy_binary, jwt_auth, revenue_strip};
 use lockgate_envoy_tests::token::Issuer;
 use lockgate_envoy_tests::{Answer, Client, End, Request, Upstream, h2};
 use lockgate_harness::{Envoy, EnvoyConfig, EnvoyOptions};
@@ -19,6 +19,7 @@ fn the_reference_configuration_unpacks_strips_and_packs() {
     let issuer = Issuer::new();
     upstream.on("/healthz", Answer::ok("text/plain", "ok"));
     upstream.on("/.well-known/jwks.json", Answer::json(issuer.jwks()));
+    upstream.on("/revoked", Answer::json(r#"{"revoked":[]}"#));
     let (envoy, gateway) = reference(&upstream);
     let ask = |role: &str, path: &str, accepted: Option<&str>| {
         let mut request = Request::get(path).header("authorization", format!("Bearer {}", token(&issuer, role)));
@@ -29,10 +30,10 @@ fn the_reference_configuration_unpacks_strips_and_packs() {
     };
 
     let body = long(20); // over the length from which on it packs
-    upstream.on("/api/maintenance/plain", Answer::json(&body));
-    upstream.on("/api/maintenance/gzip", Answer::with("200 OK", &[JSON, GZIP], gzip(&body)));
-    upstream.on("/api/maintenance/short", Answer::with("200 OK", &[JSON, GZIP], gzip(PART)));
-    for path in ["/api/maintenance/plain", "/api/maintenance/gzip"] {
+    upstream.on("/api/maintenance/test/bad/plain", Answer::json(&body));
+    upstream.on("/api/maintenance/test/bad/gzip", Answer::with("200 OK", &[JSON, GZIP], gzip(&body)));
+    upstream.on("/api/maintenance/test/bad/short", Answer::with("200 OK", &[JSON, GZIP], gzip(PART)));
+    for path in ["/api/maintenance/test/bad/plain", "/api/maintenance/test/bad/gzip"] {
         for (accepted, coding) in [(None, None), (Some("gzip"), Some("gzip")), (Some("br, gzip;q=0.5"), Some("br"))] {
             let response = ask("MANAGER", path, accepted);
             assert_eq!((response.status, response.end), (200, End::Complete), "{response}");
@@ -45,20 +46,21 @@ fn the_reference_configuration_unpacks_strips_and_packs() {
             assert_eq!(upstream.last(path).header("accept-encoding").as_deref(), Some("identity"));
         }
     }
-    assert_eq!(lexemes(ask("MANAGER", "/api/maintenance/short", None).body), lexemes(PART_STRIPPED));
+    assert_eq!(lexemes(ask("MANAGER", "/api/maintenance/test/bad/short", None).body), lexemes(PART_STRIPPED));
 
     for (coding, body) in
         [("br", codec.brotli(PART)), ("gzip, br", codec.brotli(gzip(PART))), ("gzip, gzip", gzip(gzip(PART)))]
     {
-        upstream.on("/api/maintenance/coded", Answer::with("200 OK", &[JSON, ("content-encoding", coding)], body));
-        assert_refused(&ask("MANAGER", "/api/maintenance/coded", Some("gzip")));
+        upstream
+            .on("/api/maintenance/test/bad/coded", Answer::with("200 OK", &[JSON, ("content-encoding", coding)], body));
+        assert_refused(&ask("MANAGER", "/api/maintenance/test/bad/coded", Some("gzip")));
     }
-    upstream.on("/api/maintenance/cut", Answer::with("200 OK", &[JSON, GZIP], &gzip(&body)[..200]));
-    let cut = ask("MANAGER", "/api/maintenance/cut", None);
+    upstream.on("/api/maintenance/test/bad/cut", Answer::with("200 OK", &[JSON, GZIP], &gzip(&body)[..200]));
+    let cut = ask("MANAGER", "/api/maintenance/test/bad/cut", None);
     assert_no_secret(&cut);
     assert!(cut.end == End::Broken || cut.status == 502, "{cut}");
 
-    for path in ["/api/maintenance/gzip", "/api/maintenance/short"] {
+    for path in ["/api/maintenance/test/bad/gzip", "/api/maintenance/test/bad/short"] {
         let request = http::Request::get(format!("http://{gateway}{path}")).header("accept-encoding", "br");
         let request = request.header("authorization", format!("Bearer {}", token(&issuer, "MANAGER")));
         let response = h2::ask(gateway, request.body(()).unwrap(), None);
@@ -82,11 +84,12 @@ fn the_reference_configuration_unpacks_strips_and_packs() {
 
 /// Envoy with envoy.yaml, the upstream in the place of portals and issuer.
 fn reference(upstream: &Upstream) -> (Envoy, SocketAddr) {
-    let module = revenue_strip().display().to_string();
+    let modules = [jwt_auth(), revenue_strip()].map(|module| module.display().to_string());
     let portal = format!("port_value: {} }}", upstream.address().port());
     let mut text = include_str!("../../../../envoy.yaml").to_owned();
     for (from, to) in [
-        ("target/wasm32-wasip1/release/revenue_strip.wasm", module.as_str()),
+        ("target/wasm32-wasip1/release/jwt_auth.wasm", modules[0].as_str()),
+        ("target/wasm32-wasip1/release/revenue_strip.wasm", modules[1].as_str()),
         ("port_value: 8080 }", "port_value: 0 }"),
         ("port_value: 9901 }", "port_value: 0 }"),
         ("port_value: 3001 }", &portal),
@@ -105,11 +108,17 @@ fn reference(upstream: &Upstream) -> (Envoy, SocketAddr) {
     (envoy, address)
 }
 
-#[expect(clippy::disallowed_methods, reason = "jwt_authn compares with the wall clock")]
+/// A token as the maintenance portal's users have it.
+#[expect(clippy::disallowed_methods, reason = "tokens are valid now")]
 fn token(issuer: &Issuer, role: &str) -> String {
     let now_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let spelling = match role {
+        "SMS_ADMIN" => "sms_admin",
+        "INTEGRATION_SERVICE" => "integration",
+        _ => "manager",
+    };
     issuer.sign(&json!({
-        "iss": "https://issuer.lockgate.example", "aud": "lockgate", "sub": "someone", "exp": now_s + 600,
-        "roles": [role], "permissions": [],
+        "iss": "https://issuer.lockgate.example", "aud": "lockgate", "sub": "someone", "jti": role, "type": "access",
+        "iat": now_s, "exp": now_s + 600, "systems": {"maintenance": {"role": spelling, "permissions": []}},
     }))
 }

@@ -1,0 +1,115 @@
+//! A request that waits for background work of the policy ([`Step::Wait`]).
+
+use lockgate::audit::Audit;
+use lockgate::exchange::{Exchange, Part, Policy, Side, Step};
+use lockgate::head::Head;
+use lockgate::host::Host;
+use lockgate::reply::{Reply, correlation_id};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{Action, MapType};
+
+use super::{Stream, read, write};
+use crate::states::{Come, Open, Way};
+use crate::waiting::Patience;
+
+impl<P: Policy + 'static> Stream<P> {
+    /// Asks the exchange again that waits for background work, outside its own callbacks.
+    pub(crate) fn ask_again(&mut self, patience: Patience) {
+        let (Open::Yes, Way::Asking(come)) = (self.open, self.request) else {
+            return self.plugin.waiting.forget(self.id);
+        };
+        if let Err(status) = hostcalls::set_effective_context(self.id) {
+            log::error!("{}: exchange {} is gone: {status:?}", P::NAME, self.id);
+            return self.plugin.waiting.forget(self.id);
+        }
+        if self.resumed(come, patience) == Action::Continue
+            && self.open == Open::Yes
+            && let Err(status) = hostcalls::resume_http_request()
+        {
+            self.fail(format_args!("resume request: {status:?}"));
+        }
+    }
+
+    /// What becomes of the request now. The head is still in the host: it was never let go.
+    fn resumed(&mut self, come: Come, patience: Patience) -> Action {
+        let map = MapType::HttpRequestHeaders;
+        let mut head = match read(map) {
+            Ok(fields) if !fields.is_empty() => Head::new(fields, come == Come::All),
+            Ok(_) => return self.fail(format_args!("a waiting head is gone")),
+            Err(status) => return self.fail(format_args!("read a waiting head: {status:?}")),
+        };
+        let mut host = self.plugin.calls(&mut self.audit);
+        let step = self.exchange.resume(&mut head, &mut host);
+        match (&step, patience) {
+            (Step::Wait, Patience::Left) => return Action::Pause,
+            (Step::Wait, Patience::Gone) => return self.cannot_wait(&head, "waited_too_long"),
+            (Step::Reply(reply), _) => return self.reply(reply),
+            (Step::Continue | Step::Hold, _) => {}
+        }
+        if let Err(status) = write(map, &head) {
+            return self.fail(format_args!("write a waiting head: {status:?}"));
+        }
+        self.plugin.waiting.forget(self.id);
+        // What has come meanwhile is in the host's buffer, and no callback will show it again.
+        match come {
+            Come::All | Come::Head => {
+                self.request = Way::Sent;
+                self.head_goes_on(Side::Request, &step, come == Come::All)
+            }
+            Come::Body { size, end } => {
+                self.request = Way::Held { seen: 0 };
+                self.body_come(size, end)
+            }
+            Come::Trailers { size } => {
+                self.request = Way::Held { seen: 0 };
+                // Trailers end a body: whether it would go on without them does not matter.
+                let _ = self.body_come(size, false);
+                if self.open == Open::Yes { self.trailers(Side::Request) } else { Action::Pause }
+            }
+        }
+    }
+
+    /// The body that came while its head waited for background work.
+    fn body_come(&mut self, size: usize, end: bool) -> Action {
+        if self.exchange.wants(Side::Request, Part::Body) {
+            return self.body(Side::Request, size, end);
+        }
+        self.request = Way::Sent;
+        Action::Continue
+    }
+
+    /// The host or its patience is at an end. The exchange does not hear of it, so it is recorded here.
+    pub(super) fn cannot_wait(&mut self, head: &Head, reason: &'static str) -> Action {
+        let id = correlation_id(head);
+        let reply = Reply::problem(503, reason, None, id.as_deref());
+        let mut host = self.plugin.calls(&mut self.audit);
+        let time_ms = host.now_ms();
+        host.audit(&Audit {
+            time_ms,
+            id,
+            filter: P::NAME,
+            rule: None,
+            outcome: "refused",
+            reason: Some(reason),
+            shadow: false,
+            fields: 0,
+            subject: None,
+            system: None,
+            path: None,
+            version: 0,
+        });
+        self.reply(&reply)
+    }
+
+    /// Notes that more of a request has come whose head waits for background work; `true`: it does.
+    pub(super) fn note_come(&mut self, side: Side, more: impl FnOnce(Come) -> Come) -> bool {
+        match (side, self.request) {
+            (Side::Request, Way::Asking(come)) => {
+                self.request = Way::Asking(more(come));
+                true
+            }
+            (Side::Request, Way::Sent | Way::Waiting | Way::Held { .. } | Way::Settled { .. })
+            | (Side::Response, _) => false,
+        }
+    }
+}
