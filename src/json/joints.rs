@@ -17,6 +17,8 @@ pub struct Joints {
     all: Option<Box<[Joint; COUNT]>>,
     /// The place of the last one.
     last: usize,
+    /// Counts the times that nothing was foreseen, one after another.
+    misses: u16,
     searches: Searches,
 }
 
@@ -47,6 +49,10 @@ pub(super) struct Joint {
 }
 
 const COUNT: usize = 512;
+/// Where texts have no order, learning is not worth its cost: of so many places in a row at which nothing was foreseen, the first
+/// are learnt from, the others not.
+const MISSES: u16 = 1024;
+const LEARNT_MISSES: u16 = 64;
 /// Places in which the same bytes may stand.
 const WAYS: usize = 4;
 
@@ -170,7 +176,7 @@ impl Joints {
     /// Room for 512 joints.
     #[must_use]
     pub fn new() -> Self {
-        Self { all: Some(Box::new([Joint::NONE; COUNT])), last: 0, searches: Searches::new() }
+        Self { all: Some(Box::new([Joint::NONE; COUNT])), last: 0, misses: 0, searches: Searches::new() }
     }
 
     /// All joints, the last one, and what text is searched with.
@@ -184,10 +190,18 @@ impl Joints {
         self.all.is_some().then_some(&self.searches)
     }
 
-    /// Goes on to the joint at `place`.
+    /// Whether to foresee and to learn here.
+    #[inline]
+    pub(super) fn are_worth_it(&mut self) -> bool {
+        self.misses = (self.misses + 1) % MISSES;
+        self.misses <= LEARNT_MISSES
+    }
+
+    /// Goes on to the joint at `place`, after some that were foreseen.
     #[inline(always)]
     pub(super) fn go_on(&mut self, place: u16) {
         self.last = place.into();
+        self.misses = 0;
     }
 
     /// Remembers a joint that came after the last one. `mark`: see [`Joint::mark`].

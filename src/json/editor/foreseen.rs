@@ -66,6 +66,12 @@ impl Editor {
         if self.limits.max_key_bytes < JOINT_BYTES || i == end && chunk.get(i) == Some(&b'"') {
             return Ok(None);
         }
+        // Nothing is set up in vain.
+        let window = chunk.get(i..).and_then(<[u8]>::first_chunk);
+        let first = joints.lend().zip(window).and_then(|((all, last, _), window)| foresee(all, last, window));
+        if first.is_none() {
+            return Ok(None);
+        }
         let mut run = Run {
             cuts: [(0, 0); CUTS],
             cut_count: 0,
@@ -231,8 +237,10 @@ impl Run {
             last = joint;
             i = next;
         };
-        let last = last.place;
-        joints.go_on(last);
+        if i != self.i {
+            let last = last.place;
+            joints.go_on(last);
+        }
         self.i = i;
         stop
     }

@@ -124,7 +124,7 @@ impl Editor {
                 place.from = i;
             }
             joint = None;
-            if inside == Inside::KeptObject {
+            if inside == Inside::KeptObject && joints.are_worth_it() {
                 place.i = i;
                 if let Some(next) = self.foreseen(chunk, judge, joints, out, place)? {
                     i = place.i;

@@ -260,10 +260,36 @@ pub fn fuzz_scan(bytes: &[u8]) {
             };
             assert_eq!(block, want, "block from {at}");
         }
+        if let Some(sixteen) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+            check_sixteen(sixteen);
+        }
         if let Some((first, second)) = digits_ends(bytes, at) {
             assert_eq!(Some(first), no_digit(bytes, at), "no digit from {at}");
             assert_eq!(Some(second), no_digit(bytes, first + 1), "no digit from {first}");
         }
+    }
+}
+
+/// As [`fuzz_scan`], of what is done with sixteen bytes.
+fn check_sixteen(bytes: &[u8; 16]) {
+    let searches = Searches::new();
+    let sixteen = searches.sixteen(bytes);
+    assert_eq!(sixteen.plain_bytes(), plain_end_slowly(bytes, 0), "plain in {bytes:x?}");
+    let names: [&[u8]; 3] = [b"true", b"null", b"false"];
+    let name = names.into_iter().find(|name| bytes.starts_with(name));
+    assert_eq!(sixteen.literal_length(), name.map(<[u8]>::len), "literal name in {bytes:x?}");
+    let [first, ..] = *bytes;
+    if first.is_ascii_digit() {
+        let digits = |from: usize| bytes.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
+        let integer = digits(0);
+        let fraction = digits(integer + 1);
+        let want = match bytes.get(integer) {
+            None => None,
+            Some(_) if first == b'0' && integer > 1 => None,
+            Some(b'.') => Some(integer + 1 + fraction).filter(|&end| fraction > 0 && end < 16),
+            Some(_) => Some(integer),
+        };
+        assert_eq!(sixteen.number_length(first, |at| bytes.get(at).copied()), want, "number in {bytes:x?}");
     }
 }
 
@@ -275,7 +301,7 @@ fn no_digit(bytes: &[u8], at: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{STOPS, fuzz_scan, run_until_slowly, space_end_slowly, words};
+    use super::{JOINT_BYTES, STOPS, fuzz_scan, run_until_slowly, space_end_slowly, words};
 
     #[test]
     fn fast_searches_agree_with_plain_loops_for_each_byte_at_each_place() {
@@ -285,6 +311,22 @@ mod tests {
                     let mut bytes = [fill; 81];
                     bytes[place] = byte;
                     fuzz_scan(&bytes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_begin_alike_up_to_what_counts() {
+        let window: [u8; JOINT_BYTES] = std::array::from_fn(|n| b'a' + (n % 26) as u8);
+        for length in 1..JOINT_BYTES {
+            let care = [0, 16, 32, 48].map(|first| (0..16).map(|n| u32::from(first + n < length) << n).sum());
+            for place in 0..JOINT_BYTES {
+                let mut other = window;
+                other[place] ^= 0x40;
+                for begins in [super::begins, words::begins] {
+                    assert!(begins(&window, &window, &care), "itself, {length}");
+                    assert_eq!(begins(&window, &other, &care), place >= length, "{place} of {length}");
                 }
             }
         }

@@ -34,6 +34,22 @@ fn names_that_come_again_are_not_judged_again() {
 }
 
 #[test]
+fn order_is_found_again_after_a_text_without() {
+    let mut judge = ByFirstLetter::learning();
+    let mut judged = |body: &str| {
+        let before = judge.judged;
+        let out = edit_by(&mut judge, Editor::new(Limits::default()), body.as_bytes(), usize::MAX).unwrap();
+        assert_eq!(Ok(out), edit_with(body.as_bytes(), usize::MAX, Limits::default()));
+        judge.judged - before
+    };
+    let names: Vec<_> = (0..5000).map(|n| format!("\"n{n}\":{n}")).collect();
+    assert_eq!(judged(&format!("{{{}}}", names.join(","))), 5000);
+    // At most a thousand members later.
+    assert!(judged(&records(RECORD, 300)) < 1500);
+    assert!(judged(&records(RECORD, 300)) < 30);
+}
+
+#[test]
 fn what_was_learnt_changes_nothing() {
     let learnt = records(RECORD, 4);
     // What differs from the records in one place: the first text comes for the second.

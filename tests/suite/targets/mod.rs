@@ -24,7 +24,7 @@ mod signature;
 mod table_record;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 13] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 14] = [
     ("configuration", configuration::check),
     ("csv", csv::check),
     ("editor", editor::check),
