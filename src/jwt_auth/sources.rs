@@ -115,8 +115,9 @@ impl HeaderSource {
             return Ok(None);
         }
         let token = rest.iter().position(|&byte| byte != b' ').and_then(|from| rest.get(from..)).unwrap_or_default();
-        // One token to the end (RFC 6750, section 2.1).
-        if token.is_empty() || token.iter().any(|&byte| !byte.is_ascii_graphic() || matches!(byte, b',' | b'"')) {
+        // One token to the end (RFC 6750, section 2.1). To its end whatever is found: then sixteen bytes are looked at at a time.
+        let is_good = |byte: u8| (byte > b' ') & (byte < 0x7f) & (byte != b',') & (byte != b'"');
+        if token.is_empty() || !token.iter().fold(true, |good, &byte| good & is_good(byte)) {
             return Err(Reason::BadCredentials);
         }
         Ok(Some(token))
