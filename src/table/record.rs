@@ -35,6 +35,7 @@ pub(super) enum State {
 
 impl State {
     /// Whether a table of this kind has it.
+    #[inline]
     pub(super) fn belongs_to(self, kind: Kind) -> bool {
         match self {
             Self::Window { .. } | Self::Blocked => kind == Kind::Counters,
@@ -44,6 +45,7 @@ impl State {
 }
 
 impl Record {
+    #[inline]
     pub(super) fn is_live(&self, now_ms: u64) -> bool {
         now_ms < self.until_ms
     }
@@ -70,6 +72,7 @@ impl Record {
     }
 
     /// `None` for what [`Record::to_bytes`] never writes.
+    #[inline]
     pub(super) fn from_bytes(bytes: &[u8; RECORD]) -> Option<Self> {
         let (key, rest) = bytes.split_first_chunk()?;
         let ([middle, own], []) = rest.as_chunks() else { return None };
@@ -87,6 +90,7 @@ impl Record {
 }
 
 /// The low half.
+#[inline]
 fn low(word: u64) -> u32 {
     let [a, b, c, d, ..] = word.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
