@@ -2,7 +2,7 @@
 #![expect(missing_docs, reason = "`main!` makes the entry point")]
 
 use lockgate::config::{ConfigError, Environment};
-use lockgate::exchange::{Exchange as _, Part, Policy as _, Side, Step};
+use lockgate::exchange::{Part, Side, Step};
 use lockgate::head::Head;
 use lockgate::host::{CallId, CallResult, Host};
 use lockgate::{exchange, jwt_auth};
