@@ -1,5 +1,7 @@
 //! Configuration text: strict, and every refusal names the place.
 
+mod place;
+
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -157,16 +159,22 @@ fn read_as<T: DeserializeOwned>(text: &[u8], say: impl Fn(&serde_json::Error) ->
         return Err(ConfigError::new(WHOLE, format_args!("is longer than {MAX_CONFIG_BYTES} bytes")));
     }
     let mut json = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = match error.path().to_string().as_str() {
+    let value = T::deserialize(&mut json).map_err(|error| {
+        let path = match place::path_at(text, bytes_read(text, &error)) {
             // Also of a field without a name.
-            "." | "" => WHOLE.to_owned(),
-            path => path.to_owned(),
+            path if path.is_empty() => WHOLE.to_owned(),
+            path => path,
         };
-        ConfigError::new(path, say(error.inner()))
+        ConfigError::new(path, say(&error))
     })?;
     json.end().map_err(|error| ConfigError::new(WHOLE, format_args!("has bytes after its end: {}", say(&error))))?;
     Ok(value)
+}
+
+/// How much of a text was read when this error came.
+fn bytes_read(text: &[u8], error: &serde_json::Error) -> usize {
+    let lines = text.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
+    lines.map(<[u8]>::len).sum::<usize>().saturating_add(error.column())
 }
 
 #[cfg(test)]
