@@ -76,7 +76,7 @@ impl Claims {
     /// Its size, for people.
     #[must_use]
     pub fn describe(&self) -> String {
-        let Self { name, capacity: Capacity { keys, slots }, .. } = self;
+        let Self { name, capacity: Capacity { keys, slots, .. }, .. } = self;
         let (bytes, full) = (self.max_bytes(), self.capacity.full());
         format!(
             "claims `{name}`: {keys} keys at once in {slots} slots of {WAYS} records, at most {bytes} bytes; \
