@@ -3,6 +3,7 @@
 mod check;
 mod configuration;
 mod filter;
+mod limits;
 mod place;
 mod refusal;
 mod run;
@@ -34,6 +35,7 @@ enum Command {
     Try(try_case::TryArgs),
     Token(token::TokenArgs),
     Schema(schema::SchemaArgs),
+    Limits(limits::LimitsArgs),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test_cases::run(args),
         Command::Token(args) => token::run(args),
         Command::Schema(args) => schema::run(args),
+        Command::Limits(args) => limits::run(args),
         Command::Try(args) => try_case::run(args),
     };
     match result {

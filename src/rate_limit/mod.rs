@@ -29,6 +29,9 @@ mod key;
 mod schema;
 mod simulate;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::Cell;
 use std::rc::Rc;
 

@@ -146,8 +146,14 @@ struct Page<'a> {
     account: &'a Account<'a>,
     now_ms: u64,
     slot: String,
+    /// As they are now: see [`Counters::open`].
     bytes: Vec<u8>,
     stamp: u32,
+    /// The time in the slot.
+    slot_ms: u64,
+    clock: Clock,
+    /// Whether foreign bytes stood there.
+    repaired: bool,
     found: Vec<Found>,
     /// For each charge, when its record ends after it has spent.
     spent: Vec<Option<u64>>,
@@ -158,7 +164,8 @@ impl<'a> Page<'a> {
     fn read(account: &'a Account<'a>, now_ms: u64, host: &mut dyn Host) -> Result<Self, Error> {
         let slot = account.table.slot_of(account.place);
         let (bytes, found, spent, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut page = Self { account, now_ms, slot, bytes, stamp: 0, found, spent, notes };
+        let (slot_ms, clock, repaired) = (now_ms, Clock::GoesOn, false);
+        let mut page = Self { account, now_ms, slot, bytes, stamp: 0, slot_ms, clock, repaired, found, spent, notes };
         page.look(host)?;
         Ok(page)
     }
@@ -166,7 +173,9 @@ impl<'a> Page<'a> {
     /// Reads the slot and judges the request by it.
     fn look(&mut self, host: &mut dyn Host) -> Result<(), Error> {
         Slot { bytes: self.bytes, stamp: self.stamp } = host.slot(&self.slot).ok_or(Error::Unavailable)?;
-        let Opened { bucket, now_ms, .. } = open(self.account, &mut self.bytes, self.stamp, self.now_ms);
+        let there = if self.stamp == 0 { Bytes::Nothing } else { Bytes::Bytes };
+        let Opened { bucket, now_ms, clock, repaired } = self.account.table.open(&mut self.bytes, there, self.now_ms);
+        (self.slot_ms, self.clock, self.repaired) = (now_ms, clock, repaired);
         self.found.clear();
         self.found.extend(self.account.charges.iter().map(|charge| judge(charge, &bucket, now_ms)));
         Ok(())
@@ -197,10 +206,10 @@ impl<'a> Page<'a> {
 
     /// Edits the bytes; whether they are to be written.
     fn apply(&mut self, verdict: Verdict) -> bool {
-        let Self { account, bytes, found, spent, notes, .. } = self;
-        let Opened { mut bucket, now_ms, clock, repaired } = open(account, bytes, self.stamp, self.now_ms);
+        let Self { account, bytes, found, spent, notes, slot_ms: now_ms, .. } = self;
+        let (now_ms, mut bucket) = (*now_ms, Bucket::of(bytes));
         let is_ours = |key: Key| account.charges.iter().any(|charge| charge.key == key);
-        let mut changed = clock == Clock::SteppedBack;
+        let mut changed = self.clock == Clock::SteppedBack;
         spent.clear();
         notes.clear();
         for (charge, found) in account.charges.iter().zip(found) {
@@ -226,7 +235,7 @@ impl<'a> Page<'a> {
         }
         if changed {
             bucket.set_number(now_ms);
-            if repaired {
+            if self.repaired {
                 notes.push(Note::Repaired);
             }
         }
@@ -240,7 +249,7 @@ impl<'a> Page<'a> {
             if self.look(host).is_err() {
                 return;
             }
-            let Opened { mut bucket, now_ms, .. } = open(self.account, &mut self.bytes, self.stamp, self.now_ms);
+            let (now_ms, mut bucket) = (self.slot_ms, Bucket::of(&mut self.bytes));
             let mut changed = false;
             for (charge, until_ms) in self.account.charges.iter().zip(&spent) {
                 let (Measure::Quota { quota, cost }, Some(until_ms)) = (charge.by, *until_ms) else { continue };
@@ -259,10 +268,6 @@ impl<'a> Page<'a> {
         // How it stands now.
         let _ = self.look(host);
     }
-}
-
-fn open<'b>(account: &Account<'_>, bytes: &'b mut Vec<u8>, stamp: u32, now_ms: u64) -> Opened<'b> {
-    account.table.open(bytes, if stamp == 0 { Bytes::Nothing } else { Bytes::Bytes }, now_ms)
 }
 
 fn live(bucket: &Bucket<'_>, key: Key, now_ms: u64) -> Option<Record> {

@@ -147,7 +147,8 @@ impl FloodWire {
         };
         let per_second = number("per_second", self.per_second, MAX_FLOOD_PER_SECOND, DEFAULT_FLOOD_PER_SECOND)?;
         let sustained_s = number("sustained_s", self.sustained_s, MAX_FLOOD_SUSTAINED_S, DEFAULT_FLOOD_SUSTAINED_S)?;
-        // At most 3,600,000,000.
-        Ok((Cause::Flood, per_second.saturating_mul(sustained_s), sustained_s))
+        // At most 3,600,000,000. And one more: at the edge of a window the estimate counts both the request that comes and
+        // the one that leaves.
+        Ok((Cause::Flood, per_second.saturating_mul(sustained_s).saturating_add(1), sustained_s))
     }
 }

@@ -161,6 +161,8 @@ impl Exchange {
                     }
                 }
                 (Rule::Penalty(_), Found::Blocked { wait_ms: its_ms, begins }) => {
+                    // It is blocked already: another failure would change nothing.
+                    self.failures.retain(|failure| failure.penalty != asked.at);
                     if begins {
                         let what = if shadow { Block::ShadowImposed } else { Block::Imposed };
                         host.count(counters.penalty(asked.at, what), 1);
