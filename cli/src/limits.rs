@@ -54,7 +54,8 @@ struct Shown<'a>(&'a Line);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Line { policy, tier, key, limit, window_s, burst, cost, at_once, per_second, refused, sent, admitted } = self.0;
+        let Line { policy, tier, key, limit, window_s, burst, cost, at_once, per_second, refused, sent, admitted } =
+            self.0;
         write!(f, "{policy}")?;
         if let Some(tier) = tier {
             write!(f, ", tier {tier}")?;
