@@ -4,6 +4,7 @@ mod check;
 mod configuration;
 mod filter;
 mod limits;
+mod matrix;
 mod place;
 mod refusal;
 mod run;
@@ -33,6 +34,7 @@ enum Command {
     Check(check::CheckArgs),
     Test(test_cases::TestArgs),
     Try(try_case::TryArgs),
+    Matrix(matrix::MatrixArgs),
     Token(token::TokenArgs),
     Schema(schema::SchemaArgs),
     Limits(limits::LimitsArgs),
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(args),
         Command::Test(args) => test_cases::run(args),
+        Command::Matrix(args) => matrix::run(args),
         Command::Token(args) => token::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Limits(args) => limits::run(args),

@@ -489,6 +489,33 @@ fn a_configuration_alone_needs_its_filter() {
 }
 
 #[test]
+fn what_a_matrix_may_not_mean_is_said() {
+    let run = |args: &[&str]| said(&lockgate(args).output().expect("it starts"));
+    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/jwt_auth/reference.json");
+    let (code, out) = run(&["check", "--filter", "jwt-auth", "--deny-warnings", reference]);
+    assert_eq!((code, out), (0, format!("{reference}: 1 configuration is good\n")));
+    let folder = Folder::new("matrix");
+    let text = fs::read_to_string(reference).expect("a file");
+    let public = text.replace("\"require\": {\"roles\": [\"SMS_ADMIN\"]}", "\"public\": true");
+    let misspelt =
+        text.replace("[\"equipment.approve\"]", "[\"equipment.aprove\"]").replace("\"permissions\": [\"*\"], ", "");
+    for (changed, want) in [
+        (misspelt, "access.rules[1].require.permissions[0]: `equipment.aprove` is granted by no role"),
+        (public.replace("/api/onboarding/companies\"", "/api/onboarding/companies/x\""), "is open to everybody inside"),
+    ] {
+        let file = folder.file("x.json", &changed);
+        let (code, out) = run(&["check", "--filter", "jwt-auth", "--deny-warnings", &file]);
+        assert!(code == 1 && out.contains(": warning: ") && out.contains(want), "{want}\n{out}");
+    }
+    let file = folder.file("x.json", &text.replace("\"/api/onboarding/companies\"", "\"/api/onboarding/vessels\""));
+    let (code, out) = run(&["check", "--filter", "jwt-auth", &file]);
+    let line = out.split(':').nth(1).and_then(|line| line.parse::<usize>().ok()).expect("a line");
+    let shown = fs::read_to_string(&file).expect("a file");
+    assert!(code == 0 && out.contains("stands before it"), "{out}");
+    assert!(shown.lines().nth(line - 1).is_some_and(|line| line.contains("/api/onboarding/vessels")), "{out}");
+}
+
+#[test]
 fn envoy_is_asked_where_there_is_one() {
     let folder = Folder::new("envoy");
     let module = folder.file("revenue_strip.wasm", "");

@@ -10,16 +10,52 @@ use serde_json::{Value, json};
 
 #[test]
 fn the_policy_tests_of_the_repository_hold() {
-    let folder = repository().join("tests/cases/revenue_strip");
-    let files: Vec<PathBuf> = fs::read_dir(&folder)
-        .expect("a folder")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
-        .collect();
-    assert!(files.len() >= 5, "{files:?}");
-    let output = lockgate(&["test"]).args(&files).output().expect("it starts");
-    let (code, out) = said(&output);
-    assert!(code == 0 && out.ends_with(": all hold\n"), "{out}");
+    for (folder, least) in [("jwt_auth", 3), ("revenue_strip", 5)] {
+        let folder = repository().join("tests/cases").join(folder);
+        let files: Vec<PathBuf> = fs::read_dir(&folder)
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+            .collect();
+        assert!(files.len() >= least, "{files:?}");
+        let output = lockgate(&["test"]).args(&files).output().expect("it starts");
+        let (code, out) = said(&output);
+        assert!(code == 0 && out.ends_with(": all hold\n"), "{out}");
+    }
+}
+
+#[test]
+fn the_policy_tests_fail_when_the_matrix_is_another() {
+    let folder = Folder::new("matrix");
+    let matrix = include_str!("../../tests/cases/jwt_auth/reference.json");
+    for (name, from, to, file) in [
+        ("a spelling", "\"manager\": \"MANAGER\"", "\"manager\": \"SMS_ADMIN\"", "matrix.yaml"),
+        (
+            "a rule for all",
+            "{\"roles\": [\"SMS_ADMIN\"], \"permissions\": [\"lockgate.revenue\"]}",
+            "{}",
+            "revenue.yaml",
+        ),
+        ("no detail", "Access denied to revenue data", "no", "revenue.yaml"),
+        ("a right", "\"permissions\": [\"equipment.approve\"]", "\"permissions\": [\"read:x\"]", "matrix.yaml"),
+        ("a system", "\"/api/maintenance/**\",", "", "matrix.yaml"),
+        ("a tenant", "\"segment\": 4, \"type\": \"text\"", "\"segment\": 4, \"type\": \"integer\"", "conditions.yaml"),
+        ("no step-up", "\"max_age_s\": 900", "\"max_age_s\": 3600", "conditions.yaml"),
+        (
+            "a method",
+            "\"methods\": [\"PUT\", \"DELETE\"]",
+            "\"methods\": [\"PUT\", \"DELETE\", \"PATCH\"]",
+            "matrix.yaml",
+        ),
+    ] {
+        let changed = matrix.replace(from, to);
+        assert_ne!(changed, matrix, "{name}");
+        folder.file("reference.json", &changed);
+        let tests = fs::read_to_string(repository().join("tests/cases/jwt_auth").join(file)).expect("a file");
+        let file = folder.file("x.yaml", &tests);
+        let (code, out) = said(&lockgate(&["test", &file]).output().expect("it starts"));
+        assert!(code == 1 && out.contains("FAIL "), "{name}\n{out}");
+    }
 }
 
 #[test]
@@ -94,7 +130,7 @@ fn mistakes_in_a_file_are_named() {
             "filter: revenue-strip",
             "filter: revenue_strip",
             2,
-            "filter: unknown variant `revenue_strip`, expected `revenue-strip`",
+            "filter: unknown variant `revenue_strip`, expected `jwt-auth` or `revenue-strip`",
         ),
         (
             "an unknown field",

@@ -80,9 +80,120 @@ fn a_token_is_shown_and_not_trusted() {
     }
 }
 
+const SECRET: &str = "a secret for tests only, of 32 bytes or more";
+
+/// What `openssl genpkey -algorithm ed25519` writes, with the key of RFC 8032, section 7.1, test 1.
+const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
+                   MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpe0fB3d1zsKuRGq/d\n\
+                   -----END PRIVATE KEY-----\n";
+
+/// Mints at the time 1000 with a key in the variable KEY.
+fn mint(key: &str, args: &[&str]) -> (i32, String, String) {
+    let args = [&["token", "mint", "--key-env", "KEY", "--now", "1000"], args].concat();
+    said(&lockgate_with(&args, "", &[("KEY", key)]))
+}
+
+#[test]
+fn a_token_of_ones_own_claims_is_minted() {
+    let claims = r#"{"iss":"i","sub":"u","n":42}"#;
+    let (code, token, err) = mint(SECRET, &["--claims", claims, "--kid", "k", "--ttl-s", "60"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let (_, shown, _) = said(&lockgate(&["token", "--decode", &token], ""));
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["header"], json!({"alg": "HS256", "typ": "JWT", "kid": "k"}));
+    assert_eq!(shown["claims"], json!({"iss": "i", "sub": "u", "n": 42, "iat": 1000, "exp": 1060}));
+    let (_, token, _) = mint(PEM, &["--claims", r#"{"iat":900,"exp":950}"#, "--typ", "at+jwt"]);
+    let (_, shown, _) = said(&lockgate(&["token", "--decode", &token], ""));
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown, json!({"header": {"alg": "EdDSA", "typ": "at+jwt"}, "claims": {"iat": 900, "exp": 950}}));
+    for (key, claims, want) in [
+        ("short hush", "{}", "the key in KEY cannot sign"),
+        ("-----BEGIN hush", "{}", "the key in KEY cannot sign"),
+        (SECRET, "[hush]", "--claims: must be one JSON object"),
+    ] {
+        let (code, out, err) = mint(key, &["--claims", claims]);
+        assert!(code == 2 && out.is_empty() && err.contains(want) && !err.contains("hush"), "{err}");
+    }
+    let (code, _, err) = said(&lockgate(&["token", "mint", "--claims", "{}", "--key-env", "NO_SUCH_KEY"], ""));
+    assert!(code == 2 && err.contains("the variable NO_SUCH_KEY is not set"), "{err}");
+}
+
+#[test]
+fn a_token_is_explained() {
+    let claims = r#"{"sub":"u","nbf":940,"auth_time":"x"}"#;
+    let (_, token, _) = mint(SECRET, &["--claims", claims, "--ttl-s", "60"]);
+    let (code, out, err) = said(&lockgate(&["token", "explain", token.trim(), "--now", "1090"], ""));
+    assert_eq!((code, err.as_str()), (0, ""));
+    for want in [
+        "header {\n  \"alg\": \"HS256\"",
+        "\"sub\": \"u\"",
+        "times, at 1970-01-01T00:18:10Z\n  iat       1970-01-01T00:16:40Z (90 s ago)\n",
+        "  nbf       1970-01-01T00:15:40Z (2 min ago)\n  exp       1970-01-01T00:17:40Z (30 s ago)\n",
+        "  auth_time no number, and so no date\n",
+        "not verified: anybody may have written this token",
+    ] {
+        assert!(out.contains(want), "{want}\n{out}");
+    }
+    let (code, out, _) = said(&lockgate(&["token", "explain", "-"], "Bearer e30.e30.x\n"));
+    assert!(code == 0 && out.contains("exp       missing"), "{out}");
+    let (code, _, err) = said(&lockgate(&["token", "explain", "secret"], ""));
+    assert!(code == 2 && err.contains("token explain: the token has 1 parts") && !err.contains("secret"), "{err}");
+}
+
+#[test]
+fn the_filter_says_whether_it_takes_a_token() {
+    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/jwt_auth/reference.json");
+    let claims = json!({
+        "iss": "https://issuer.lockgate.example", "aud": "lockgate", "sub": "u", "type": "access",
+        "systems": {"maintenance": {"role": "technician"}},
+    });
+    let with = |name: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[name] = value;
+        claims
+    };
+    let explain = |key: &str, claims: &Value, args: &[&str]| {
+        let (_, token, _) = mint(key, &["--claims", &claims.to_string()]);
+        let args = [&["token", "explain", token.trim(), "--config", reference, "--now", "1000"], args].concat();
+        said(&lockgate_with(&args, "", &[("TEST_SECRET", SECRET)]))
+    };
+    let jobs = "/api/maintenance/jobs/3";
+    let other = "another secret for tests, of 32 bytes or more";
+    for (name, key, claims, args, code, want) in [
+        ("good", SECRET, &claims, &[][..], 0, "token: good: the filter takes it\n"),
+        ("good, and may", SECRET, &claims, &["--request", "PUT", jobs], 0, "PUT /api/maintenance/jobs/3: good"),
+        (
+            "good, and may not",
+            SECRET,
+            &claims,
+            &["--request", "DELETE", jobs],
+            1,
+            "DELETE /api/maintenance/jobs/3: refused (missing_role): none of the roles",
+        ),
+        ("closed", SECRET, &claims, &["--request", "GET", "/x"], 1, "GET /x: refused (no_rule): no rule"),
+        ("another key", other, &claims, &[], 1, "token: refused (signature): the signature is wrong"),
+        ("another audience", SECRET, &with("aud", json!("x")), &[], 1, "token: refused (audience): its `aud` has none"),
+        ("over", SECRET, &with("exp", json!(900)), &[], 1, "token: refused (expired): its time is over"),
+        ("a refresh token", SECRET, &with("type", json!("refresh")), &[], 1, "token: refused (claim_value)"),
+    ] {
+        let (got, out, err) = explain(key, claims, args);
+        assert_eq!((got, err.as_str()), (code, ""), "{name}\n{out}");
+        assert!(out.contains(want), "{name}: {want}\n{out}");
+    }
+    // The secret is not here.
+    let (code, out, err) = said(&lockgate(&["token", "explain", "e30.e30.x", "--config", reference], ""));
+    assert!(code == 2 && out.is_empty() && err.contains("hmac_secret"), "{err}");
+}
+
 fn lockgate(args: &[&str], input: &str) -> Output {
+    lockgate_with(args, input, &[])
+}
+
+fn lockgate_with(args: &[&str], input: &str, variables: &[(&str, &str)]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_lockgate"))
         .args(args)
+        .env_remove("TEST_SECRET")
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -19,7 +19,7 @@ impl Forward {
     /// # Errors
     /// [`Reason::NotForwardable`]: a value that a header could not carry, or that would be read as another one.
     pub(super) fn values(&self, payload: &Value, identity: &Identity) -> Result<Vec<Option<Vec<u8>>>, Reason> {
-        let text = |text: &Option<String>| text.as_deref().map(|text| single(text)).transpose();
+        let text = |text: &Option<String>| text.as_deref().map(single).transpose();
         let values = self.headers.iter().map(|(_, handover)| match handover {
             Handover::Claim(claim) => claim.find(payload).map_or(Ok(None), of_claim),
             Handover::Subject => text(&identity.subject),

@@ -16,6 +16,7 @@ mod exchange;
 mod failures;
 mod handover;
 mod keys;
+mod lint;
 mod remote;
 mod revocation;
 #[cfg(feature = "schema")]

@@ -5,7 +5,8 @@ use super::{Part, PathPattern};
 impl PathPattern {
     /// Whether every path that fits `other` fits this one. Never wrongly true; it may miss that where this one has `*` and
     /// `**` side by side (`/*/**` covers `/**/a`).
-    pub(crate) fn covers(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
         // As `fits` does it: on a mismatch the last `**` takes one part more, earlier ones need not be tried again.
         let (mut wide, mut narrow) = (self.parts.as_slice(), other.parts.as_slice());
         let mut retry: Option<(&[Part], &[Part])> = None;

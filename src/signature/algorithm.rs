@@ -1,5 +1,7 @@
 //! The algorithms of JOSE (RFC 7518, section 3.1; RFC 8037; RFC 9864), by their names.
 
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
 use crate::host::CheckHash;
 
 /// How a signature is made and verified.
@@ -134,6 +136,20 @@ impl Hash {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
             Self::Sha512 => 64,
+        }
+    }
+
+    /// The digest over the parts, one after the other.
+    pub(super) fn digest(self, parts: &[&[u8]]) -> Vec<u8> {
+        fn all<D: Digest>(parts: &[&[u8]]) -> Vec<u8> {
+            let mut hash = D::new();
+            parts.iter().for_each(|part| hash.update(part));
+            hash.finalize().to_vec()
+        }
+        match self {
+            Self::Sha256 => all::<Sha256>(parts),
+            Self::Sha384 => all::<Sha384>(parts),
+            Self::Sha512 => all::<Sha512>(parts),
         }
     }
 

@@ -15,6 +15,15 @@ pub(super) struct Bucket<'a> {
     bytes: &'a mut Vec<u8>,
 }
 
+/// What a good slot says as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Checked {
+    /// See [`Place::header`].
+    pub(super) number: u64,
+    /// When its last record ends, in Unix milliseconds.
+    pub(super) latest_ms: u64,
+}
+
 /// There is no room for another record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoRoom;
@@ -28,15 +37,22 @@ impl<'a> Bucket<'a> {
         Self { bytes }
     }
 
-    /// The slot's number (see [`Place::header`]) if its bytes are this table's: every record is one that it writes.
-    pub(super) fn number(place: &Place, kind: Kind, bytes: &[u8]) -> Option<u64> {
+    /// What a slot says as a whole, if its bytes are this table's: every record is one that it writes.
+    pub(super) fn check(place: &Place, kind: Kind, bytes: &[u8]) -> Option<Checked> {
         let (number, records) = place.open(kind, bytes)?;
         let (records, []) = records.as_chunks::<RECORD>() else { return None };
-        let belongs = |bytes| Record::from_bytes(bytes).is_some_and(|record| record.state.belongs_to(kind));
-        (records.len() <= WAYS && records.iter().all(belongs)).then_some(number)
+        if records.len() > WAYS {
+            return None;
+        }
+        let mut latest_ms = 0;
+        for bytes in records {
+            let record = Record::from_bytes(bytes).filter(|record| record.state.belongs_to(kind))?;
+            latest_ms = record.until_ms.max(latest_ms);
+        }
+        Some(Checked { number, latest_ms })
     }
 
-    /// The records of bytes that have a [`Bucket::number`].
+    /// The records of bytes that were checked.
     pub(super) fn of(bytes: &'a mut Vec<u8>) -> Self {
         Self { bytes }
     }
@@ -55,14 +71,14 @@ impl<'a> Bucket<'a> {
 
     /// The record of a key.
     pub(super) fn find(&self, key: Key) -> Option<Record> {
-        self.chunks().iter().find(|record| record.starts_with(&key.0)).and_then(Record::from_bytes)
+        self.chunks().iter().find(|record| is_of(record, key)).and_then(Record::from_bytes)
     }
 
     /// Writes a record over the one of its key, else over one that has ended, else after all others.
     pub(super) fn put(&mut self, record: Record, now_ms: u64) -> Result<(), NoRoom> {
         let records = self.chunks();
         let has_ended = |bytes| Record::from_bytes(bytes).is_none_or(|record| !record.is_live(now_ms));
-        let same = records.iter().position(|bytes| bytes.starts_with(&record.key.0));
+        let same = records.iter().position(|bytes| is_of(bytes, record.key));
         let place = same.or_else(|| records.iter().position(has_ended));
         let (bytes, room) = (record.to_bytes(), records.len() < WAYS);
         match place.and_then(|place| self.chunks_mut().get_mut(place)) {
@@ -76,22 +92,19 @@ impl<'a> Bucket<'a> {
     /// Removes the record of a key: the last one takes its place.
     pub(super) fn remove(&mut self, key: Key) {
         let Some(&last) = self.chunks().last() else { return };
-        if let Some(place) = self.chunks_mut().iter_mut().find(|record| record.starts_with(&key.0)) {
+        if let Some(place) = self.chunks_mut().iter_mut().find(|record| is_of(record, key)) {
             *place = last;
             self.bytes.truncate(self.bytes.len().saturating_sub(RECORD));
         }
     }
 
-    /// Changes the ends of records to what `end` says; whether it said something.
-    pub(super) fn end_at(&mut self, end: impl Fn(&Record) -> Option<u64>) -> bool {
-        let mut changed = false;
+    /// Changes the ends of all records to what `end` says.
+    pub(super) fn end_at(&mut self, end: impl Fn(&Record) -> u64) {
         for bytes in self.chunks_mut() {
-            let Some(record) = Record::from_bytes(bytes) else { continue };
-            let Some(until_ms) = end(&record) else { continue };
-            *bytes = Record { until_ms, ..record }.to_bytes();
-            changed = true;
+            if let Some(record) = Record::from_bytes(bytes) {
+                *bytes = Record { until_ms: end(&record), ..record }.to_bytes();
+            }
         }
-        changed
     }
 
     fn chunks(&self) -> &[[u8; RECORD]] {
@@ -101,4 +114,9 @@ impl<'a> Bucket<'a> {
     fn chunks_mut(&mut self) -> &mut [[u8; RECORD]] {
         self.bytes.get_mut(HEADER..).unwrap_or_default().as_chunks_mut().0
     }
+}
+
+/// Whether a record is a key's. Compared in two words.
+fn is_of(record: &[u8; RECORD], key: Key) -> bool {
+    record.first_chunk().is_some_and(|bytes| u128::from_le_bytes(*bytes) == u128::from_le_bytes(key.0))
 }

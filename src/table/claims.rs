@@ -1,12 +1,12 @@
 //! Claims that are never evicted: what may happen once.
 
-use super::bucket::{Bucket, NoRoom, WAYS};
+use super::bucket::{Bucket, Checked, NoRoom, WAYS};
 use super::capacity::Capacity;
 use super::key::Key;
 use super::record::{MAX_TIME_MS, Record, State};
 use super::slots::{Change, Found, Kind, Place, update};
 use super::window::MAX_SPAN_MS;
-use super::{Error, MAX_STEP_BACK_MS};
+use super::{Error, MAX_STEP_BACK_MS, SKEW_MS};
 use crate::config::ConfigError;
 use crate::host::Host;
 
@@ -101,14 +101,13 @@ impl Claims {
         let hold_ms = hold_ms.clamp(1, self.longest.hold_ms);
         self.edit(host, now_ms, key, |bucket, now_ms| match live(bucket, key, now_ms) {
             Some(Record { state: State::Held { owner: other }, until_ms, .. }) if other != owner => {
-                Ok((false, Claim::Held { wait_ms: until_ms.saturating_sub(now_ms) }))
+                Change::Keep(Ok(Claim::Held { wait_ms: until_ms.saturating_sub(now_ms) }))
             }
             None | Some(Record { state: State::Held { .. }, .. }) => {
                 let until_ms = now_ms.saturating_add(hold_ms);
-                put(bucket, now_ms, Record { key, until_ms, state: State::Held { owner } })?;
-                Ok((true, Claim::Ours))
+                put(bucket, now_ms, Record { key, until_ms, state: State::Held { owner } }, Claim::Ours)
             }
-            Some(_) => Ok((false, Claim::Spent)),
+            Some(_) => Change::Keep(Ok(Claim::Spent)),
         })
     }
 
@@ -120,13 +119,12 @@ impl Claims {
     pub fn settle(&self, host: &mut dyn Host, now_ms: u64, key: Key, owner: u64, keep_ms: u64) -> Result<bool, Error> {
         let keep_ms = keep_ms.clamp(1, self.longest.keep_ms);
         self.edit(host, now_ms, key, |bucket, now_ms| match live(bucket, key, now_ms) {
-            Some(Record { state: State::Held { owner: other }, .. }) if other != owner => Ok((false, false)),
+            Some(Record { state: State::Held { owner: other }, .. }) if other != owner => Change::Keep(Ok(false)),
             None | Some(Record { state: State::Held { .. }, .. }) => {
                 let until_ms = now_ms.saturating_add(keep_ms);
-                put(bucket, now_ms, Record { key, until_ms, state: State::Spent })?;
-                Ok((true, true))
+                put(bucket, now_ms, Record { key, until_ms, state: State::Spent }, true)
             }
-            Some(_) => Ok((false, false)),
+            Some(_) => Change::Keep(Ok(false)),
         })
     }
 
@@ -138,59 +136,77 @@ impl Claims {
         self.edit(host, now_ms, key, |bucket, now_ms| match live(bucket, key, now_ms) {
             Some(Record { state: State::Held { owner: other }, .. }) if other == owner => {
                 bucket.remove(key);
-                Ok((true, true))
+                Change::Write(Ok(true))
             }
-            _ => Ok((false, false)),
+            Some(_) | None => Change::Keep(Ok(false)),
         })
     }
 
-    /// Opens a key's slot. `edit` says whether it changed something.
+    /// Opens a key's slot, and writes it when `edit` says so or the clock stepped back.
     fn edit<T>(
         &self,
         host: &mut dyn Host,
         now_ms: u64,
         key: Key,
-        mut edit: impl FnMut(&mut Bucket<'_>, u64) -> Result<(bool, T), Error>,
+        mut edit: impl FnMut(&mut Bucket<'_>, u64) -> Change<Result<T, Error>>,
     ) -> Result<T, Error> {
         let now_ms = now_ms.min(MAX_TIME_MS);
         let slot = self.place.slot(key.slot(self.place.slots()));
         update(host, &slot, |bytes, found| {
-            let opened = match (found, Bucket::number(&self.place, Kind::Claims, bytes)) {
-                (Found::Nothing, _) => Some(Bucket::new(&self.place, Kind::Claims, 0, bytes)),
-                (Found::Bytes, Some(_)) => Some(Bucket::of(bytes)),
-                (Found::Bytes, None) => None,
+            let checked = match (found, Bucket::check(&self.place, Kind::Claims, bytes)) {
+                (Found::Nothing, _) => {
+                    Bucket::new(&self.place, Kind::Claims, 0, bytes);
+                    Checked { number: 0, latest_ms: 0 }
+                }
+                (Found::Bytes, Some(checked)) => checked,
+                (Found::Bytes, None) => {
+                    // Whatever stood there has ended when the longest claim from now would: closed until then.
+                    let until_ms = now_ms.saturating_add(self.longest_ms());
+                    let mut bucket = Bucket::new(&self.place, Kind::Claims, 0, bytes);
+                    let _ = bucket.put(Record { key: SEAL, until_ms, state: State::Sealed }, now_ms);
+                    return Ok(Change::Write(Err(Error::Corrupt)));
+                }
             };
-            let Some(mut bucket) = opened else {
-                // Whatever stood there has ended when the longest claim from now would: closed until then.
-                let until_ms = now_ms.saturating_add(self.longest.keep_ms.max(self.longest.hold_ms));
-                let mut bucket = Bucket::new(&self.place, Kind::Claims, 0, bytes);
-                let _ = bucket.put(Record { key: SEAL, until_ms, state: State::Sealed }, now_ms);
-                return Ok(Change::Write(None));
+            let mut bucket = Bucket::of(bytes);
+            let mended = self.mend(&mut bucket, now_ms, checked);
+            let change = match live(&bucket, SEAL, now_ms) {
+                Some(_) => Change::Keep(Err(Error::Corrupt)),
+                None => edit(&mut bucket, now_ms),
             };
-            let mended = self.mend(&mut bucket, now_ms);
-            let sealed = live(&bucket, SEAL, now_ms).is_some();
-            let (changed, value) = if sealed {
-                (false, None)
-            } else {
-                let (changed, value) = edit(&mut bucket, now_ms)?;
-                (changed, Some(value))
-            };
-            Ok(if changed || mended { Change::Write(value) } else { Change::Keep(value) })
+            Ok(match change {
+                // Also when there was no room: else a full slot of a later time would stay full until then.
+                Change::Keep(value) if mended => Change::Write(value),
+                change => change,
+            })
         })?
-        .ok_or(Error::Corrupt)
     }
 
     /// Ends records that cannot end so late: the clock stepped back. Whether there were any.
-    fn mend(&self, bucket: &mut Bucket<'_>, now_ms: u64) -> bool {
-        let latest = |record: &Record| {
+    fn mend(&self, bucket: &mut Bucket<'_>, now_ms: u64, checked: Checked) -> bool {
+        let end = |record: &Record| {
             let (longest_ms, spare_ms) = match record.state {
-                State::Held { .. } => (self.longest.hold_ms, 0),
-                _ => (self.longest.keep_ms.max(self.longest.hold_ms), MAX_STEP_BACK_MS),
+                State::Held { .. } => (self.longest.hold_ms, SKEW_MS),
+                State::Spent | State::Sealed | State::Window { .. } | State::Blocked => {
+                    (self.longest_ms(), MAX_STEP_BACK_MS)
+                }
             };
             let until_ms = now_ms.saturating_add(longest_ms);
-            (record.until_ms > until_ms.saturating_add(spare_ms)).then_some(until_ms)
+            if record.until_ms > until_ms.saturating_add(spare_ms) { until_ms } else { record.until_ms }
         };
-        bucket.end_at(latest)
+        // Then no record ends too late, of whatever state.
+        if checked.latest_ms <= now_ms.saturating_add(self.longest.hold_ms).saturating_add(SKEW_MS) {
+            return false;
+        }
+        let mended = bucket.records().any(|record| end(&record) != record.until_ms);
+        if mended {
+            bucket.end_at(end);
+        }
+        mended
+    }
+
+    /// The longest that any claim can be from now.
+    fn longest_ms(&self) -> u64 {
+        self.longest.keep_ms.max(self.longest.hold_ms)
     }
 }
 
@@ -204,6 +220,10 @@ fn live(bucket: &Bucket<'_>, key: Key, now_ms: u64) -> Option<Record> {
     bucket.find(key).filter(|record| record.is_live(now_ms))
 }
 
-fn put(bucket: &mut Bucket<'_>, now_ms: u64, record: Record) -> Result<(), Error> {
-    bucket.put(record, now_ms).map_err(|NoRoom| Error::Full)
+/// Puts a record in, if there is room.
+fn put<T>(bucket: &mut Bucket<'_>, now_ms: u64, record: Record, value: T) -> Change<Result<T, Error>> {
+    match bucket.put(record, now_ms) {
+        Ok(()) => Change::Write(Ok(value)),
+        Err(NoRoom) => Change::Keep(Err(Error::Full)),
+    }
 }

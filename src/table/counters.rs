@@ -1,6 +1,6 @@
 //! Counters that evict: how often a key was hit in a window, and who is refused for a while.
 
-use super::bucket::{Bucket, WAYS};
+use super::bucket::{Bucket, Checked, WAYS};
 use super::capacity::Capacity;
 use super::key::Key;
 use super::record::{MAX_TIME_MS, Record, State};
@@ -182,12 +182,16 @@ impl Counters {
     /// A slot's bytes as they are now.
     pub(super) fn open<'a>(&self, bytes: &'a mut Vec<u8>, found: Found, now_ms: u64) -> Opened<'a> {
         let now_ms = now_ms.min(MAX_TIME_MS);
-        let (mut bucket, last_ms, repaired) = match (found, Bucket::number(&self.place, Kind::Counters, bytes)) {
-            (Found::Bytes, Some(last_ms)) => (Bucket::of(bytes), last_ms, false),
-            (Found::Nothing, _) => (Bucket::new(&self.place, Kind::Counters, now_ms, bytes), now_ms, false),
-            (Found::Bytes, None) => (Bucket::new(&self.place, Kind::Counters, now_ms, bytes), now_ms, true),
+        let checked = Bucket::check(&self.place, Kind::Counters, bytes);
+        let repaired = found == Found::Bytes && checked.is_none();
+        let (bucket, now_ms, clock) = match checked {
+            Some(checked) => {
+                let mut bucket = Bucket::of(bytes);
+                let (now_ms, clock) = tell(&mut bucket, now_ms, checked);
+                (bucket, now_ms, clock)
+            }
+            None => (Bucket::new(&self.place, Kind::Counters, now_ms, bytes), now_ms, Clock::GoesOn),
         };
-        let (now_ms, clock) = tell(&mut bucket, now_ms, last_ms);
         Opened { bucket, now_ms, clock, repaired }
     }
 }
@@ -233,20 +237,18 @@ pub(super) enum Clock {
 /// The time in a slot, which does not go back: a little before the last write is the time of that write. When the clock stepped
 /// back, all records step with it and keep the time that they had left at that write. No record ends later than one
 /// can that is written now.
-fn tell(bucket: &mut Bucket<'_>, now_ms: u64, last_ms: u64) -> (u64, Clock) {
+fn tell(bucket: &mut Bucket<'_>, now_ms: u64, checked: Checked) -> (u64, Clock) {
+    let last_ms = checked.number;
     let back_ms = match last_ms.saturating_sub(now_ms) {
         0..=SKEW_MS => 0,
         back_ms => back_ms,
     };
     let now_ms = if back_ms == 0 { now_ms.max(last_ms) } else { now_ms };
     let latest_ms = now_ms.saturating_add(2 * MAX_SPAN_MS);
-    let changed = bucket.end_at(|record| {
-        let until_ms = record.until_ms.saturating_sub(back_ms).min(latest_ms);
-        (until_ms != record.until_ms).then_some(until_ms)
-    });
-    if back_ms == 0 && !changed {
+    if back_ms == 0 && checked.latest_ms <= latest_ms {
         return (now_ms, Clock::GoesOn);
     }
+    bucket.end_at(|record| record.until_ms.saturating_sub(back_ms).min(latest_ms));
     bucket.set_number(now_ms);
     (now_ms, Clock::SteppedBack)
 }

@@ -63,34 +63,36 @@ impl Record {
         // Kind, zero and time in eight bytes.
         let middle = kind | (self.until_ms.min(MAX_TIME_MS) << 16);
         let mut bytes = [0; RECORD];
-        let parts: [&[u8]; 3] = [&self.key.0, &middle.to_le_bytes(), &own.to_le_bytes()];
-        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
-            *to = *from;
+        if let Some((to, rest)) = bytes.split_first_chunk_mut()
+            && let ([to_middle, to_own], []) = rest.as_chunks_mut()
+        {
+            *to = self.key.0;
+            *to_middle = middle.to_le_bytes();
+            *to_own = own.to_le_bytes();
         }
         bytes
     }
 
     /// `None` for what [`Record::to_bytes`] never writes.
     pub(super) fn from_bytes(bytes: &[u8; RECORD]) -> Option<Self> {
-        let (key, rest) = bytes.split_first_chunk::<16>()?;
-        let (middle, own) = rest.split_first_chunk::<8>()?;
-        let middle = u64::from_le_bytes(*middle);
-        let own = u64::from_le_bytes(own.try_into().ok()?);
+        let (key, rest) = bytes.split_first_chunk()?;
+        let ([middle, own], []) = rest.as_chunks() else { return None };
+        let (middle, own) = (u64::from_le_bytes(*middle), u64::from_le_bytes(*own));
         let state = match (middle & 0xffff, own) {
-            (1, _) => State::Window {
-                current: u32::try_from(own & u64::from(u32::MAX)).ok()?,
-                previous: u32::try_from(own >> 32).ok()?,
-            },
+            (1, _) => State::Window { current: low(own), previous: low(own >> 32) },
             (2, 0) => State::Blocked,
             (3, owner) => State::Held { owner },
             (4, 0) => State::Spent,
             (5, 0) => State::Sealed,
-            (6, _) => State::Paced {
-                fraction: u32::try_from(own & u64::from(u32::MAX)).ok()?,
-                hits: u32::try_from(own >> 32).ok()?,
-            },
+            (6, _) => State::Paced { fraction: low(own), hits: low(own >> 32) },
             _ => return None,
         };
         Some(Self { key: Key(*key), until_ms: middle >> 16, state })
     }
+}
+
+/// The low half.
+fn low(word: u64) -> u32 {
+    let [a, b, c, d, ..] = word.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }

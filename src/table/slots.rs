@@ -1,5 +1,6 @@
 //! Slots: their names, their header, and the loop around compare-and-set.
 
+use std::fmt::Write as _;
 use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
@@ -22,6 +23,9 @@ pub(super) const VERSION: u8 = 1;
 
 /// Bytes of a header.
 pub(super) const HEADER: usize = 24;
+
+/// Digits of a slot's number.
+const MAX_DIGITS: usize = 5;
 
 const MAGIC: [u8; 3] = *b"LGT";
 
@@ -67,7 +71,11 @@ impl Place {
 
     /// The name of a slot.
     pub(super) fn slot(&self, number: u16) -> String {
-        format!("{}{number}", self.prefix)
+        let mut name = String::with_capacity(self.prefix.len().saturating_add(MAX_DIGITS));
+        name.push_str(&self.prefix);
+        // Writing into a string does not fail.
+        let _ = write!(name, "{number}");
+        name
     }
 
     /// Creates all slots of records, empty. What is there stays.
@@ -91,15 +99,10 @@ impl Place {
     /// kind uses in its own way.
     pub(super) fn header(&self, kind: Kind, number: u64) -> [u8; HEADER] {
         let mut header = [0; HEADER];
-        let parts: [&[u8]; 5] = [
-            &MAGIC,
-            &[kind as u8, VERSION, 0],
-            &self.slots.to_le_bytes(),
-            &self.check.to_le_bytes(),
-            &number.to_le_bytes(),
-        ];
-        for (to, from) in header.iter_mut().zip(parts.into_iter().flatten()) {
-            *to = *from;
+        if let ([stem, check, own], []) = header.as_chunks_mut() {
+            *stem = self.stem(kind);
+            *check = self.check.to_le_bytes();
+            *own = number.to_le_bytes();
         }
         header
     }
@@ -107,9 +110,15 @@ impl Place {
     /// The header's number and what follows, if the header is this table's.
     pub(super) fn open<'a>(&self, kind: Kind, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
         let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
-        let (fixed, number) = header.split_last_chunk::<8>()?;
-        let number = u64::from_le_bytes(*number);
-        (self.header(kind, number).starts_with(fixed)).then_some((number, rest))
+        let ([stem, check, number], []) = header.as_chunks() else { return None };
+        let is_ours = *stem == self.stem(kind) && *check == self.check.to_le_bytes();
+        is_ours.then_some((u64::from_le_bytes(*number), rest))
+    }
+
+    /// Magic, kind, layout version, a zero, and the number of slots.
+    fn stem(&self, kind: Kind) -> [u8; 8] {
+        let ([m, a, g], [low, high]) = (MAGIC, self.slots.to_le_bytes());
+        [m, a, g, kind as u8, VERSION, 0, low, high]
     }
 }
 

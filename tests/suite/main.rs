@@ -10,4 +10,5 @@ mod graphql;
 mod linear;
 mod modes;
 mod oracle;
+mod table;
 mod targets;

@@ -1,5 +1,6 @@
 //! `lockgate check`: every Lockgate configuration inside configurations of Envoy and of what stands on it.
 
+mod access;
 mod ask_envoy;
 mod caller;
 mod finding;
@@ -147,6 +148,9 @@ fn check_bare(filter: Filter, path: &Path) -> Checked {
                 let json = serde_json::from_str(&text).unwrap_or_default();
                 let line = |field: &str| place::line_of(&text, place::in_json(&text, field));
                 shadow::check(&json, &line, &mut report);
+                if filter == Filter::JwtAuth {
+                    access::check(&text, &line, &mut report);
+                }
             }
         },
     }
@@ -236,6 +240,9 @@ fn check_rules(plugin: &Plugin<'_>, text: &str, document: &Document, report: &mu
         line + document.before
     };
     shadow::check(&json, &line, report);
+    if plugin.filter == Filter::JwtAuth {
+        access::check(text, &line, report);
+    }
     if let Some(listener) = &plugin.listener {
         caller::check(&json, listener, &line, report);
     }

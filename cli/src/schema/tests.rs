@@ -43,7 +43,8 @@ fn files(folder: &Path, endings: &[&str], found: &mut Vec<std::path::PathBuf>) {
 
 #[test]
 fn every_example_configuration_fits_its_schema() {
-    let validator = validator(Of::RevenueStrip);
+    let validators = [(Filter::JwtAuth, validator(Of::JwtAuth)), (Filter::RevenueStrip, validator(Of::RevenueStrip))];
+    let validator = |filter: Filter| &validators.iter().find(|(of, _)| *of == filter).unwrap().1;
     let mut paths = vec![repository().join("envoy.yaml")];
     files(&repository().join("examples"), &["yaml", "yml"], &mut paths);
     let mut seen = 0;
@@ -52,7 +53,8 @@ fn every_example_configuration_fits_its_schema() {
         for document in documents(&text).unwrap_or_else(|fault| panic!("{}: {fault}", path.display())) {
             for plugin in find(&document.root).plugins {
                 let json = verify(&plugin, &document).unwrap_or_else(|wrong| panic!("{}: {wrong:?}", path.display()));
-                assert_accepts(&validator, &serde_json::from_str(&json).unwrap(), &path.display().to_string());
+                let json = serde_json::from_str(&json).unwrap();
+                assert_accepts(validator(plugin.filter), &json, &path.display().to_string());
                 seen += 1;
             }
         }
@@ -63,7 +65,7 @@ fn every_example_configuration_fits_its_schema() {
     for block in readme.split("```json\n").skip(1) {
         let json = block.split("```").next().unwrap();
         Filter::RevenueStrip.check(json.as_bytes()).unwrap();
-        assert_accepts(&validator, &serde_json::from_str(json).unwrap(), "README.md");
+        assert_accepts(validator(Filter::RevenueStrip), &serde_json::from_str(json).unwrap(), "README.md");
     }
 }
 
@@ -72,7 +74,8 @@ fn every_file_of_policy_tests_fits_its_schema() {
     let validator = validator(Of::Test);
     let mut paths = Vec::new();
     files(&repository().join("tests/cases/revenue_strip"), &["yaml", "json"], &mut paths);
-    assert!(paths.len() >= 5);
+    files(&repository().join("tests/cases/jwt_auth"), &["yaml"], &mut paths);
+    assert!(paths.len() >= 8);
     for path in paths {
         for document in yaml::read(&fs::read_to_string(&path).unwrap()).unwrap() {
             let value = serde_json::from_str(&document.to_json()).unwrap();
@@ -242,5 +245,105 @@ fn limits_fit_their_schema() {
         *config.pointer_mut(place).unwrap() = value;
         assert!(!validator.is_valid(&config), "the schema takes {place}: {config}");
         assert!(Filter::RateLimit.check(config.to_string().as_bytes()).is_err(), "the filter takes {place}: {config}");
+    }
+}
+
+/// A configuration of jwt-auth with one field set to something else, as [`with`].
+fn with_token(place: &str, field: &str, value: Value) -> Value {
+    let remote = json!({"cluster": "c", "authority": "a", "path": "/k", "refresh_s": 60, "retry_s": 5, "timeout_ms": 500,
+        "max_age_s": 600, "max_bytes": 4096});
+    let mut config = json!({
+        "providers": [{
+            "name": "main", "issuer": "i", "audiences": ["a"], "algorithms": ["HS256"],
+            "hmac_secret": {"env": "SECRET", "format": "hex", "kid": "k"}, "leeway_s": 0, "max_lifetime_s": 900,
+            "typ": ["at+jwt"], "required": ["jti"], "require": {"type": ["access", 1, null, true]}
+        }, {"name": "keys", "issuer": null, "audiences": [], "algorithms": ["RS256", "EdDSA"], "jwks": {"remote": remote}}],
+        "sources": [{"header": "authorization"}, {"cookie": "s"}, {"query": "t"}],
+        "systems": {"s": {"paths": ["/api/**"], "roles": {"a": "A"}}},
+        "access": {"roles": {"A": {"systems": ["s"], "permissions": ["p:*"], "revenue": true}},
+            "rules": [{"match": {"paths": ["/h"]}, "public": true}, {"match": {"paths": ["/w"]}, "webhook": "w"},
+                {"match": {"paths": ["/api/**"], "methods": ["GET"]}, "require": {"roles": ["A"], "permissions": ["p:x"]}}]},
+        "forward": {"headers": {"x-user-id": "sub", "x-role": {"identity": "roles"}}, "remove": ["x-a"], "token": "remove",
+            "service_token": {"key": {"env": "KEY", "format": "pem"}, "algorithm": "EdDSA", "issuer": "g", "audience": "a",
+                "lifetime_s": 30, "header": "x-service-token", "kid": "k", "public_key_path": "/k"}},
+        "revocation": {"jti": ["a"], "not_before": {"i": 1.5}, "remote": remote},
+        "fingerprint": {"claim": "f", "cookie": "f"},
+        "cache": {"entries": 0},
+        "limits": {"max_token_bytes": 256, "wait_ms": 0, "max_waiting": 0,
+            "failed_signatures": {"limit": 0, "window_s": 1, "block_s": 1, "addresses": 16}},
+        "unnormalized": "rewrite", "preflight": "pass", "realm": "r"
+    });
+    let object = config.pointer_mut(place).unwrap().as_object_mut().unwrap();
+    if value == json!("(gone)") {
+        object.remove(field);
+    } else {
+        object.insert(field.to_owned(), value);
+    }
+    config
+}
+
+#[test]
+fn schema_and_jwt_auth_accept_the_same_fields() {
+    let validator = validator(Of::JwtAuth);
+    let gone = json!("(gone)");
+    for (place, field, value) in [
+        ("", "cache", json!({"entries": 65_536})),
+        ("", "limits", Value::Null),
+        ("", "sources", Value::Null),
+        ("", "fingerprint", json!({"header": "x-f"})),
+        ("/providers/0", "issuer", Value::Null),
+        ("/providers/0", "audiences", json!([])),
+        ("/providers/0", "leeway_s", json!(60)),
+        ("/providers/0", "require", json!({})),
+        ("/forward", "headers", json!({})),
+        ("/forward/service_token", "lifetime_s", json!(300)),
+    ] {
+        let config = with_token(place, field, value);
+        Filter::JwtAuth.check(config.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}: {config}"));
+        assert_accepts(&validator, &config, &config.to_string());
+    }
+    for (place, field, value) in [
+        ("", "provider", json!([])),
+        ("", "providers", json!([])),
+        ("", "access", gone.clone()),
+        ("", "sources", json!([])),
+        ("", "sources", json!([{}])),
+        ("", "fingerprint", json!({})),
+        ("", "revocation", json!({})),
+        ("", "cache", json!({"entries": 65_537})),
+        ("", "unnormalized", json!("pass")),
+        ("", "preflight", json!("allow")),
+        ("", "realm", json!("")),
+        ("/providers/0", "issuer", gone.clone()),
+        ("/providers/0", "audiences", gone.clone()),
+        ("/providers/0", "audiences", Value::Null),
+        ("/providers/0", "algorithms", gone.clone()),
+        ("/providers/0", "algorithms", json!([])),
+        ("/providers/0", "algorithms", json!(["none"])),
+        ("/providers/0", "leeway_s", json!(61)),
+        ("/providers/0", "max_lifetime_s", json!(0)),
+        ("/providers/0", "require", json!([])),
+        ("/providers/0", "colour", json!(1)),
+        ("/providers/0/hmac_secret", "env", gone.clone()),
+        ("/providers/0/hmac_secret", "format", json!("base32")),
+        ("/providers/1", "jwks", json!({})),
+        ("/providers/1/jwks/remote", "path", gone.clone()),
+        ("/providers/1/jwks/remote", "timeout_ms", json!(0)),
+        ("/providers/1/jwks/remote", "refresh_s", json!(0)),
+        ("/providers/1/jwks/remote", "max_bytes", json!(1_048_577)),
+        ("/forward", "token", json!("hide")),
+        ("/forward", "headers", json!([])),
+        ("/forward/service_token", "algorithm", json!("RS256")),
+        ("/forward/service_token", "lifetime_s", json!(4)),
+        ("/revocation", "not_before", json!([])),
+        ("/limits", "max_token_bytes", json!(255)),
+        ("/limits", "wait_ms", json!(10_001)),
+        ("/limits/failed_signatures", "block_s", json!(0)),
+        ("/access", "rules", gone),
+        ("/access/rules/0", "mode", json!("watch")),
+    ] {
+        let config = with_token(place, field, value);
+        assert!(Filter::JwtAuth.check(config.to_string().as_bytes()).is_err(), "the filter takes {config}");
+        assert!(!validator.is_valid(&config), "the schema takes {config}");
     }
 }

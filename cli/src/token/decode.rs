@@ -7,16 +7,22 @@ use serde_json::{Map, Value, json};
 /// Header and claims as JSON, indented; a leading `Bearer ` is left out.
 pub(super) fn decode(token: &str) -> Result<String, String> {
     let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+    let (header, claims) = parts("--decode", token)?;
+    let value = json!({"header": header, "claims": claims});
+    serde_json::to_string_pretty(&value).map_err(|error| error.to_string())
+}
+
+/// Header and claims of a token; `what` asks for them, for messages.
+pub(super) fn parts(what: &str, token: &str) -> Result<(Map<String, Value>, Map<String, Value>), String> {
     let parts: Vec<&str> = token.split('.').collect();
     let [header, claims, _signature] = parts.as_slice() else {
         let why = match parts.len() {
             5 => "is encrypted (JWE): its claims cannot be read without the key".to_owned(),
             count => format!("has {count} parts, and a signed token has 3, divided by dots"),
         };
-        return Err(format!("--decode: the token {why}"));
+        return Err(format!("{what}: the token {why}"));
     };
-    let value = json!({"header": part("header", header)?, "claims": part("claims", claims)?});
-    serde_json::to_string_pretty(&value).map_err(|error| error.to_string())
+    Ok((part(what, "header", header)?, part(what, "claims", claims)?))
 }
 
 /// Three parts in the letters of Base64url.
@@ -24,9 +30,9 @@ pub(super) fn looks_like_one(text: &str) -> bool {
     text.split('.').count() == 3 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-fn part(name: &str, text: &str) -> Result<Map<String, Value>, String> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| format!("--decode: the token's {name} is no Base64url"))?;
-    serde_json::from_slice(&bytes).map_err(|_| format!("--decode: the token's {name} is no JSON object"))
+fn part(what: &str, name: &str, text: &str) -> Result<Map<String, Value>, String> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| format!("{what}: the token's {name} is no Base64url"))?;
+    serde_json::from_slice(&bytes).map_err(|_| format!("{what}: the token's {name} is no JSON object"))
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! `lockgate token`: tokens of the example issuer, and what stands in a token.
 
 mod decode;
+mod explain;
+mod mint;
+mod times;
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 use ureq::Agent;
 
@@ -16,7 +19,10 @@ use ureq::Agent;
 ///
 /// Example: curl -H "authorization: Bearer $(lockgate token --role MANAGER)" 'http://127.0.0.1:8080/api/maintenance/parts'
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct TokenArgs {
+    #[command(subcommand)]
+    command: Option<TokenCommand>,
     /// Whose token: SMS_ADMIN, COMPANY_ADMIN, MANAGER, TECHNICIAN or INTEGRATION_SERVICE.
     #[arg(long, required_unless_present = "decode")]
     role: Option<String>,
@@ -34,8 +40,22 @@ pub(crate) struct TokenArgs {
     decode: Option<String>,
 }
 
+#[derive(Subcommand, Debug)]
+enum TokenCommand {
+    Mint(mint::MintArgs),
+    Explain(explain::ExplainArgs),
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &TokenArgs) -> Result<u8, String> {
+    match &args.command {
+        Some(TokenCommand::Mint(args)) => return say(&mint::mint(args)?).map(|()| 0),
+        Some(TokenCommand::Explain(args)) => {
+            let (code, text) = explain::explain(args)?;
+            return say(text.trim_end()).map(|()| code);
+        }
+        None => {}
+    }
     if let Some(token) = &args.decode {
         let text = decode::decode(&given(token)?)?;
         say(&text)?;

@@ -39,6 +39,8 @@ pub const MAX_REQUIRED: usize = 64;
 pub const MAX_STEP_UP_VALUES: usize = 16;
 /// Longest `max_age_s` of a step-up, in seconds: a day.
 pub const MAX_STEP_UP_AGE_S: u32 = 86_400;
+/// Longest `detail`, in bytes.
+pub const MAX_DETAIL_BYTES: usize = 1024;
 /// Longest name of a system, role, permission, rule or webhook endpoint, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
 

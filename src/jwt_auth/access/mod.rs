@@ -10,6 +10,8 @@ mod error;
 mod lint;
 mod role;
 mod rule;
+#[cfg(feature = "schema")]
+mod schema;
 mod system;
 
 #[cfg(test)]
@@ -26,12 +28,14 @@ use self::system::{Shape, System};
 pub use self::claims::Separator;
 pub(crate) use self::config::{AccessWire, ClaimsWire, SystemWire};
 pub use self::config::{
-    MAX_GRANTED, MAX_MAPPED_ROLES, MAX_NAME_BYTES, MAX_PATHS, MAX_REQUIRED, MAX_ROLES, MAX_RULES, MAX_SEGMENTS,
-    MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, MAX_SYSTEMS,
+    MAX_DETAIL_BYTES, MAX_GRANTED, MAX_MAPPED_ROLES, MAX_NAME_BYTES, MAX_PATHS, MAX_REQUIRED, MAX_ROLES, MAX_RULES,
+    MAX_SEGMENTS, MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, MAX_SYSTEMS,
 };
 pub use self::error::Denied;
 pub use self::lint::{Finding, Severity};
 pub use self::rule::{AUTH_TIME_SKEW_S, Asks, Kind, Mode, Place, Requirement, Rule, StepUp, Tenant};
+#[cfg(feature = "schema")]
+pub(in crate::jwt_auth) use self::schema::additions;
 
 /// The permission of a role with `revenue: true`. Nothing else grants it by name: not a token, not a list of
 /// permissions; a `*` of a role includes it.
@@ -190,6 +194,11 @@ impl Access {
     /// The systems in their order: names and paths.
     pub fn systems(&self) -> impl Iterator<Item = (&str, &[PathPattern])> {
         self.systems.iter().map(|system| (system.name.as_str(), system.paths.as_slice()))
+    }
+
+    /// The systems in their order.
+    pub fn system_ids(&self) -> impl Iterator<Item = SystemId> {
+        (0..self.systems.len()).map(SystemId)
     }
 
     /// A system's name.

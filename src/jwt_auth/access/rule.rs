@@ -1,5 +1,7 @@
 //! Rules: what an endpoint asks for.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use crate::claims::{ClaimPath, Decimal, Value};
@@ -21,6 +23,7 @@ pub struct Rule {
     pub(super) matches: Match,
     pub(super) asks: Asks,
     pub(super) mode: Mode,
+    pub(super) detail: Option<String>,
 }
 
 /// What a rule asks for.
@@ -114,6 +117,12 @@ impl Rule {
     #[must_use]
     pub fn asks(&self) -> &Asks {
         &self.asks
+    }
+
+    /// What a client with a good token reads who may not.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// Whether it acts.
@@ -230,6 +239,23 @@ impl StepUp {
             time.is_some_and(|(floor_ms, ceil_ms)| floor_ms >= oldest_ms && ceil_ms <= ahead_ms)
         });
         if amr && acr && fresh { Ok(()) } else { Err(Denied::StepUp) }
+    }
+}
+
+/// What is needed, for those who write the rules.
+impl fmt::Display for StepUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut between = "";
+        for (claim, values) in [("amr", &self.amr), ("acr", &self.acr)] {
+            if !values.is_empty() {
+                write!(f, "{between}{claim} with one of {}", values.join(", "))?;
+                between = "; ";
+            }
+        }
+        match self.max_age_s {
+            Some(age_s) => write!(f, "{between}auth_time at most {age_s} s ago"),
+            None => Ok(()),
+        }
     }
 }
 

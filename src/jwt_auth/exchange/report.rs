@@ -47,7 +47,10 @@ impl Exchange {
         host.leave(FILTER_STATE, NOBODY);
         self.record(if denied { "denied" } else { "refused" }, Some(reason), at, false, note, now_ms, head, host);
         let (status, challenge) = reason.answer();
-        let mut reply = Reply::problem(status, reason.code(), None, correlation_id(head).as_deref());
+        // What the rule says to those with a good token; the others are not even told that there is a rule.
+        let rule = at.filter(|_| denied).and_then(|at| self.shared.config.access.rule(at));
+        let detail = rule.and_then(crate::jwt_auth::access::Rule::detail);
+        let mut reply = Reply::problem(status, reason.code(), detail, correlation_id(head).as_deref());
         let realm = &self.shared.config.realm;
         let step_up = (reason == Reason::Denied(Denied::StepUp.code())).then(|| self.step_up(at)).flatten();
         let challenge = match (challenge, step_up) {

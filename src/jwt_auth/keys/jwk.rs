@@ -26,14 +26,13 @@ pub(super) fn read_key(jwk: &Value) -> Result<Key, Bad> {
     if text("use")?.is_some_and(|what| what != "sig") {
         return Err(Bad);
     }
-    match jwk.member("key_ops") {
-        None => {}
-        Some(Value::List(operations)) => {
-            if !operations.iter().any(|operation| operation.text() == Some("verify")) {
-                return Err(Bad);
-            }
-        }
-        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Object(_)) => return Err(Bad),
+    let verifies = match jwk.member("key_ops") {
+        None => true,
+        Some(Value::List(operations)) => operations.iter().any(|operation| operation.text() == Some("verify")),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Object(_)) => false,
+    };
+    if !verifies {
+        return Err(Bad);
     }
     let algorithm = match text("alg")? {
         None => None,
@@ -63,5 +62,5 @@ pub(super) fn read_key(jwk: &Value) -> Result<Key, Bad> {
     if algorithm.is_some_and(|algorithm| !key.fits(algorithm)) {
         return Err(Bad);
     }
-    Ok(Key { kid: kid.map(str::to_owned), algorithm, key, any_kid: false })
+    Ok(Key { kid: kid.map(str::to_owned), algorithm, key, any_kid: false, from_environment: false })
 }

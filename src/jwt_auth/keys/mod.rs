@@ -33,6 +33,8 @@ pub(super) struct Key {
     key: VerifyingKey,
     /// Whether it serves tokens with any `kid`: a secret that was configured without one.
     any_kid: bool,
+    /// Whether it is a secret that stands outside the configuration.
+    from_environment: bool,
 }
 
 /// The keys of a provider.
@@ -79,7 +81,10 @@ pub(super) enum Verdict {
 impl KeySet {
     /// The one secret of a provider.
     pub(super) fn of_secret(kid: Option<String>, key: VerifyingKey) -> Self {
-        Self { keys: vec![Key { any_kid: kid.is_none(), kid, algorithm: None, key }], skipped: 0 }
+        Self {
+            keys: vec![Key { any_kid: kid.is_none(), kid, algorithm: None, key, from_environment: true }],
+            skipped: 0,
+        }
     }
 
     /// Reads a JWK set (RFC 7517, section 5). What is unknown or unusable in it is left out.
@@ -123,6 +128,11 @@ impl KeySet {
             (true, false, Origin::Inline) | (false, _, _) if keys.is_empty() => Err(SetError::NoneUsable),
             (true, false, Origin::Inline) | (false, _, _) => Ok(Self { keys, skipped }),
         }
+    }
+
+    /// Whether the set was written with secrets in it. The one of [`KeySet::of_secret`] was not.
+    pub(super) fn has_inline_secrets(&self) -> bool {
+        self.keys.iter().any(|key| key.key.is_symmetric() && !key.from_environment)
     }
 
     /// Whether a key of the set could verify one of these algorithms.

@@ -51,6 +51,11 @@ impl Ring {
         counts.then(|| self.generation.get())
     }
 
+    /// Whether secrets stand in the configuration itself.
+    pub(in crate::jwt_auth) fn is_secret_in_config(&self) -> bool {
+        self.set.borrow().as_ref().is_some_and(|set| set.has_inline_secrets())
+    }
+
     /// Keys of the set that are left out.
     pub(in crate::jwt_auth) fn skipped(&self) -> usize {
         self.set.borrow().as_ref().map_or(0, |set| set.skipped)

@@ -1,8 +1,8 @@
 //! When the clock steps back, records neither live for ever nor vanish.
 
-use super::{MANY, NOW, hits, key};
+use super::{MANY, NOW, hits, key, neighbours};
 use crate::replay::MemoryHost;
-use crate::table::{Claim, Claims, Counters, Lease, Longest, MAX_STEP_BACK_MS, Rule, Set, Standing};
+use crate::table::{Claim, Claims, Counters, Error, Lease, Longest, MAX_STEP_BACK_MS, Rule, Set, Standing, WAYS};
 
 const HOUR: u64 = 3_600_000;
 const YEAR: u64 = 365 * 24 * HOUR;
@@ -77,7 +77,7 @@ fn a_settled_claim_keeps_its_end_over_a_step_of_a_day() {
 #[test]
 fn a_claim_that_is_held_ends_with_its_hold() {
     let longest = Longest { hold_ms: 10_000, keep_ms: 600_000 };
-    for back in [1, HOUR, YEAR] {
+    for back in [1_001, HOUR, YEAR] {
         let (table, mut host) = (Claims::new("t", 10, longest).expect("good"), MemoryHost::default());
         let host = &mut host;
         assert_eq!(table.claim(host, NOW, key(1), 1, 10_000), Ok(Claim::Ours));
@@ -86,6 +86,21 @@ fn a_claim_that_is_held_ends_with_its_hold() {
         assert_eq!(table.claim(host, then + 9_999, key(1), 2, 10_000), Ok(Claim::Held { wait_ms: 1 }), "{back}");
         assert_eq!(table.claim(host, then + 10_000, key(1), 2, 10_000), Ok(Claim::Ours), "{back}");
     }
+}
+
+/// What is full of claims of a later time has room when claims of now would have ended, though nobody but new ones asks.
+#[test]
+fn a_full_slot_ends_with_the_step() {
+    let longest = Longest { hold_ms: 10_000, keep_ms: 600_000 };
+    let (table, mut host) = (Claims::new("t", 10, longest).expect("good"), MemoryHost::default());
+    let mut keys = neighbours(1, 0);
+    for key in keys.by_ref().take(WAYS) {
+        assert_eq!(table.settle(&mut host, NOW + YEAR, key, 1, 600_000), Ok(true));
+    }
+    let more = keys.next().expect("endless");
+    assert_eq!(table.claim(&mut host, NOW, more, 1, 10_000), Err(Error::Full));
+    assert_eq!(table.claim(&mut host, NOW + 599_999, more, 1, 10_000), Err(Error::Full));
+    assert_eq!(table.claim(&mut host, NOW + 600_000, more, 1, 10_000), Ok(Claim::Ours));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use super::{MANY, NOW, hits, key, overwrite};
 use crate::host::Slot;
 use crate::replay::MemoryHost;
-use crate::table::{Blob, Claim, Claims, Counters, Error, Lease, Longest, Newer, Note, Seed, Set};
+use crate::table::{
+    Blob, Claim, Claims, Counters, Error, Lease, Longest, MAX_SPAN_MS, Newer, Note, Rule, Seed, Set, Standing,
+};
 
 const LONGEST: Longest = Longest { hold_ms: 10_000, keep_ms: 600_000 };
 
@@ -56,7 +58,11 @@ fn counters_begin_anew() {
     let mut claim = bytes_of(&host, "t/1.1/0");
     claim[24 + 16] = 4;
     claim[24 + 24..].fill(0);
-    wrongs.push(("a claim".to_owned(), claim));
+    wrongs.push(("a claim".to_owned(), claim.clone()));
+    // A block with a number in it.
+    claim[24 + 16] = 2;
+    claim[24 + 31] = 1;
+    wrongs.push(("a block with more to it".to_owned(), claim));
     for (name, bytes) in wrongs {
         overwrite(&mut host, "t/1.1/0", &bytes);
         let before = host.slots.clone();
@@ -69,12 +75,31 @@ fn counters_begin_anew() {
     }
 }
 
+/// A record under a good header that ends later than any that is written.
+#[test]
+fn a_counter_for_ever_ends() {
+    let (table, rule) = (Counters::new("t", 16).expect("good"), Rule { limit: 0, window_ms: 1_000, block_ms: 1_000 });
+    let mut host = MemoryHost::default();
+    assert!(table.hit(&mut host, NOW, key(1), rule, 1).is_ok());
+    let mut bytes = bytes_of(&host, "t/1.1/0");
+    bytes[24 + 18..24 + 24].fill(0xff);
+    overwrite(&mut host, "t/1.1/0", &bytes);
+    let ends = 2 * MAX_SPAN_MS;
+    assert_eq!(table.peek(&mut host, NOW, key(1), rule), Ok(Standing::Refused { wait_ms: ends }));
+    assert_eq!(table.peek(&mut host, NOW + ends, key(1), rule), Ok(Standing::Free { left: 0 }));
+}
+
 #[test]
 fn claims_stay_closed_until_all_must_have_ended() {
     let table = Claims::new("t", 10, LONGEST).expect("good");
     let mut host = MemoryHost::default();
     assert_eq!(table.settle(&mut host, NOW, key(1), 1, 600_000), Ok(true));
-    for (name, bytes) in wrong_records(&bytes_of(&host, "t/1.1/0")) {
+    let mut wrongs = wrong_records(&bytes_of(&host, "t/1.1/0"));
+    // A counter's record under a claim's header.
+    let mut counter = bytes_of(&host, "t/1.1/0");
+    counter[24 + 16] = 1;
+    wrongs.push(("a counter".to_owned(), counter));
+    for (name, bytes) in wrongs {
         let host = &mut host;
         overwrite(host, "t/1.1/0", &bytes);
         assert_eq!(table.claim(host, NOW, key(1), 2, 1_000), Err(Error::Corrupt), "{name}");
@@ -98,7 +123,7 @@ fn a_lease_is_free() {
     wrongs.push(("endless".to_owned(), endless));
     for (name, bytes) in wrongs {
         overwrite(&mut host, "t/1/0", &bytes);
-        lease.release(&mut host, 1);
+        lease.release(&mut host, 7);
         assert!(lease.try_acquire(&mut host, NOW, 5_000, 2), "{name}");
         assert!(!lease.try_acquire(&mut host, NOW, 5_000, 1), "{name}");
     }

@@ -9,22 +9,33 @@ mod csv;
 mod editor;
 mod graphql;
 mod heads;
+mod jwt;
+mod jwt_access;
+mod jwt_headers;
+mod jwt_keyset;
+mod jwt_token;
 mod modes;
 mod names;
 mod paths;
 #[cfg(test)]
 mod replay;
+mod signature;
 mod table_record;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 12] = [
     ("configuration", configuration::check),
     ("csv", csv::check),
     ("editor", editor::check),
     ("graphql", graphql::check),
     ("heads", heads::check),
+    ("jwt_access", jwt_access::check),
+    ("jwt_headers", jwt_headers::check),
+    ("jwt_keyset", jwt_keyset::check),
+    ("jwt_token", jwt_token::check),
     ("modes", modes::check),
     ("paths", paths::check),
+    ("signature", signature::check),
     ("table_record", table_record::check),
 ];
 

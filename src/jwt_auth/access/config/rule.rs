@@ -10,7 +10,10 @@ use super::super::role::Role;
 use super::super::rule::{Asks, Kind, Mode, Place, Requirement, Rule, StepUp, Tenant};
 use super::super::system::{Shape, System};
 use super::system::{SYSTEM_STEP, claim};
-use super::{MAX_REQUIRED, MAX_SEGMENTS, MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, at_most, check_name, known_role};
+use super::{
+    MAX_DETAIL_BYTES, MAX_REQUIRED, MAX_SEGMENTS, MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, at_most, check_name,
+    known_role,
+};
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -22,6 +25,7 @@ pub(super) struct RuleWire {
     require: Option<RequireWire>,
     public: Option<bool>,
     webhook: Option<String>,
+    detail: Option<String>,
     mode: Option<Mode>,
 }
 
@@ -72,6 +76,18 @@ impl RuleWire {
             at_most(&format!("{path}.match.paths[{n}]"), pattern.segments(), MAX_SEGMENTS, "segments")?;
         }
         let mode = self.mode.unwrap_or(Mode::Enforce);
+        if let Some(detail) = &self.detail {
+            let place = format!("{path}.detail");
+            if self.require.is_none() {
+                return Err(ConfigError::new(
+                    place,
+                    "must be left out: only `require` refuses somebody with a good token",
+                ));
+            }
+            if detail.is_empty() || detail.len() > MAX_DETAIL_BYTES {
+                return Err(ConfigError::new(place, format_args!("must be 1..={MAX_DETAIL_BYTES} bytes")));
+            }
+        }
         let asks = match (self.require, self.public, self.webhook) {
             (Some(wire), None, None) => {
                 Asks::Token(wire.check(&format!("{path}.require"), &matches, roles, systems, shape)?)
@@ -97,7 +113,7 @@ impl RuleWire {
                 return Err(ConfigError::new(path, "must have one of require, public and webhook"));
             }
         };
-        Ok(Rule { name, matches, asks, mode })
+        Ok(Rule { name, matches, asks, mode, detail: self.detail })
     }
 }
 

@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::super::{
-    Access, MAX_GRANTED, MAX_MAPPED_ROLES, MAX_NAME_BYTES, MAX_PATHS, MAX_REQUIRED, MAX_ROLES, MAX_RULES, MAX_SEGMENTS,
-    MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, MAX_SYSTEMS,
+    Access, MAX_DETAIL_BYTES, MAX_GRANTED, MAX_MAPPED_ROLES, MAX_NAME_BYTES, MAX_PATHS, MAX_REQUIRED, MAX_ROLES,
+    MAX_RULES, MAX_SEGMENTS, MAX_STEP_UP_AGE_S, MAX_STEP_UP_VALUES, MAX_SYSTEMS,
 };
 use super::{access, matrix, refusal};
 use crate::matching::MAX_MATCH_ENTRIES;
@@ -248,7 +248,7 @@ fn every_bound_holds() {
         config
     };
     let deep = |count: usize| json!(["/x".repeat(count)]);
-    let permits: [(&str, usize, &dyn Fn(usize) -> Json); 14] = [
+    let permits: [(&str, usize, &dyn Fn(usize) -> Json); 15] = [
         ("systems", MAX_SYSTEMS, &systems),
         ("systems.s.paths", MAX_MATCH_ENTRIES, &|count| json!(paths(count))),
         ("systems.s.paths", MAX_SEGMENTS, &deep),
@@ -262,6 +262,7 @@ fn every_bound_holds() {
         ("access.rules.0.require.roles", MAX_REQUIRED, &|count| json!(vec!["R"; count])),
         ("access.rules.0.require.step_up", MAX_STEP_UP_VALUES, &|count| json!({"amr": names(count)})),
         ("access.rules.0.require.step_up", MAX_STEP_UP_VALUES, &|count| json!({"acr": names(count)})),
+        ("access.rules.0.detail", MAX_DETAIL_BYTES, &|count| json!("x".repeat(count))),
         ("access.rules.0.name", MAX_NAME_BYTES, &|count| json!("x".repeat(count))),
     ];
     for (field, most, value) in permits {

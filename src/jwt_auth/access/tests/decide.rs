@@ -245,6 +245,12 @@ fn a_step_up_needs_all_that_is_named() {
     };
     assert_eq!(challenge(&both), "error=\"insufficient_user_authentication\", max_age=\"300\"");
     assert_eq!(challenge(&level), "error=\"insufficient_user_authentication\", acr_values=\"gold silver\"");
+    let words = |access: &Access| {
+        let Asks::Token(requirement) = access.rules()[4].asks() else { panic!("a token") };
+        requirement.step_up().unwrap().to_string()
+    };
+    assert_eq!(words(&both), "amr with one of mfa, hwk; auth_time at most 300 s ago");
+    assert_eq!(words(&level), "acr with one of gold, silver");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What holds for all kinds of keys.
 
+mod tokens;
+mod wycheproof;
+
 use super::{Algorithm, Curve, KeyError, SigningKey, VerifyingKey};
 
 const SECRET: [u8; 64] = *b"TopSecret0123456789abcdefghijklmnopqrstuvwxyzTopSecret0123456789";
