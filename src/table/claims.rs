@@ -186,7 +186,7 @@ impl Claims {
         let end = |record: &Record| {
             let (longest_ms, spare_ms) = match record.state {
                 State::Held { .. } => (self.longest.hold_ms, SKEW_MS),
-                State::Spent | State::Sealed | State::Window { .. } | State::Blocked => {
+                State::Spent | State::Sealed | State::Window { .. } | State::Blocked | State::Paced { .. } => {
                     (self.longest_ms(), MAX_STEP_BACK_MS)
                 }
             };
