@@ -64,7 +64,7 @@ impl Counters {
     /// rarely makes another table of it.
     ///
     /// # Errors
-    /// No keys, more than fit into [`MAX_GROUPED_SLOTS`](super::MAX_GROUPED_SLOTS) slots, or more than [`MAX_GROUP`] records;
+    /// No keys, more than fit into [`MAX_GROUPED_SLOTS`](super::MAX_GROUPED_SLOTS) slots, or more than [`MAX_GROUP`](super::MAX_GROUP) records;
     /// the error's path is `keys`.
     pub fn grouped(name: &str, keys: u32, records: usize) -> Result<Self, ConfigError> {
         let capacity = Capacity::grouped(keys, records)?;
