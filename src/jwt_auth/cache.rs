@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 /// Longest token that is remembered, in bytes.
 pub const MAX_CACHED_TOKEN_BYTES: usize = 4096;
-/// What all remembered tokens take, in bytes, as [`cost`] estimates it.
+/// What all remembered tokens take, in bytes, by an estimate: six bytes for each of a token, and 512.
 pub const MAX_CACHE_BYTES: usize = 8 * 1024 * 1024;
 /// Places in which one token may stand.
 const WAYS: usize = 4;

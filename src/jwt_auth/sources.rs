@@ -91,10 +91,8 @@ impl Sources {
             return;
         }
         let values = head.values("cookie").flat_map(|value| value.split(|&byte| byte == b';'));
-        let kept: Vec<&[u8]> = values
-            .map(<[u8]>::trim_ascii)
-            .filter(|cookie| !cookie.is_empty() && !is_token(pair(cookie, b'=').0.trim_ascii()))
-            .collect();
+        let kept: Vec<&[u8]> =
+            values.map(trim).filter(|cookie| !cookie.is_empty() && !is_token(trim(pair(cookie, b'=').0))).collect();
         if kept.is_empty() {
             head.remove("cookie");
         } else {
@@ -114,21 +112,32 @@ impl HeaderSource {
         if !scheme.eq_ignore_ascii_case(b"bearer") {
             return Ok(None);
         }
-        let token = rest.iter().position(|&byte| byte != b' ').and_then(|from| rest.get(from..)).unwrap_or_default();
-        // One token to the end (RFC 6750, section 2.1).
-        if token.is_empty() || token.iter().any(|&byte| !byte.is_ascii_graphic() || matches!(byte, b',' | b'"')) {
-            return Err(Reason::BadCredentials);
+        match rest.iter().position(|&byte| byte != b' ').and_then(|from| rest.get(from..)) {
+            Some(token) => Ok(Some(token)),
+            None => Err(Reason::BadCredentials),
         }
-        Ok(Some(token))
     }
+}
+
+/// Whether credentials are one token to the end (RFC 6750, section 2.1), as far as their bytes tell.
+pub(super) fn is_one_token(credentials: &[u8]) -> bool {
+    credentials.iter().all(|&byte| byte.is_ascii_graphic() && !matches!(byte, b',' | b'"'))
 }
 
 /// All cookies of a request (RFC 6265, section 5.4).
 pub(super) fn cookies(head: &Head) -> impl Iterator<Item = (&[u8], &[u8])> {
     head.values("cookie").flat_map(|value| value.split(|&byte| byte == b';')).map(|cookie| {
         let (name, value) = pair(cookie, b'=');
-        (name.trim_ascii(), value.trim_ascii())
+        (trim(name), trim(value))
     })
+}
+
+/// Without blanks and control bytes at its ends: there are readers that drop any of them.
+fn trim(text: &[u8]) -> &[u8] {
+    let kept = |&byte: &u8| byte > b' ' && byte != 0x7f;
+    let from = text.iter().position(kept).unwrap_or(text.len());
+    let to = text.iter().rposition(kept).map_or(from, |last| last + 1);
+    text.get(from..to).unwrap_or_default()
 }
 
 /// The parameters of a target's query.

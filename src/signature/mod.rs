@@ -48,7 +48,7 @@ pub const MAX_DER_BYTES: usize = 2048;
 pub struct VerifyingKey(Kind);
 
 enum Kind {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Rsa(Box<rsa::Key>),
     Ecdsa(Box<ecdsa::Key>),
     Ed25519(Box<ed25519::Key>),
@@ -60,7 +60,7 @@ impl VerifyingKey {
     /// # Errors
     /// Fewer than [`MIN_SECRET_BYTES`] or more than [`MAX_SECRET_BYTES`].
     pub fn hmac(secret: &[u8]) -> Result<Self, KeyError> {
-        hmac::Key::new(secret).map(|key| Self(Kind::Hmac(key)))
+        hmac::Key::new(secret).map(|key| Self(Kind::Hmac(Box::new(key))))
     }
 
     /// An RSA key from its modulus and exponent, big-endian; zeros in front count for nothing.

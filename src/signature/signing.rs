@@ -13,7 +13,7 @@ use super::{KeyError, der, hmac};
 pub struct SigningKey(Kind);
 
 enum Kind {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Ed25519(Box<ed25519_dalek::SigningKey>),
 }
 
@@ -23,7 +23,7 @@ impl SigningKey {
     /// # Errors
     /// Fewer than [`MIN_SECRET_BYTES`](super::MIN_SECRET_BYTES) or more than [`MAX_SECRET_BYTES`](super::MAX_SECRET_BYTES).
     pub fn hmac(secret: &[u8]) -> Result<Self, KeyError> {
-        hmac::Key::new(secret).map(|key| Self(Kind::Hmac(key)))
+        hmac::Key::new(secret).map(|key| Self(Kind::Hmac(Box::new(key))))
     }
 
     /// An Ed25519 private key, in the 32 bytes of RFC 8032.
@@ -50,7 +50,7 @@ impl SigningKey {
     /// As above.
     pub fn ed25519_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
         let (seed, public) = der::read_ed25519_private_key(der)?;
-        let key = Self::ed25519_seed(&*seed)?;
+        let key = Self::ed25519_seed(&seed)?;
         match (&key.0, public) {
             (Kind::Ed25519(pair), Some(public)) if pair.verifying_key().as_bytes().as_slice() != public => {
                 Err(KeyError::Point)

@@ -38,6 +38,7 @@ pub(super) enum State {
 
 impl State {
     /// Whether a table of this kind has it.
+    #[inline]
     pub(super) fn belongs_to(self, kind: Kind) -> bool {
         match self {
             Self::Window { .. } | Self::Blocked | Self::Paced { .. } => kind == Kind::Counters,
@@ -47,6 +48,7 @@ impl State {
 }
 
 impl Record {
+    #[inline]
     pub(super) fn is_live(&self, now_ms: u64) -> bool {
         now_ms < self.until_ms
     }
@@ -74,6 +76,7 @@ impl Record {
     }
 
     /// `None` for what [`Record::to_bytes`] never writes.
+    #[inline]
     pub(super) fn from_bytes(bytes: &[u8; RECORD]) -> Option<Self> {
         let (key, rest) = bytes.split_first_chunk()?;
         let ([middle, own], []) = rest.as_chunks() else { return None };
@@ -92,6 +95,7 @@ impl Record {
 }
 
 /// The low half.
+#[inline]
 fn low(word: u64) -> u32 {
     let [a, b, c, d, ..] = word.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])

@@ -93,27 +93,29 @@ fn configuration(json: &Value, keys: Option<&Value>, matrix: bool) -> Result<Val
         let keys = keys.ok_or("--config: fetches its keys; give them with --keys FILE")?;
         *jwks = json!({ "inline": keys });
     }
-    let mut config = json!({"providers": providers, "cache": {"entries": 0}});
-    let mut take = |names: &[&str]| {
-        for name in names {
-            if let (Some(value), Some(config)) = (json.get(name), config.as_object_mut()) {
-                config.insert((*name).to_owned(), value.clone());
-            }
-        }
+    let mut config = Map::new();
+    config.insert("providers".to_owned(), providers);
+    config.insert("cache".to_owned(), json!({"entries": 0}));
+    let names: &[&str] = match matrix {
+        true => &["limits", "unnormalized", "systems", "claims", "access"],
+        false => &["limits", "unnormalized"],
     };
-    take(&["limits", "unnormalized"]);
-    if matrix {
-        take(&["systems", "claims", "access"]);
-    } else {
-        config["access"] = json!({"rules": [{"match": {"paths": ["/**"]}, "require": {}}]});
+    for name in names {
+        if let Some(value) = json.get(name) {
+            config.insert((*name).to_owned(), value.clone());
+        }
     }
-    let mut revocation: Map<String, Value> =
-        json.get("revocation").and_then(Value::as_object).cloned().unwrap_or_default();
+    if !matrix {
+        let any = json!({"rules": [{"match": {"paths": ["/**"]}, "require": {}}]});
+        config.insert("access".to_owned(), any);
+    }
+    let revocation = json.get("revocation").and_then(Value::as_object).cloned();
+    let mut revocation: Map<String, Value> = revocation.unwrap_or_default();
     revocation.remove("remote");
     if !revocation.is_empty() {
-        config["revocation"] = Value::Object(revocation);
+        config.insert("revocation".to_owned(), Value::Object(revocation));
     }
-    Ok(config)
+    Ok(Value::Object(config))
 }
 
 /// Why the filter refuses; `None`: it does not.

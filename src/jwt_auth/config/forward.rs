@@ -1,7 +1,5 @@
 //! What portals are told of a caller, and what clients may not say themselves.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -147,9 +145,11 @@ pub(in crate::jwt_auth) struct ServiceKey {
 #[derive(Debug)]
 pub(in crate::jwt_auth) struct Taken {
     /// In lower case, `-` for `_`.
-    names: BTreeSet<String>,
-    /// A bit for each length that a name has (64 and more share one): most fields need no further look.
+    names: Vec<String>,
+    /// A bit for each length that a name has (63 and more share one), and for each letter that one begins with: most
+    /// fields need no further look.
     lengths: u64,
+    first_letters: u64,
 }
 
 impl ForwardWire {
@@ -304,27 +304,37 @@ impl ServiceTokenWire {
 
 impl Taken {
     fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let names: BTreeSet<String> = names.map(plain).collect();
-        let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name.len()));
-        Self { names, lengths }
+        let mut names: Vec<String> = names.map(plain).collect();
+        names.sort();
+        names.dedup();
+        let beginnings = names.iter().map(String::as_str).chain(REMOVED_PREFIXES);
+        Self {
+            first_letters: beginnings.fold(0, |letters, name| letters | first_letter_bit(name)),
+            lengths: names.iter().fold(0, |lengths, name| lengths | length_bit(name.len())),
+            names,
+        }
     }
 
     /// Whether a field of this name is taken from requests.
     pub(in crate::jwt_auth) fn takes(&self, name: &str) -> bool {
-        let bytes = name.as_bytes();
-        let begins = |prefix: &&str| {
-            let beginning = bytes.get(..prefix.len()).unwrap_or_default();
-            !beginning.is_empty() && beginning.iter().map(|&byte| letter(byte)).eq(prefix.bytes())
-        };
-        if self.lengths & length_bit(bytes.len()) != 0 && self.names.contains(&plain(name)) {
-            return true;
+        if self.first_letters & first_letter_bit(name) == 0 {
+            return false;
         }
-        matches!(bytes, [b'x' | b'X', ..]) && REMOVED_PREFIXES.iter().any(begins)
+        let same =
+            |one: &str, two: &[u8]| one.len() == two.len() && one.bytes().eq(two.iter().map(|&byte| letter(byte)));
+        let bytes = name.as_bytes();
+        self.lengths & length_bit(bytes.len()) != 0 && self.names.iter().any(|taken| same(taken, bytes))
+            || REMOVED_PREFIXES.iter().any(|prefix| bytes.get(..prefix.len()).is_some_and(|part| same(prefix, part)))
     }
 }
 
 fn length_bit(length: usize) -> u64 {
     1 << length.min(63)
+}
+
+/// Letters of either case share a bit, and so do some other characters.
+fn first_letter_bit(name: &str) -> u64 {
+    name.bytes().next().map_or(0, |byte| 1 << (letter(byte) % 64))
 }
 
 /// As names are compared: lower case, `-` for `_`.

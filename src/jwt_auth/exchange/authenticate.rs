@@ -14,6 +14,7 @@ use crate::jwt_auth::keys::Verdict;
 use crate::jwt_auth::remote::Remote;
 use crate::jwt_auth::revocation::Marks;
 use crate::jwt_auth::session::Session;
+use crate::jwt_auth::sources::is_one_token;
 use crate::jwt_auth::token::Token;
 use crate::jwt_auth::verify::check_types;
 
@@ -96,7 +97,12 @@ impl Exchange {
 
     fn verify(&mut self, text: &[u8], asked: &Asked<'_>, now_ms: u64, host: &mut dyn Host) -> Result<Session, Stop> {
         let shared = Rc::clone(&self.shared);
-        let token = Token::read(text, shared.config.limits.max_token_bytes)?;
+        let max_bytes = shared.config.limits.max_token_bytes;
+        // Not before: what is remembered is known to be one.
+        if text.len() <= max_bytes && !is_one_token(text) {
+            return Err(Reason::BadCredentials.into());
+        }
+        let token = Token::read(text, max_bytes)?;
         check_types(&token.payload)?;
         let issuer = token.payload.member("iss").and_then(Value::text);
         let named =

@@ -109,6 +109,7 @@ fn other_places_count_when_configured() {
     let query = format!("/api/x?a=b&token={good}");
     let two = Verdict::Bad("two_tokens");
     let format_fault = Verdict::Bad("token_format");
+    let bad = Verdict::Bad("bad_credentials");
     for (name, target, headers, want) in [
         ("header", "/api/x", vec![("authorization", bearer.as_str())], Verdict::Passed),
         ("other header", "/api/x", vec![("x-token", good.as_str())], Verdict::Passed),
@@ -120,7 +121,7 @@ fn other_places_count_when_configured() {
             vec![("authorization", "Basic dTpw"), ("cookie", &cookie)],
             Verdict::Passed,
         ),
-        ("other header with a scheme", "/api/x", vec![("x-token", bearer.as_str())], format_fault),
+        ("other header with a scheme", "/api/x", vec![("x-token", bearer.as_str())], bad),
         ("two headers", "/api/x", vec![("authorization", bearer.as_str()), ("x-token", &good)], two),
         ("header and cookie", "/api/x", vec![("authorization", bearer.as_str()), ("cookie", &cookie)], two),
         ("header and query", query.as_str(), vec![("authorization", bearer.as_str())], two),
@@ -130,7 +131,13 @@ fn other_places_count_when_configured() {
         ("an empty second cookie", "/api/x", vec![("cookie", cookie.as_str()), ("cookie", "__Host-session=")], two),
         ("two parameters", "/api/x?token=a&token=b", vec![], two),
         ("two parameters, one encoded", "/api/x?token=a&%74oken=b", vec![], two),
-        ("a quoted cookie", "/api/x", vec![("cookie", "__Host-session=\"a\"")], format_fault),
+        ("a quoted cookie", "/api/x", vec![("cookie", "__Host-session=\"a\"")], bad),
+        (
+            "control bytes before a second cookie",
+            "/api/x",
+            vec![("cookie", cookie.as_str()), ("cookie", "\u{b}__Host-session=b")],
+            two,
+        ),
         ("an empty parameter", "/api/x?token", vec![], format_fault),
         ("other case", "/api/x?Token=a", vec![("cookie", "__host-session=a")], Verdict::NoToken("no_token")),
         ("cookies without values", "/api/x", vec![("cookie", "a; ;=;__Host-sessio")], Verdict::NoToken("no_token")),

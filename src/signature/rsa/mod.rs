@@ -3,7 +3,7 @@
 mod modulus;
 mod padding;
 
-use self::modulus::Modulus;
+pub(super) use self::modulus::Modulus;
 use super::algorithm::Hash;
 use super::{KeyError, MAX_RSA_BITS, MAX_RSA_EXPONENT_BITS, MIN_RSA_BITS, der};
 

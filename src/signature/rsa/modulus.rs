@@ -15,7 +15,7 @@ const MAX_LIMBS: usize = (super::MAX_RSA_BITS + 2).div_ceil(LIMB_BITS).next_mult
 const STEP: usize = 4;
 
 /// An odd modulus, and what multiplication modulo it needs.
-pub(super) struct Modulus {
+pub(in crate::signature) struct Modulus {
     limbs: Vec<u32>,
     /// -1 / n modulo 2^27.
     inverse: u64,
@@ -25,7 +25,7 @@ pub(super) struct Modulus {
 
 impl Modulus {
     /// From an odd number's big-endian bytes without zeros in front; `None` for what is not that, or too long.
-    pub(super) fn new(bytes: &[u8]) -> Option<Self> {
+    pub(in crate::signature) fn new(bytes: &[u8]) -> Option<Self> {
         let spare = bytes.first()?.leading_zeros() as usize;
         let bits = (bytes.len() * 8).checked_sub(spare)?;
         // R is more than 4 n: products of numbers below 2 n are below 2 n again, and nothing has to be subtracted.
@@ -63,7 +63,7 @@ impl Modulus {
     }
 
     /// The power of a number below the modulus, both as big-endian bytes, of the base's length. The exponent is odd.
-    pub(super) fn power(&self, base: &[u8], exponent: u64) -> Vec<u8> {
+    pub(in crate::signature) fn power(&self, base: &[u8], exponent: u64) -> Vec<u8> {
         let plain = to_limbs(base, self.limbs.len());
         let form = self.multiply(&plain, &self.square);
         let mut power = form.clone();

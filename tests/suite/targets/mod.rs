@@ -23,7 +23,7 @@ mod signature;
 mod table_record;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 12] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 13] = [
     ("configuration", configuration::check),
     ("csv", csv::check),
     ("editor", editor::check),
