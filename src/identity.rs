@@ -102,6 +102,21 @@ pub struct Rights {
     permissions: Vec<String>,
 }
 
+impl Rights {
+    /// Whether everybody who holds these holds one of the others.
+    pub(crate) fn is_within(&self, others: &[&Self]) -> bool {
+        let all = |mine: &[String], theirs: fn(&Self) -> &[String]| {
+            mine.iter().all(|right| others.iter().any(|other| theirs(other).contains(right)))
+        };
+        all(&self.roles, |other| &other.roles) && all(&self.permissions, |other| &other.permissions)
+    }
+
+    /// Whether somebody can hold them where callers have roles, or permissions, at all.
+    pub(crate) fn can_be_held(&self, roles: bool, permissions: bool) -> bool {
+        roles && !self.roles.is_empty() || permissions && !self.permissions.is_empty()
+    }
+}
+
 /// The wire form of [`Rights`].
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -26,6 +26,7 @@ pub mod json;
 pub mod jwt_auth;
 pub mod matching;
 pub mod path;
+pub mod rate_limit;
 pub mod replay;
 pub mod reply;
 pub mod revenue_strip;

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use lockgate::config::{Assumed, ConfigError};
 use lockgate::exchange::Policy;
 use lockgate::replay::{self, Answer, Heads, MemoryHost, Outcome, Request};
-use lockgate::{jwt_auth, revenue_strip};
+use lockgate::{jwt_auth, rate_limit, revenue_strip};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,6 +17,8 @@ use serde_json::Value;
 pub(crate) enum Filter {
     /// Who is calling, and what they may do.
     JwtAuth,
+    /// How often a caller may come.
+    RateLimit,
     /// Fields that a caller may not see.
     RevenueStrip,
 }
@@ -32,12 +34,13 @@ pub(crate) struct Session {
 }
 
 impl Filter {
-    pub(crate) const ALL: [Self; 2] = [Self::JwtAuth, Self::RevenueStrip];
+    pub(crate) const ALL: [Self; 3] = [Self::JwtAuth, Self::RateLimit, Self::RevenueStrip];
 
     /// As it is written on the command line and in files of policy tests.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::JwtAuth => "jwt-auth",
+            Self::RateLimit => "rate-limit",
             Self::RevenueStrip => "revenue-strip",
         }
     }
@@ -49,6 +52,7 @@ impl Filter {
     pub(crate) fn check(self, configuration: &[u8]) -> Result<(), ConfigError> {
         match self {
             Self::JwtAuth => jwt_auth::Policy::read(configuration, &Assumed).map(drop),
+            Self::RateLimit => rate_limit::Policy::from_json(configuration).map(drop),
             Self::RevenueStrip => revenue_strip::Policy::from_json(configuration).map(drop),
         }
     }
@@ -81,6 +85,12 @@ impl Filter {
                 host.work(&*policy);
                 Ok(replay::run(&*policy, host, request, answer, Heads::Wait))
             }
+            Self::RateLimit => {
+                let policy = rate_limit::Policy::from_json(configuration)?;
+                // A case without a time is one of a clock that stands still.
+                host.now_ms.get_or_insert(0);
+                Ok(replay::run(&policy, host, request, answer, Heads::Wait))
+            }
             Self::RevenueStrip => {
                 let policy = revenue_strip::Policy::from_json(configuration)?;
                 Ok(replay::run(&policy, host, request, answer, Heads::Wait))
@@ -92,6 +102,7 @@ impl Filter {
     pub(crate) fn schema(self) -> Value {
         match self {
             Self::JwtAuth => jwt_auth::schema().to_value(),
+            Self::RateLimit => rate_limit::schema().to_value(),
             Self::RevenueStrip => revenue_strip::schema().to_value(),
         }
     }

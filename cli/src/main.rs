@@ -3,6 +3,7 @@
 mod check;
 mod configuration;
 mod filter;
+mod limits;
 mod matrix;
 mod place;
 mod refusal;
@@ -36,6 +37,7 @@ enum Command {
     Matrix(matrix::MatrixArgs),
     Token(token::TokenArgs),
     Schema(schema::SchemaArgs),
+    Limits(limits::LimitsArgs),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Matrix(args) => matrix::run(args),
         Command::Token(args) => token::run(args),
         Command::Schema(args) => schema::run(args),
+        Command::Limits(args) => limits::run(args),
         Command::Try(args) => try_case::run(args),
     };
     match result {

@@ -76,7 +76,7 @@ impl Claims {
     /// Its size, for people.
     #[must_use]
     pub fn describe(&self) -> String {
-        let Self { name, capacity: Capacity { keys, slots }, .. } = self;
+        let Self { name, capacity: Capacity { keys, slots, .. }, .. } = self;
         let (bytes, full) = (self.max_bytes(), self.capacity.full());
         format!(
             "claims `{name}`: {keys} keys at once in {slots} slots of {WAYS} records, at most {bytes} bytes; \
@@ -186,7 +186,7 @@ impl Claims {
         let end = |record: &Record| {
             let (longest_ms, spare_ms) = match record.state {
                 State::Held { .. } => (self.longest.hold_ms, SKEW_MS),
-                State::Spent | State::Sealed | State::Window { .. } | State::Blocked => {
+                State::Spent | State::Sealed | State::Window { .. } | State::Blocked | State::Paced { .. } => {
                     (self.longest_ms(), MAX_STEP_BACK_MS)
                 }
             };

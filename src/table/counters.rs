@@ -59,6 +59,18 @@ impl Counters {
         Ok(Self { name: name.to_owned(), place: Place::sized(name, capacity.slots), capacity })
     }
 
+    /// A table for so many places at once, each with up to `records` records in one slot: see [`Account`](super::Account). The
+    /// more records, the fewer places a slot is for; the number counts in steps (1, 2, 4, 8), so that a further record
+    /// rarely makes another table of it.
+    ///
+    /// # Errors
+    /// No keys, more than fit into [`MAX_GROUPED_SLOTS`](super::MAX_GROUPED_SLOTS) slots, or more than [`MAX_GROUP`](super::MAX_GROUP) records;
+    /// the error's path is `keys`.
+    pub fn grouped(name: &str, keys: u32, records: usize) -> Result<Self, ConfigError> {
+        let capacity = Capacity::grouped(keys, records)?;
+        Ok(Self { name: name.to_owned(), place: Place::sized(name, capacity.slots), capacity })
+    }
+
     /// The most bytes that all its slots hold.
     #[must_use]
     pub fn max_bytes(&self) -> usize {
@@ -68,7 +80,7 @@ impl Counters {
     /// Its size, for people.
     #[must_use]
     pub fn describe(&self) -> String {
-        let Self { name, capacity: Capacity { keys, slots }, .. } = self;
+        let Self { name, capacity: Capacity { keys, slots, .. }, .. } = self;
         let (bytes, wrongly) = (self.max_bytes(), self.capacity.displaced());
         format!(
             "counters `{name}`: {keys} keys at once in {slots} slots of {WAYS} records, at most {bytes} bytes; \
@@ -90,8 +102,24 @@ impl Counters {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Contended`]: nothing was counted.
     pub fn hit(&self, host: &mut dyn Host, now_ms: u64, key: Key, rule: Rule, by: u32) -> Result<Hit, Error> {
+        self.hit_at(host, now_ms, key, key, rule, by)
+    }
+
+    /// The same for a key whose record stands in the slot of another key, `place`: see [`Account`](super::Account).
+    ///
+    /// # Errors
+    /// See [`Counters::hit`].
+    pub fn hit_at(
+        &self,
+        host: &mut dyn Host,
+        now_ms: u64,
+        place: Key,
+        key: Key,
+        rule: Rule,
+        by: u32,
+    ) -> Result<Hit, Error> {
         let rule = rule.clamped();
-        self.edit(host, now_ms, key, |bucket, now_ms| {
+        self.edit(host, now_ms, place, |bucket, now_ms| {
             let window = match stored(bucket, key, now_ms, rule) {
                 Stored::Blocked { wait_ms } => return Change::Keep((Standing::Refused { wait_ms }, Note::Plain)),
                 Stored::Counted(window) => window.hit(by),
@@ -103,7 +131,7 @@ impl Counters {
                 }
                 (Standing::Refused { .. } | Standing::Free { .. }, _) => (standing, window.until_ms, window.state()),
             };
-            Change::Write((standing, put(bucket, now_ms, Record { key, until_ms, state })))
+            Change::Write((standing, put(bucket, now_ms, Record { key, until_ms, state }, &|_| false)))
         })
     }
 
@@ -128,22 +156,12 @@ impl Counters {
         &self,
         host: &mut dyn Host,
         now_ms: u64,
-        key: Key,
+        place: Key,
         mut edit: impl FnMut(&mut Bucket<'_>, u64) -> Change<(Standing, Note)>,
     ) -> Result<Hit, Error> {
-        let now_ms = now_ms.min(MAX_TIME_MS);
-        let slot = self.place.slot(key.slot(self.place.slots()));
+        let slot = self.slot_of(place);
         let (standing, note) = update(host, &slot, |bytes, found| {
-            let checked = Bucket::check(&self.place, Kind::Counters, bytes);
-            let repaired = found == Found::Bytes && checked.is_none();
-            let (mut bucket, now_ms, clock) = match checked {
-                Some(checked) => {
-                    let mut bucket = Bucket::of(bytes);
-                    let (now_ms, clock) = tell(&mut bucket, now_ms, checked);
-                    (bucket, now_ms, clock)
-                }
-                None => (Bucket::new(&self.place, Kind::Counters, now_ms, bytes), now_ms, Clock::GoesOn),
-            };
+            let Opened { mut bucket, now_ms, clock, repaired } = self.open(bytes, found, now_ms);
             Ok(match (edit(&mut bucket, now_ms), clock) {
                 (Change::Keep(value), Clock::GoesOn) => Change::Keep(value),
                 (Change::Keep(value), Clock::SteppedBack) => Change::Write(value),
@@ -155,6 +173,37 @@ impl Counters {
         })?;
         Ok(Hit { standing, note })
     }
+
+    /// The name of a key's slot.
+    pub(super) fn slot_of(&self, place: Key) -> String {
+        self.place.slot(place.slot(self.place.slots()))
+    }
+
+    /// A slot's bytes as they are now.
+    pub(super) fn open<'a>(&self, bytes: &'a mut Vec<u8>, found: Found, now_ms: u64) -> Opened<'a> {
+        let now_ms = now_ms.min(MAX_TIME_MS);
+        let checked = Bucket::check(&self.place, Kind::Counters, bytes);
+        let repaired = found == Found::Bytes && checked.is_none();
+        let (bucket, now_ms, clock) = match checked {
+            Some(checked) => {
+                let mut bucket = Bucket::of(bytes);
+                let (now_ms, clock) = tell(&mut bucket, now_ms, checked);
+                (bucket, now_ms, clock)
+            }
+            None => (Bucket::new(&self.place, Kind::Counters, now_ms, bytes), now_ms, Clock::GoesOn),
+        };
+        Opened { bucket, now_ms, clock, repaired }
+    }
+}
+
+/// A slot as it is now.
+pub(super) struct Opened<'a> {
+    pub(super) bucket: Bucket<'a>,
+    /// The time in the slot.
+    pub(super) now_ms: u64,
+    pub(super) clock: Clock,
+    /// Whether foreign bytes stood there.
+    pub(super) repaired: bool,
 }
 
 /// What a slot says about a key.
@@ -171,8 +220,8 @@ fn stored(bucket: &Bucket<'_>, key: Key, now_ms: u64, rule: Rule) -> Stored {
         Some(Record { state: State::Blocked, until_ms, .. }) => {
             Stored::Blocked { wait_ms: until_ms.saturating_sub(now_ms) }
         }
-        // No counter has another state: see `State::belongs_to`.
-        Some(Record { state: State::Held { .. } | State::Spent | State::Sealed, .. }) | None => {
+        // A hit's key has no other state.
+        Some(Record { state: State::Paced { .. } | State::Held { .. } | State::Spent | State::Sealed, .. }) | None => {
             Stored::Counted(Window::new(now_ms, rule))
         }
     }
@@ -180,7 +229,7 @@ fn stored(bucket: &Bucket<'_>, key: Key, now_ms: u64, rule: Rule) -> Stored {
 
 /// Whether the clock stepped back since a slot was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Clock {
+pub(super) enum Clock {
     GoesOn,
     SteppedBack,
 }
@@ -204,12 +253,12 @@ fn tell(bucket: &mut Bucket<'_>, now_ms: u64, checked: Checked) -> (u64, Clock) 
     (now_ms, Clock::SteppedBack)
 }
 
-/// Puts a record in, if need be in place of the least useful one.
-fn put(bucket: &mut Bucket<'_>, now_ms: u64, record: Record) -> Note {
+/// Puts a record in, if need be in place of the least useful one that need not `stay`.
+pub(super) fn put(bucket: &mut Bucket<'_>, now_ms: u64, record: Record, stay: &dyn Fn(Key) -> bool) -> Note {
     if bucket.put(record, now_ms).is_ok() {
         return Note::Plain;
     }
-    if let Some(least) = bucket.records().min_by_key(use_of) {
+    if let Some(least) = bucket.records().filter(|record| !stay(record.key)).min_by_key(use_of) {
         bucket.remove(least.key);
     }
     // There is room now.
@@ -223,6 +272,7 @@ fn use_of(record: &Record) -> (u8, u64, u64) {
         State::Window { current, previous } => {
             (0, u64::from(current).saturating_add(u64::from(previous)), record.until_ms)
         }
+        State::Paced { hits, .. } => (0, u64::from(hits), record.until_ms),
         State::Blocked | State::Held { .. } | State::Spent | State::Sealed => (1, 0, record.until_ms),
     }
 }

@@ -69,6 +69,12 @@ impl Seed {
         let hash = hasher.finish128();
         Key(u128::from(hash).to_le_bytes())
     }
+
+    /// The key of one thing among several that have a place in common.
+    #[must_use]
+    pub fn key_at(&self, place: Key, what: &[u8]) -> Key {
+        self.key(&[&place.0, what])
+    }
 }
 
 impl Key {

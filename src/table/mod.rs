@@ -7,7 +7,7 @@
 //!
 //! | table | holds | when it is full | bytes that are not ours |
 //! | --- | --- | --- | --- |
-//! | [`Counters`] | hits in a window, blocks | the least useful record goes | count as empty |
+//! | [`Counters`] | hits in a window, quotas, blocks | the least useful record goes | count as empty |
 //! | [`Claims`] | things that may happen once | [`Error::Full`]; a live claim is never evicted | closed until all that stood there must have expired |
 //! | [`Set`] | a list that must not be forgotten | [`Error::Full`]; the old list stays | [`Error::Corrupt`] until the list is replaced |
 //! | [`Blob`] | a document in generations | [`Error::Full`]; the old one stays | [`Error::Corrupt`] until one is published |
@@ -53,6 +53,15 @@
 //! `s = ⌈n / 16⌉` and `s = ⌈n / 10⌉`, that is 66 and 105 bytes a key at most, keys of the host's map apart. A [`Set`] takes 24
 //! bytes a key and holds exactly the number that it was made for. `describe` prints all of it.
 //!
+//! Where one place has `m` records ([`Counters::grouped`]), its slot has room for `32 / m` places, and chance needs more space:
+//!
+//! | records of a place | places a slot, λ | bytes a place at most | evicted wrongly |
+//! | --- | --- | --- | --- |
+//! | 1 | 16 | 66 | 1.5e-5 |
+//! | 2 | 8 | 131 | 7.9e-4 |
+//! | 3, 4 | 3 | 350 | 1.8e-3 |
+//! | 5 to 8 | 1 | 1,048 | 4.3e-3 |
+//!
 //! # Time
 //!
 //! Wall-clock milliseconds, always an argument. What counts from "now" ([`Counters`], [`Lease`], a claim that is not settled)
@@ -66,11 +75,13 @@
 mod blob;
 mod bucket;
 mod capacity;
+mod charge;
 mod claims;
 mod counters;
 mod document;
 mod key;
 mod lease;
+mod quota;
 mod record;
 mod set;
 mod slots;
@@ -82,12 +93,14 @@ use std::fmt;
 
 pub use blob::Blob;
 pub use bucket::WAYS;
-pub use capacity::MAX_SLOTS;
+pub use capacity::{MAX_GROUP, MAX_GROUPED_SLOTS, MAX_SLOTS};
+pub use charge::{Account, Acts, Charge, Charged, Found, Measure, Verdict, charge};
 pub use claims::{Claim, Claims, Longest, MAX_KEEP_MS};
 pub use counters::{Counters, Hit, Note};
 pub use document::{MAX_DOCUMENT_BYTES, Newer};
 pub use key::{Key, Seed};
 pub use lease::{Lease, MAX_LEASE_MS};
+pub use quota::{Balance, Quota};
 pub use set::{MAX_SET_KEYS, Set};
 pub use slots::{CREATE, MAX_NAME_BYTES, MAX_TRIES};
 pub use window::{MAX_SPAN_MS, Rule, Standing};

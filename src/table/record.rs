@@ -25,6 +25,9 @@ pub(super) enum State {
     Window { current: u32, previous: u32 },
     /// Refused until its end.
     Blocked,
+    /// A bucket that is full again at its end, less `fraction` parts of a millisecond (its quota says of how many); it lacks
+    /// about so many hits.
+    Paced { fraction: u32, hits: u32 },
     /// Claimed, and not settled.
     Held { owner: u64 },
     /// Claimed for good.
@@ -38,7 +41,7 @@ impl State {
     #[inline]
     pub(super) fn belongs_to(self, kind: Kind) -> bool {
         match self {
-            Self::Window { .. } | Self::Blocked => kind == Kind::Counters,
+            Self::Window { .. } | Self::Blocked | Self::Paced { .. } => kind == Kind::Counters,
             Self::Held { .. } | Self::Spent | Self::Sealed => kind == Kind::Claims,
         }
     }
@@ -57,6 +60,7 @@ impl Record {
             State::Held { owner } => (3, owner),
             State::Spent => (4, 0),
             State::Sealed => (5, 0),
+            State::Paced { fraction, hits } => (6, u64::from(fraction) | (u64::from(hits) << 32)),
         };
         // Kind, zero and time in eight bytes.
         let middle = kind | (self.until_ms.min(MAX_TIME_MS) << 16);
@@ -83,6 +87,7 @@ impl Record {
             (3, owner) => State::Held { owner },
             (4, 0) => State::Spent,
             (5, 0) => State::Sealed,
+            (6, _) => State::Paced { fraction: low(own), hits: low(own >> 32) },
             _ => return None,
         };
         Some(Self { key: Key(*key), until_ms: middle >> 16, state })

@@ -4,10 +4,12 @@
 
 mod bounds;
 mod chance;
+mod charges;
 mod clock;
 mod explore;
 mod foreign;
 mod interleavings;
+mod quotas;
 mod rules;
 
 use std::sync::LazyLock;

@@ -82,15 +82,33 @@ impl Window {
         }
     }
 
+    /// When `cost` more hits are within the rule if none come before, in milliseconds from now, at least 1. For a cost
+    /// that is not within it now.
+    pub(super) fn wait_ms(self, now_ms: u64, rule: Rule, cost: u32) -> u64 {
+        let (window_ms, rest_ms) = (rule.window_ms, self.rest_ms(now_ms, rule));
+        // What is left of a window when so many of its hits weigh no more than `room`.
+        let rest_at = |room: u64, hits: u32| {
+            room.saturating_mul(window_ms).checked_div(u64::from(hits)).unwrap_or(window_ms).min(window_ms)
+        };
+        let room = u64::from(rule.limit).saturating_sub(u64::from(cost));
+        let wait_ms = match room.checked_sub(u64::from(self.current)) {
+            // It is the window before that weighs too much.
+            Some(room) => rest_ms.saturating_sub(rest_at(room, self.previous)),
+            // The running one does, and has to be the one before.
+            None => rest_ms.saturating_add(window_ms).saturating_sub(rest_at(room, self.current)),
+        };
+        wait_ms.max(1)
+    }
+
     /// The hits of the last `window_ms`, as if those of the window before had come evenly, rounded up: never less than that.
-    fn hits(self, now_ms: u64, rule: Rule) -> u64 {
+    pub(super) fn hits(self, now_ms: u64, rule: Rule) -> u64 {
         // Below 2^32 · 86,400,000.
         let weighted = u64::from(self.previous).saturating_mul(self.rest_ms(now_ms, rule));
         weighted.div_ceil(rule.window_ms.max(1)).saturating_add(u64::from(self.current))
     }
 
     /// Milliseconds until the running window ends; at least 1.
-    fn rest_ms(self, now_ms: u64, rule: Rule) -> u64 {
+    pub(super) fn rest_ms(self, now_ms: u64, rule: Rule) -> u64 {
         self.until_ms.saturating_sub(now_ms).saturating_sub(rule.window_ms).max(1)
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct SchemaArgs {
 enum Of {
     /// The configuration of jwt_auth.wasm.
     JwtAuth,
+    /// The configuration of rate_limit.wasm.
+    RateLimit,
     /// The configuration of revenue_strip.wasm.
     RevenueStrip,
     /// Files for `lockgate test`.
@@ -37,6 +39,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<u8, String> {
 fn of(what: Of) -> Value {
     match what {
         Of::JwtAuth => Filter::JwtAuth.schema(),
+        Of::RateLimit => Filter::RateLimit.schema(),
         Of::RevenueStrip => Filter::RevenueStrip.schema(),
         Of::Test => schemars::schema_for!(FileWire).to_value(),
     }

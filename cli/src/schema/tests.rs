@@ -236,6 +236,36 @@ fn the_schema_of_policy_tests_refuses_what_the_command_refuses() {
     }
 }
 
+/// The example of the filter's page is good; what the schema refuses, the filter refuses.
+#[test]
+fn limits_fit_their_schema() {
+    let validator = validator(Of::RateLimit);
+    let page = fs::read_to_string(repository().join("filters/rate-limit/README.md")).unwrap();
+    let (_, rest) = page.split_once("```json\n").unwrap();
+    let example: Value = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
+    assert_accepts(&validator, &example, "the page");
+    for (place, value) in [
+        ("/policies/0/limit", json!(0)),
+        ("/policies/0/limit", json!(4_000_000_001_u64)),
+        ("/policies/0/window_s", json!(86_401)),
+        ("/policies/0/key", json!([])),
+        ("/policies/0/key/0", json!("ip")),
+        ("/policies/0/key/0", json!({"header": 1})),
+        ("/policies/0/name", json!("")),
+        ("/policies/3/tiers", json!([])),
+        ("/policies/3/tiers/0/when", json!({})),
+        ("/policies/3/tiers/0/limit", json!(0)),
+        ("/penalties/0/block_s", json!(0)),
+        ("/penalties/0/failures", json!({"limit": 1})),
+        ("/penalties/1/flood", json!({"per_second": 0})),
+    ] {
+        let mut config = example.clone();
+        *config.pointer_mut(place).unwrap() = value;
+        assert!(!validator.is_valid(&config), "the schema takes {place}: {config}");
+        assert!(Filter::RateLimit.check(config.to_string().as_bytes()).is_err(), "the filter takes {place}: {config}");
+    }
+}
+
 /// A configuration of jwt-auth with one field set to something else, as [`with`].
 fn with_token(place: &str, field: &str, value: Value) -> Value {
     let remote = json!({"cluster": "c", "authority": "a", "path": "/k", "refresh_s": 60, "retry_s": 5, "timeout_ms": 500,

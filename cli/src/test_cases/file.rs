@@ -208,7 +208,7 @@ impl Reader<'_> {
         let expect = self.expect(&format!("{field}.expect"), expect)?;
         let case = Case {
             config: config.to_owned(),
-            now,
+            now_ms: now.map(|seconds| seconds.saturating_mul(1000)),
             session: None,
             request,
             answer,

@@ -15,8 +15,8 @@ use crate::filter::Variables;
 pub(crate) struct Case {
     /// The configuration's text.
     pub(crate) config: String,
-    /// Unix seconds.
-    pub(crate) now: Option<u64>,
+    /// Unix milliseconds.
+    pub(crate) now_ms: Option<u64>,
     /// Cases of one session share the host's state.
     pub(crate) session: Option<String>,
     pub(crate) request: Request,
@@ -143,8 +143,8 @@ impl Case {
         let (request, address) = wire.request.request()?;
         Ok(Self {
             config,
-            // Whole seconds from 1970 on; what lies before counts as then.
-            now: wire.now.map(|seconds| seconds as u64),
+            // Seconds from 1970 on, to the millisecond; what lies before counts as then.
+            now_ms: wire.now.map(|seconds| (seconds * 1000.0).round() as u64),
             session: wire.session.map(|session| session.to_string()),
             identity: wire.identity,
             address,

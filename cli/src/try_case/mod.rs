@@ -151,7 +151,7 @@ pub(crate) fn exchange(
     session: &mut Session,
 ) -> Result<Outcome, ConfigError> {
     let host = &mut session.host;
-    host.now_ms = case.now.or(now_s).map(|seconds| seconds.saturating_mul(1000));
+    host.now_ms = case.now_ms.or(now_s.map(|seconds| seconds.saturating_mul(1000)));
     host.attributes.clear();
     host.audits.clear();
     for (path, value) in case.attributes() {

@@ -1,0 +1,114 @@
+//! The steps of one request and its answer.
+
+mod answer;
+mod judge;
+mod report;
+
+use std::rc::Rc;
+
+use self::answer::Failure;
+use self::report::Who;
+use super::Shared;
+use super::config::{Phase, Unnormalized};
+use super::error::Reason;
+use super::headers::Standing;
+use crate::exchange::{self as steps, Part, Side, Step};
+use crate::head::{Head, Single};
+use crate::host::Host;
+use crate::path::{check_normal, normalize, of_target};
+
+/// One request and its answer.
+#[derive(Debug)]
+pub struct Exchange {
+    shared: Rc<Shared>,
+    /// How the request stands with the policies that act.
+    standings: Vec<Standing>,
+    /// What the answer may count for.
+    failures: Vec<Failure>,
+    who: Who,
+    /// Whether this filter has answered itself.
+    replied: bool,
+}
+
+/// What rules ask of a request's head.
+struct Request {
+    /// In upper case: there are portals that take `get` for GET.
+    method: Vec<u8>,
+    path: Vec<u8>,
+}
+
+impl Exchange {
+    pub(super) fn new(shared: Rc<Shared>) -> Self {
+        Self { shared, standings: Vec::new(), failures: Vec::new(), who: Who::default(), replied: false }
+    }
+
+    /// What runs before it is known who calls: penalties, and policies with the phase `pre-auth`. For a chain of filters,
+    /// which calls [`Exchange::post_auth`] where the filter stands in it; alone a filter runs both at once as its
+    /// [`request_head`](steps::Exchange::request_head), and then what a post-auth policy refuses is not counted by a pre-auth
+    /// one either.
+    pub fn pre_auth(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        self.run(&[Phase::PreAuth], head, host)
+    }
+
+    /// What runs when it is known who calls.
+    pub fn post_auth(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        self.run(&[Phase::PostAuth], head, host)
+    }
+
+    fn run(&mut self, phases: &[Phase], head: &mut Head, host: &mut dyn Host) -> Step {
+        match self.request(head) {
+            Ok(request) => self.judge(phases, &request, head, host),
+            Err(reason) => self.refuse_unread(reason, head, host),
+        }
+    }
+
+    /// Method and path, with one reading only.
+    fn request(&self, head: &mut Head) -> Result<Request, Reason> {
+        let Single::One(method) = head.single(":method") else { return Err(Reason::UnsafePath) };
+        let method = method.to_ascii_uppercase();
+        let target = match head.single(":path") {
+            Single::One(target) => target.to_vec(),
+            Single::Absent if method == b"CONNECT" => Vec::new(),
+            Single::Absent | Single::Many => return Err(Reason::UnsafePath),
+        };
+        // A tunnel, or about the server as a whole: it counts as a request for the root.
+        if target.is_empty() && method == b"CONNECT" || target == b"*" && method == b"OPTIONS" {
+            return Ok(Request { method, path: b"/".to_vec() });
+        }
+        if check_normal(&target).is_ok() {
+            return Ok(Request { method, path: of_target(&target).to_vec() });
+        }
+        match self.shared.config.unnormalized {
+            Unnormalized::Reject => Err(Reason::UnsafePath),
+            Unnormalized::Rewrite => {
+                let target = normalize(&target).map_err(|_| Reason::UnsafePath)?;
+                head.set(":path", &target);
+                Ok(Request { method, path: of_target(&target).to_vec() })
+            }
+        }
+    }
+}
+
+impl steps::Exchange for Exchange {
+    fn wants(&self, side: Side, part: Part) -> bool {
+        match (side, part) {
+            (Side::Request, Part::Head) => true,
+            (Side::Response, Part::Head) => {
+                let says = self.shared.config.headers.any() && !self.standings.is_empty();
+                !self.replied && (says || !self.failures.is_empty())
+            }
+            (Side::Request | Side::Response, Part::Body | Part::Trailers) => false,
+        }
+    }
+
+    fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        self.run(&[Phase::PreAuth, Phase::PostAuth], head, host)
+    }
+
+    fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        if !self.replied {
+            self.answer(head, host);
+        }
+        Step::Continue
+    }
+}

@@ -1,0 +1,241 @@
+//! The decision about a request: by which rules it is measured, and what they find.
+
+use std::rc::Rc;
+
+use super::answer::Failure;
+use super::report::Who;
+use super::{Exchange, Request};
+use crate::exchange::Step;
+use crate::head::Head;
+use crate::host::Host;
+use crate::path::PathPattern;
+use crate::rate_limit::Shared;
+use crate::rate_limit::config::{Cause, Config, Measured, Mode, OnTrouble, Options, Penalty, Phase, Policy};
+use crate::rate_limit::counters::{Beside, Block, Limit};
+use crate::rate_limit::error::Reason;
+use crate::rate_limit::headers::Standing;
+use crate::rate_limit::key::Caller;
+use crate::table::{self, Account, Acts, Charge, Charged, Found, Key, Measure, Note, Seed, Verdict};
+
+/// A rule that a request is measured by, and the pattern that has fitted.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) rule: Rule<'a>,
+    /// Its place in the configuration.
+    pub(super) at: usize,
+    pub(super) pattern: &'a str,
+}
+
+/// A policy with the caller's quota, or a penalty.
+#[derive(Clone, Copy)]
+pub(super) enum Rule<'a> {
+    Policy(&'a Policy, &'a Measured),
+    Penalty(&'a Penalty),
+}
+
+impl<'a> Rule<'a> {
+    pub(super) fn mode(self) -> Mode {
+        match self {
+            Self::Policy(policy, _) => policy.mode,
+            Self::Penalty(penalty) => penalty.mode,
+        }
+    }
+
+    pub(super) fn name(self) -> &'a str {
+        match self {
+            Self::Policy(policy, _) => &policy.name,
+            Self::Penalty(penalty) => &penalty.name,
+        }
+    }
+
+    fn plan(self) -> usize {
+        match self {
+            Self::Policy(policy, _) => policy.plan,
+            Self::Penalty(penalty) => penalty.plan,
+        }
+    }
+
+    fn charge(self, seed: &Seed, place: Key) -> Charge {
+        let (stem, by) = match self {
+            Self::Policy(policy, measured) => {
+                (&measured.stem, Measure::Quota { quota: measured.quota, cost: policy.cost })
+            }
+            Self::Penalty(Penalty { stem, rule, cause: Cause::Flood, .. }) => (stem, Measure::Flood(*rule)),
+            Self::Penalty(Penalty { stem, cause: Cause::Failures(_), .. }) => (stem, Measure::Block),
+        };
+        let acts = match self.mode() {
+            Mode::Enforce => Acts::Refuses,
+            Mode::Shadow => Acts::Watches,
+        };
+        Charge { key: seed.key_at(place, stem), by, acts }
+    }
+}
+
+impl Exchange {
+    pub(super) fn judge(&mut self, phases: &[Phase], request: &Request, head: &Head, host: &mut dyn Host) -> Step {
+        let shared = Rc::clone(&self.shared);
+        let mut caller = Caller::new(&shared.config, head, host, &request.method);
+        let asked = select(&shared, phases, request, &mut caller);
+        if asked.is_empty() {
+            return Step::Continue;
+        }
+        let measured = self.measure(&shared, &asked, &mut caller);
+        self.who = Who::of(&caller);
+        let (asked, charged) = match measured {
+            Ok(measured) => measured,
+            Err(reason) => return self.trouble(reason, &asked, head, host),
+        };
+        for note in &charged.notes {
+            let what = match note {
+                Note::Plain => continue,
+                Note::Evicted => Beside::Evicted,
+                Note::Repaired => Beside::Repaired,
+            };
+            host.count(shared.counters.beside(what), 1);
+        }
+        let found: Vec<(Asked<'_>, Found)> = asked.into_iter().zip(charged.found.into_iter().flatten()).collect();
+        self.conclude(charged.verdict, &found, head, host)
+    }
+
+    /// Charges a request with all that it is measured by. What is found is in the order of the rules that are given back.
+    fn measure<'a>(
+        &mut self,
+        shared: &Shared,
+        asked: &[Asked<'a>],
+        caller: &mut Caller<'_>,
+    ) -> Result<(Vec<Asked<'a>>, Charged), Reason> {
+        let now_ms = caller.host.now_ms().ok_or(Reason::NoClock)?;
+        let seed = shared.seed(caller.head, now_ms, caller.host)?;
+        // Slots, each with its rules.
+        let mut accounts: Vec<(usize, Account<'_>, Vec<Asked<'a>>)> = Vec::new();
+        for &asked in asked {
+            let at = asked.rule.plan();
+            let Some(plan) = shared.config.plans.get(at) else { continue };
+            let place = caller.place(&seed, plan, asked.pattern);
+            let charge = asked.rule.charge(&seed, place);
+            if let Rule::Penalty(penalty) = asked.rule
+                && matches!(penalty.cause, Cause::Failures(_))
+            {
+                let pattern = asked.pattern.to_owned();
+                self.failures.push(Failure { penalty: asked.at, place, key: charge.key, pattern });
+            }
+            match accounts.iter_mut().find(|(plan, account, _)| *plan == at && account.place == place) {
+                Some((_, account, rules)) => {
+                    account.charges.push(charge);
+                    rules.push(asked);
+                }
+                None => {
+                    let account = Account { table: &plan.table, place, charges: vec![charge] };
+                    accounts.push((at, account, vec![asked]));
+                }
+            }
+        }
+        let (mut slots, mut rules) = (Vec::new(), Vec::new());
+        for (_, account, its_rules) in accounts {
+            slots.push(account);
+            rules.extend(its_rules);
+        }
+        let charged = table::charge(caller.host, now_ms, &slots)?;
+        Ok((rules, charged))
+    }
+
+    /// What a verdict means.
+    fn conclude(&mut self, verdict: Verdict, found: &[(Asked<'_>, Found)], head: &Head, host: &mut dyn Host) -> Step {
+        let shared = Rc::clone(&self.shared);
+        let counters = &shared.counters;
+        let (mut wait_ms, mut violated, mut blocked) = (0_u64, Vec::new(), false);
+        for (asked, found) in found {
+            let shadow = asked.rule.mode() == Mode::Shadow;
+            match (asked.rule, *found) {
+                (Rule::Policy(..), Found::Within(_)) if verdict == Verdict::Admitted => {
+                    let what = if shadow { Limit::ShadowAllowed } else { Limit::Allowed };
+                    host.count(counters.policy(asked.at, what), 1);
+                }
+                (Rule::Policy(..), Found::Over(balance)) => {
+                    let what = if shadow { Limit::ShadowRefused } else { Limit::Refused };
+                    host.count(counters.policy(asked.at, what), 1);
+                    self.record_rule("refused", Reason::Quota, asked, host);
+                    if !shadow {
+                        violated.push(asked.rule.name());
+                        wait_ms = wait_ms.max(balance.wait_ms);
+                    }
+                }
+                (Rule::Penalty(_), Found::Blocked { wait_ms: its_ms, begins }) => {
+                    // It is blocked already: another failure would change nothing.
+                    self.failures.retain(|failure| failure.penalty != asked.at);
+                    if begins {
+                        let what = if shadow { Block::ShadowImposed } else { Block::Imposed };
+                        host.count(counters.penalty(asked.at, what), 1);
+                    }
+                    let what = if shadow { Block::ShadowRefused } else { Block::Refused };
+                    host.count(counters.penalty(asked.at, what), 1);
+                    let outcome = if begins { "blocked" } else { "refused" };
+                    self.record_rule(outcome, Reason::Blocked, asked, host);
+                    if !shadow {
+                        blocked = true;
+                        wait_ms = wait_ms.max(its_ms);
+                    }
+                }
+                // Nothing to say; a policy is never blocked, and a penalty has no quota.
+                (Rule::Policy(..), Found::Within(_) | Found::Free | Found::Blocked { .. })
+                | (Rule::Penalty(_), Found::Free | Found::Within(_) | Found::Over(_)) => {}
+            }
+            if let (Rule::Policy(_, measured), Found::Within(balance) | Found::Over(balance)) = (asked.rule, *found)
+                && !shadow
+            {
+                let &Measured { limit, window_s, .. } = measured;
+                self.standings.push(Standing { policy: asked.at, limit, window_s, balance });
+            }
+        }
+        match verdict {
+            Verdict::Admitted => Step::Continue,
+            Verdict::Refused if blocked => self.refuse(Reason::Blocked, &[], wait_ms, head, host),
+            Verdict::Refused => self.refuse(Reason::Quota, &violated, wait_ms, head, host),
+        }
+    }
+
+    /// What becomes of a request that could not be measured.
+    fn trouble(&mut self, reason: Reason, asked: &[Asked<'_>], head: &Head, host: &mut dyn Host) -> Step {
+        let config = &self.shared.config;
+        let on_trouble = if reason == Reason::Contended { config.on_contention } else { config.on_error };
+        let acts = asked.iter().any(|asked| asked.rule.mode() == Mode::Enforce);
+        // Nothing was found out that an answer could count for.
+        self.failures.clear();
+        if on_trouble == OnTrouble::Deny && acts {
+            self.record("refused", reason, None, false, host);
+            return self.refuse(reason, &[], 0, head, host);
+        }
+        host.count(self.shared.counters.beside(Beside::Unmeasured), 1);
+        self.record("unmeasured", reason, None, !acts, host);
+        Step::Continue
+    }
+}
+
+/// The rules that are about a request.
+fn select<'a>(shared: &'a Shared, phases: &[Phase], request: &Request, caller: &mut Caller<'_>) -> Vec<Asked<'a>> {
+    let Config { policies, penalties, options, .. } = &shared.config;
+    let mut asked = Vec::new();
+    if phases.contains(&Phase::PreAuth) {
+        for (at, penalty) in penalties.iter().enumerate() {
+            let pattern = match &penalty.matches {
+                None => Some("*"),
+                Some(matches) => matches.takes_away(&request.method, &request.path).map(PathPattern::as_str),
+            };
+            asked.extend(pattern.map(|pattern| Asked { rule: Rule::Penalty(penalty), at, pattern }));
+        }
+    }
+    for (at, policy) in policies.iter().enumerate() {
+        if !phases.contains(&policy.phase) {
+            continue;
+        }
+        let Some(pattern) = policy.matches.takes_away(&request.method, &request.path) else { continue };
+        let is_options = request.method == b"OPTIONS" && *options == Options::Exempt && !policy.names_options;
+        if is_options || policy.unless.as_ref().is_some_and(|rights| caller.identity().holds(rights)) {
+            caller.host.count(shared.counters.policy(at, Limit::Exempt), 1);
+            continue;
+        }
+        let measured = policy.measured(caller);
+        asked.push(Asked { rule: Rule::Policy(policy, measured), at, pattern: pattern.as_str() });
+    }
+    asked
+}

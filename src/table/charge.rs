@@ -1,0 +1,307 @@
+//! Charges: one request is measured by several things at once, and spends of all of them or of none.
+//!
+//! What a request is measured by stands in one slot or in several. All of them are read first; a request that is refused
+//! anywhere spends nowhere. Else each slot is written if it is as it was read. When somebody came between, that slot is
+//! read and judged again, and if the request is refused there now, what it has spent in the slots before is given back.
+//! Hence:
+//!
+//! - nobody ever spends more than a quota has: every write is of a slot in which the quota had room;
+//! - while a request gives back, others may find less than there is, and be refused: an error against the client, of a few
+//!   microseconds, and only of requests that are measured in more than one slot;
+//! - what cannot be given back stays spent: when [`MAX_TRIES`] is over, or the worker dies between two slots.
+//!
+//! The cost in calls to the host: one read and one write for each slot, as long as nobody comes between; no write for a request
+//! that is refused, but where floods are counted.
+
+use super::bucket::Bucket;
+use super::counters::{Clock, Counters, Opened, put};
+use super::key::Key;
+use super::quota::{Balance, Quota, stored_window};
+use super::record::{Record, State};
+use super::slots::{Found as Bytes, MAX_TRIES, compare_and_set};
+use super::window::{Rule, Standing, Window};
+use super::{Error, Note};
+use crate::host::{Host, Slot};
+
+/// What a request is measured by in one slot: that of `place`, in which all of its charges have their records, at most
+/// [`MAX_GROUP`](super::MAX_GROUP). No two have the same key.
+#[derive(Clone, Debug)]
+pub struct Account<'a> {
+    /// The table.
+    pub table: &'a Counters,
+    /// The key that says in which slot.
+    pub place: Key,
+    /// What is charged there.
+    pub charges: Vec<Charge>,
+}
+
+/// One thing that a request is measured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// The key of its record.
+    pub key: Key,
+    /// The measure.
+    pub by: Measure,
+    /// Whether it can refuse the request.
+    pub acts: Acts,
+}
+
+/// What a request is measured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// It spends; only if no measure refuses it.
+    Quota {
+        /// What may be spent.
+        quota: Quota,
+        /// What it spends.
+        cost: u32,
+    },
+    /// It counts, also when it is refused. The one over the limit blocks the key for [`Rule::block_ms`], and what comes then is
+    /// refused and not counted.
+    Flood(Rule),
+    /// It is refused while the key is blocked, by [`Counters::hit_at`].
+    Block,
+}
+
+/// Whether a measure can refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acts {
+    /// It can.
+    Refuses,
+    /// It only watches: what it would have refused spends elsewhere.
+    Watches,
+}
+
+/// How a request stands with one measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Within it. What it spends, if the request is admitted, is spent in this.
+    Within(Balance),
+    /// Over a quota.
+    Over(Balance),
+    /// Blocked.
+    Blocked {
+        /// Until the end, in milliseconds.
+        wait_ms: u64,
+        /// Whether it begins with this request.
+        begins: bool,
+    },
+    /// Not blocked.
+    Free,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// It has spent.
+    Admitted,
+    /// It has not.
+    Refused,
+}
+
+/// What became of a request, and how it stands with each measure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// Whether it is admitted.
+    pub verdict: Verdict,
+    /// For each account, for each of its charges, in their order.
+    pub found: Vec<Vec<Found>>,
+    /// What happened to the tables beside.
+    pub notes: Vec<Note>,
+}
+
+/// Charges a request.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Contended`]: nothing is spent, if it could be given back.
+pub fn charge(host: &mut dyn Host, now_ms: u64, accounts: &[Account<'_>]) -> Result<Charged, Error> {
+    let mut pages = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        pages.push(Page::read(account, now_ms, host)?);
+    }
+    let mut verdict = if pages.iter().any(Page::refuses) { Verdict::Refused } else { Verdict::Admitted };
+    for n in 0..pages.len() {
+        let Some(page) = pages.get_mut(n) else { break };
+        let before = verdict;
+        let written = page.settle(&mut verdict, host);
+        let spent_elsewhere = before == Verdict::Admitted && (verdict == Verdict::Refused || written.is_err());
+        if spent_elsewhere {
+            for earlier in pages.iter_mut().take(n) {
+                earlier.give_back(host);
+            }
+        }
+        match (written, verdict) {
+            (Err(error), Verdict::Admitted) => return Err(error),
+            // A refused request that could not be counted is refused all the same.
+            (Err(_), Verdict::Refused) | (Ok(()), _) => {}
+        }
+    }
+    let notes = pages.iter().flat_map(|page| page.notes.iter().copied()).collect();
+    Ok(Charged { verdict, found: pages.into_iter().map(|page| page.found).collect(), notes })
+}
+
+/// A slot that was read.
+struct Page<'a> {
+    account: &'a Account<'a>,
+    now_ms: u64,
+    slot: String,
+    /// As they are now: see [`Counters::open`].
+    bytes: Vec<u8>,
+    stamp: u32,
+    /// The time in the slot.
+    slot_ms: u64,
+    clock: Clock,
+    /// Whether foreign bytes stood there.
+    repaired: bool,
+    found: Vec<Found>,
+    /// For each charge, when its record ends after it has spent.
+    spent: Vec<Option<u64>>,
+    notes: Vec<Note>,
+}
+
+impl<'a> Page<'a> {
+    fn read(account: &'a Account<'a>, now_ms: u64, host: &mut dyn Host) -> Result<Self, Error> {
+        let slot = account.table.slot_of(account.place);
+        let (bytes, found, spent, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (slot_ms, clock, repaired) = (now_ms, Clock::GoesOn, false);
+        let mut page = Self { account, now_ms, slot, bytes, stamp: 0, slot_ms, clock, repaired, found, spent, notes };
+        page.look(host)?;
+        Ok(page)
+    }
+
+    /// Reads the slot and judges the request by it.
+    fn look(&mut self, host: &mut dyn Host) -> Result<(), Error> {
+        Slot { bytes: self.bytes, stamp: self.stamp } = host.slot(&self.slot).ok_or(Error::Unavailable)?;
+        let there = if self.stamp == 0 { Bytes::Nothing } else { Bytes::Bytes };
+        let Opened { bucket, now_ms, clock, repaired } = self.account.table.open(&mut self.bytes, there, self.now_ms);
+        (self.slot_ms, self.clock, self.repaired) = (now_ms, clock, repaired);
+        self.found.clear();
+        self.found.extend(self.account.charges.iter().map(|charge| judge(charge, &bucket, now_ms)));
+        Ok(())
+    }
+
+    fn refuses(&self) -> bool {
+        let over = |(charge, found): (&Charge, &Found)| match found {
+            Found::Over(_) | Found::Blocked { .. } => charge.acts == Acts::Refuses,
+            Found::Within(_) | Found::Free => false,
+        };
+        self.account.charges.iter().zip(&self.found).any(over)
+    }
+
+    /// Writes what a verdict means for this slot; the verdict becomes a refusal when somebody came between and left no room.
+    fn settle(&mut self, verdict: &mut Verdict, host: &mut dyn Host) -> Result<(), Error> {
+        for _ in 0..MAX_TRIES {
+            if !self.apply(*verdict) || compare_and_set(host, &self.slot, &self.bytes, self.stamp)? {
+                return Ok(());
+            }
+            self.look(host)?;
+            if self.refuses() {
+                *verdict = Verdict::Refused;
+            }
+        }
+        self.spent.clear();
+        Err(Error::Contended)
+    }
+
+    /// Edits the bytes; whether they are to be written.
+    fn apply(&mut self, verdict: Verdict) -> bool {
+        let Self { account, bytes, found, spent, notes, slot_ms: now_ms, .. } = self;
+        let (now_ms, mut bucket) = (*now_ms, Bucket::of(bytes));
+        let is_ours = |key: Key| account.charges.iter().any(|charge| charge.key == key);
+        let mut changed = self.clock == Clock::SteppedBack;
+        spent.clear();
+        notes.clear();
+        for (charge, found) in account.charges.iter().zip(found) {
+            let record = live(&bucket, charge.key, now_ms);
+            let next = match (charge.by, verdict) {
+                (Measure::Quota { quota, cost }, Verdict::Admitted) => {
+                    quota.look(record.as_ref(), now_ms, cost).after.map(|(balance, until_ms, state)| {
+                        *found = Found::Within(balance);
+                        (until_ms, state)
+                    })
+                }
+                (Measure::Flood(rule), _) => flood(record.as_ref(), now_ms, rule).1,
+                (Measure::Quota { .. }, Verdict::Refused) | (Measure::Block, _) => None,
+            };
+            let is_quota = matches!(charge.by, Measure::Quota { .. });
+            spent.push(next.filter(|_| is_quota).map(|(until_ms, _)| until_ms));
+            let Some((until_ms, state)) = next else { continue };
+            let note = put(&mut bucket, now_ms, Record { key: charge.key, until_ms, state }, &is_ours);
+            if note != Note::Plain {
+                notes.push(note);
+            }
+            changed = true;
+        }
+        if changed {
+            bucket.set_number(now_ms);
+            if self.repaired {
+                notes.push(Note::Repaired);
+            }
+        }
+        changed
+    }
+
+    /// Takes back what was spent here, as far as others let it.
+    fn give_back(&mut self, host: &mut dyn Host) {
+        let spent = std::mem::take(&mut self.spent);
+        for _ in 0..MAX_TRIES {
+            if self.look(host).is_err() {
+                return;
+            }
+            let (now_ms, mut bucket) = (self.slot_ms, Bucket::of(&mut self.bytes));
+            let mut changed = false;
+            for (charge, until_ms) in self.account.charges.iter().zip(&spent) {
+                let (Measure::Quota { quota, cost }, Some(until_ms)) = (charge.by, *until_ms) else { continue };
+                let record = live(&bucket, charge.key, now_ms);
+                let Some(record) = record.and_then(|record| quota.give_back(&record, until_ms, cost)) else { continue };
+                // Over the record of the same key: there is room.
+                let _ = bucket.put(record, now_ms);
+                changed = true;
+            }
+            bucket.set_number(now_ms);
+            match changed.then(|| compare_and_set(host, &self.slot, &self.bytes, self.stamp)) {
+                Some(Ok(false)) => {}
+                Some(Ok(true) | Err(_)) | None => break,
+            }
+        }
+        // How it stands now.
+        let _ = self.look(host);
+    }
+}
+
+fn live(bucket: &Bucket<'_>, key: Key, now_ms: u64) -> Option<Record> {
+    bucket.find(key).filter(|record| record.is_live(now_ms))
+}
+
+fn judge(charge: &Charge, bucket: &Bucket<'_>, now_ms: u64) -> Found {
+    let record = live(bucket, charge.key, now_ms);
+    match charge.by {
+        Measure::Quota { quota, cost } => {
+            let look = quota.look(record.as_ref(), now_ms, cost);
+            if look.after.is_some() { Found::Within(look.before) } else { Found::Over(look.before) }
+        }
+        Measure::Flood(rule) => flood(record.as_ref(), now_ms, rule).0,
+        Measure::Block => blocked(record.as_ref(), now_ms).unwrap_or(Found::Free),
+    }
+}
+
+fn blocked(record: Option<&Record>, now_ms: u64) -> Option<Found> {
+    let record = record.filter(|record| record.state == State::Blocked)?;
+    Some(Found::Blocked { wait_ms: record.until_ms.saturating_sub(now_ms), begins: false })
+}
+
+/// How one more hit stands, and what its record is then; `None`: it is not counted.
+fn flood(record: Option<&Record>, now_ms: u64, rule: Rule) -> (Found, Option<(u64, State)>) {
+    if let Some(blocked) = blocked(record, now_ms) {
+        return (blocked, None);
+    }
+    let rule = rule.clamped();
+    let window: Window = stored_window(record, now_ms, rule).hit(1);
+    match (window.standing(now_ms, rule), rule.block_ms) {
+        (Standing::Refused { .. }, wait_ms @ 1..) => {
+            (Found::Blocked { wait_ms, begins: true }, Some((now_ms.saturating_add(wait_ms), State::Blocked)))
+        }
+        (Standing::Refused { .. } | Standing::Free { .. }, _) => (Found::Free, Some((window.until_ms, window.state()))),
+    }
+}
