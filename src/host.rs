@@ -8,6 +8,11 @@ pub trait Host {
     /// Wall-clock time in Unix milliseconds; `None` when the host has no clock. May go back.
     fn now_ms(&mut self) -> Option<u64>;
 
+    /// A number that nobody can guess, for seeds; `None` when the host has none, as in tests that must repeat.
+    fn random(&mut self) -> Option<u64> {
+        None
+    }
+
     /// An attribute of the current exchange by Envoy's attribute path, in Envoy's encoding: text as it is, integers
     /// as eight little-endian bytes, lists as a pairs map. `None` when absent or unreadable.
     fn attribute(&mut self, path: &[&str]) -> Option<Vec<u8>>;

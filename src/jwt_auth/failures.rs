@@ -57,6 +57,9 @@ impl Failures {
                 let mut hasher = Sha256::new();
                 hasher.update(self.digest);
                 hasher.update(now_ms.to_le_bytes());
+                for _ in 0..2 {
+                    hasher.update(host.random().unwrap_or_default().to_le_bytes());
+                }
                 let (proposal, _) =
                     hasher.finalize().split_first_chunk::<16>().map(|(first, rest)| (*first, rest.len()))?;
                 let seed = Seed::agree(host, proposal).ok()?;

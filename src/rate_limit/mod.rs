@@ -142,6 +142,9 @@ impl Shared {
         for path in [&["source", "address"][..], &["connection", "id"]] {
             hasher.update(host.attribute(path).unwrap_or_default());
         }
+        for _ in 0..2 {
+            hasher.update(host.random().unwrap_or_default().to_le_bytes());
+        }
         let mut proposal = [0; 16];
         for (to, from) in proposal.iter_mut().zip(hasher.finalize()) {
             *to = from;

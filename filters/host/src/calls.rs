@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, UNIX_EPOCH};
 
 use lockgate::audit::Audit;
@@ -112,6 +113,11 @@ impl Host for Calls<'_> {
     fn now_ms(&mut self) -> Option<u64> {
         let since = hostcalls::get_current_time().ok()?.duration_since(UNIX_EPOCH).ok()?;
         u64::try_from(since.as_millis()).ok()
+    }
+
+    fn random(&mut self) -> Option<u64> {
+        // The standard library seeds each state from the host's random numbers (WASI `random_get`).
+        Some(RandomState::new().build_hasher().finish())
     }
 
     fn attribute(&mut self, path: &[&str]) -> Option<Vec<u8>> {
