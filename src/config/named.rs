@@ -30,7 +30,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
         let mut seen = BTreeSet::new();
         while let Some(name) = map.next_key::<String>()? {
             if !seen.insert(name.clone()) {
-                return Err(A::Error::custom(format_args!("has `{name}` twice; keep one of them")));
+                return Err(A::Error::custom("stands twice; keep one of them"));
             }
             members.push((name, map.next_value()?));
         }
@@ -69,8 +69,8 @@ mod tests {
         let wire: Wire = read(br#"{"roles":{"b":1,"a":2}}"#).unwrap();
         assert_eq!(wire.roles.0, [("b".to_owned(), 1), ("a".to_owned(), 2)]);
         for (json, want) in [
-            (r#"{"roles":{"a":1,"b":2,"a":3}}"#, "roles: has `a` twice; keep one of them"),
-            (r#"{"roles":{"a":1,"\u0061":3}}"#, "roles: has `a` twice"),
+            (r#"{"roles":{"a":1,"b":2,"a":3}}"#, "roles.a: stands twice; keep one of them"),
+            (r#"{"roles":{"a":1,"\u0061":3}}"#, "roles.a: stands twice"),
             (r#"{"roles":{"a":true}}"#, "roles.a: invalid type: boolean `true`, expected u8"),
             (r#"{"roles":[]}"#, "roles: invalid type: sequence, expected an object"),
         ] {

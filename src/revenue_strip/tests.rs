@@ -756,7 +756,7 @@ fn a_wrong_configuration_names_the_field() {
         (RULES.replacen('{', r#"{"vary": [],"#, 1), "vary: is empty"),
         (
             RULES.replacen('{', r#"{"identity": {"jwt_authn": {"payload": "p"}},"#, 1),
-            "(configuration): duplicate field `identity`",
+            "identity: duplicate field `identity`",
         ),
         (
             r#"{"identity": {"filter_state": "a", "jwt_authn": {"payload": "p", "roles": "r"}}, "protected": []}"#

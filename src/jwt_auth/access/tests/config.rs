@@ -187,13 +187,13 @@ fn a_fault_is_named_with_its_place_and_the_way_out() {
 #[test]
 fn names_stand_once() {
     for (text, want) in [
-        (r#"{"systems":{"a":{"paths":["/a"]},"a":{"paths":["/b"]}},"access":{"rules":[]}}"#, "systems: has `a` twice"),
-        (r#"{"access":{"roles":{"a":{},"a":{}},"rules":[]}}"#, "access.roles: has `a` twice"),
+        (r#"{"systems":{"a":{"paths":["/a"]},"a":{"paths":["/b"]}},"access":{"rules":[]}}"#, "systems.a: stands twice"),
+        (r#"{"access":{"roles":{"a":{},"a":{}},"rules":[]}}"#, "access.roles.a: stands twice"),
         (
             r#"{"systems":{"a":{"paths":["/a"],"roles":{"x":"A","x":"B"}}},"access":{"rules":[]}}"#,
-            "systems.a.roles: has `x`",
+            "systems.a.roles.x: stands twice",
         ),
-        (r#"{"access":{"rules":[],"rules":[]}}"#, "access: duplicate field `rules`"),
+        (r#"{"access":{"rules":[],"rules":[]}}"#, "access.rules: duplicate field `rules`"),
         (r#"{}"#, "(configuration): missing field `access`"),
     ] {
         let message = Access::from_json(text.as_bytes()).unwrap_err().to_string();
