@@ -126,7 +126,9 @@ fn without_values(error: &serde_json::Error) -> String {
     }
     // These repeat names of fields alone.
     let named = ["missing field `", "duplicate field `", "unknown field `"];
-    if named.iter().any(|beginning| message.starts_with(beginning)) || message.contains("; keep one of them") {
+    if named.iter().any(|beginning| message.starts_with(beginning))
+        || message.starts_with("stands twice; keep one of them")
+    {
         return message;
     }
     let kind = ["invalid type", "invalid value", "invalid length", "unknown variant"];

@@ -45,6 +45,14 @@ impl Filter {
         }
     }
 
+    /// Whether it reads and edits bodies, so that encodings, caches and held heads matter to it.
+    pub(crate) fn edits_bodies(self) -> bool {
+        match self {
+            Self::RevenueStrip => true,
+            Self::JwtAuth | Self::RateLimit => false,
+        }
+    }
+
     /// Reads a configuration as the filter does when Envoy starts; its secrets need not be here.
     ///
     /// # Errors

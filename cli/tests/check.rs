@@ -5,12 +5,33 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
-const REFERENCE: &str = include_str!("../../envoy.yaml");
+/// envoy.yaml with Envoy's own jwt_authn in place of jwt-auth: one configuration of ours, and what stands around it.
+static REFERENCE: LazyLock<String> = LazyLock::new(|| {
+    let text = include_str!("../../envoy.yaml");
+    let from = text.find("                  - name: envoy.filters.http.wasm").expect("jwt-auth is there");
+    let to = text.find("                  # gzip and brotli for clients").expect("what follows it is there");
+    let rules = text[to..].replacen("\"rules\": [", &format!("\"identity\": {{{SOURCE}}},\n\"rules\": ["), 1);
+    assert!(rules.contains(SOURCE), "revenue-strip is there");
+    [&text[..from], JWT_AUTHN, &rules.replace(&format!("{SOURCE}}},\n"), &format!("{SOURCE}}},{INDENT}"))].concat()
+});
 
-/// A rule set that the filter accepts.
+/// A line of the rules begins so.
+const INDENT: &str = "\n                              ";
+
+const SOURCE: &str = "\"jwt_authn\": {\"payload\": \"claims\", \"roles\": \"roles\", \"permissions\": \"permissions\"}";
+
+const JWT_AUTHN: &str = r#"                  - name: envoy.filters.http.jwt_authn
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+                      providers:
+                        issuer:
+                          payload_in_metadata: claims
+"#;
+
 const RULES: &str = r#"{"rules": [{"name": "revenue", "match": {"paths": ["/api/**"]}, "action": "remove"}]}"#;
 
 #[test]
@@ -18,7 +39,7 @@ fn the_reference_configuration_is_good_as_it_stands() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
     let output = lockgate(&["check", "--no-envoy", "--deny-warnings", "envoy.yaml"]).current_dir(root).output();
     let (code, out) = said(&output.expect("it starts"));
-    assert_eq!((code, out.as_str()), (0, "envoy.yaml: 1 configuration is good\n"));
+    assert_eq!((code, out.as_str()), (0, "envoy.yaml: 2 configurations are good\n"));
 }
 
 /// What is replaced in envoy.yaml by what; a text of the line that must be named; exit code; what must be said.
@@ -330,7 +351,6 @@ fn warnings_can_be_denied() {
 fn what_a_listener_does_is_seen() {
     let folder = Folder::new("listener");
     let trusted = "\"trusted_header\": {\"subject\": \"X-User-Id\", \"permissions\": \"x-permissions\"}";
-    let source = "\"jwt_authn\": {\"payload\": \"claims\", \"roles\": \"roles\", \"permissions\": \"permissions\"}";
     let decompressor = "type.googleapis.com/envoy.extensions.filters.http.decompressor.v3.Decompressor";
     let ours = "- name: envoy.filters.http.wasm";
     let router = "- name: envoy.filters.http.router";
@@ -338,12 +358,12 @@ fn what_a_listener_does_is_seen() {
     let after = |text: &str, filter: &str| text.replacen(router, &format!("- {filter}\n                  {router}"), 1);
     let off = "{common_config: {enabled: {default_value: false, runtime_key: x}}}";
     for (name, text) in [
-        ("headers that are removed early", REFERENCE.replacen(source, trusted, 1)),
+        ("headers that are removed early", REFERENCE.replacen(SOURCE, trusted, 1)),
         ("the pair in its order", {
             let text = before("name: envoy.filters.http.compressor");
             after(&text, &format!("{{name: d, typed_config: {{\"@type\": {decompressor}}}}}"))
         }),
-        ("a cache after", after(REFERENCE, "name: envoy.filters.http.cache")),
+        ("a cache after", after(&REFERENCE, "name: envoy.filters.http.cache")),
         (
             "a decompressor for requests",
             before(&format!(

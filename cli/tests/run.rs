@@ -135,7 +135,7 @@ fn a_wrong_configuration_is_refused_in_the_filters_words() {
             "\"acton\": \"remove\"",
             "rules[0].acton: unknown field `acton`",
         ),
-        ("a wrong type", "\"roles\": \"roles\"", "\"roles\": 5", "identity.jwt_authn.roles: invalid type"),
+        ("a wrong type", "\"issuer\": \"", "\"issuer\": 5, \"x\": \"", "providers[0].issuer: invalid type"),
         ("a Struct", "google.protobuf.StringValue", "google.protobuf.Struct", "Envoy refuses"),
         ("a field Envoy lacks", "normalize_path:", "normalise_path:", "normalise_path"),
         ("another port", "port_value: 8080 }", "port_value: 8443 }", "has no `port_value: 8080 }`"),

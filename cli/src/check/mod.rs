@@ -209,7 +209,9 @@ fn check_documents(documents: &[Document], report: &mut Report) -> usize {
             plugin::check(&plugin, report);
             if let Some(listener) = &plugin.listener {
                 listener::check(listener, report);
-                order::check(listener, report);
+                if plugin.filter.edits_bodies() {
+                    order::check(listener, report);
+                }
             }
             let json = match verify(&plugin, document) {
                 Ok(json) => {
@@ -243,7 +245,7 @@ fn check_rules(plugin: &Plugin<'_>, text: &str, document: &Document, report: &mu
     if plugin.filter == Filter::JwtAuth {
         access::check(text, &line, report);
     }
-    if let Some(listener) = &plugin.listener {
+    if let Some(listener) = plugin.listener.as_ref().filter(|_| plugin.filter != Filter::JwtAuth) {
         caller::check(&json, listener, &line, report);
     }
 }

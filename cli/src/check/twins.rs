@@ -48,12 +48,13 @@ fn pair(first: &Loaded<'_>, second: &Loaded<'_>, report: &mut Report) {
     let id = |loaded: &Loaded<'_>| {
         loaded.plugin.node.at(&["vm_config", "vm_id"]).and_then(|id| id.text().map(str::to_owned))
     };
-    if let (Some(one), Some(two)) = (id(first), id(second))
+    if first.plugin.filter == second.plugin.filter
+        && let (Some(one), Some(two)) = (id(first), id(second))
         && one == two
         && let Some(entry) = node.field("vm_config").and_then(|config| config.entry("vm_id"))
     {
         let message = format!(
-            "`{two}` is also the VM of the plugin in line {}: with the same module the two share memory and fate; give \
+            "`{two}` is also the VM of the plugin in line {}: the two share memory and fate; give \
              each its own",
             first_line("vm_config")
         );

@@ -88,16 +88,9 @@ fn check(filter: Filter, json: &str) -> Result<(), (usize, String, String)> {
     let text = error.to_string();
     let message = text.strip_prefix(&path).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&text);
     let message = place::without_place(message);
-    // Said of the object; the field is what is looked for.
-    let repeated = message.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`'));
     // A place that serde could not name.
     let path = path.strip_suffix('?').map(|known| known.trim_end_matches('.').to_owned()).unwrap_or(path);
     let path = if path.is_empty() { "(configuration)".to_owned() } else { path };
-    let path = match repeated {
-        Some(name) if path.starts_with('(') => name.to_owned(),
-        Some(name) => format!("{path}.{name}"),
-        None => path,
-    };
     if json.trim_start().starts_with('{')
         && let Err(error) = serde_json::from_str::<IgnoredAny>(json)
     {

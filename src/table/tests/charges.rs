@@ -277,6 +277,8 @@ impl Host for Together {
     }
 }
 
+// Wasm has no threads.
+#[cfg(not(target_family = "wasm"))]
 #[test]
 fn eight_workers_spend_exactly_what_is_there() {
     const N: u32 = 400;
