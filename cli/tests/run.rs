@@ -139,7 +139,7 @@ fn a_wrong_configuration_is_refused_in_the_filters_words() {
         ("a Struct", "google.protobuf.StringValue", "google.protobuf.Struct", "Envoy refuses"),
         ("a field Envoy lacks", "normalize_path:", "normalise_path:", "normalise_path"),
         ("another port", "port_value: 8080 }", "port_value: 8443 }", "has no `port_value: 8080 }`"),
-        ("no module", "revenue_strip.wasm", "other.wasm", "revenue_strip.wasm"),
+        ("no module", "revenue_strip.wasm", "other.wasm", "other.wasm"),
     ];
     for (name, from, to, want) in cases {
         let path = folder.reference_with(from, to);
