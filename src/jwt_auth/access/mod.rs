@@ -96,10 +96,17 @@ pub enum Entry<'a> {
 
 impl Access {
     /// What the endpoint of a request asks for. The path is normal and has no query. Allocates nothing.
+    ///
+    /// Closed is also what an earlier rule is about when letters of either case, a trailing slash and HEAD for GET are
+    /// overlooked, as there are portals that do so: a later rule does not grant what that one may protect.
     #[must_use]
     pub fn entry(&self, method: &[u8], path: &[u8]) -> Entry<'_> {
         let wanted = |owner: At| self.rules.get(owner.rule).is_some_and(|rule| rule.matches.grants_method(method));
         let Some(at) = self.rule_paths.first(path, wanted) else { return Entry::Closed };
+        // None of them fits exactly.
+        if self.rules.iter().take(at.rule).any(|rule| rule.matches.takes_away(method, path).is_some()) {
+            return Entry::Closed;
+        }
         match self.rules.get(at.rule).map(|rule| &rule.asks) {
             None => Entry::Closed,
             Some(Asks::Public) => Entry::Public(at),

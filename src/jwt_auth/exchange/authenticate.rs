@@ -44,6 +44,21 @@ impl From<Reason> for Stop {
     }
 }
 
+/// Why a provider has not verified a signature.
+enum Unverified<'a> {
+    Stop(Stop),
+    /// Its keys are not there, and may come.
+    NoKeys(&'a Remote),
+    /// The key is not among them, and may be among the next ones.
+    NoKey(&'a Remote),
+}
+
+impl From<Reason> for Unverified<'_> {
+    fn from(reason: Reason) -> Self {
+        Self::Stop(reason.into())
+    }
+}
+
 impl Exchange {
     /// The session of the request's token: remembered, or new.
     pub(super) fn authenticate(
@@ -107,7 +122,10 @@ impl Exchange {
         let issuer = token.payload.member("iss").and_then(Value::text);
         let named =
             shared.config.providers.iter().any(|provider| issuer.is_some() && provider.issuer.as_deref() == issuer);
-        let mut stop = Stop::Refuse(Reason::Issuer);
+        // The last provider's.
+        let (mut last, mut stop) = (0, Stop::Refuse(Reason::Issuer));
+        let mut lacking = Vec::new();
+        let mut wrong = false;
         for (n, provider) in shared.config.providers.iter().enumerate() {
             // Where providers name this issuer, it is theirs alone.
             if !provider.issues(issuer) || named && provider.issuer.is_none() {
@@ -116,49 +134,68 @@ impl Exchange {
             let span = match provider.check(&token, to_i64(now_ms)) {
                 Ok(span) => span,
                 Err(reason) => {
-                    stop = reason.into();
+                    (last, stop) = (n, reason.into());
                     continue;
                 }
             };
-            match self.check_signature(n, provider, &token, asked, now_ms, host) {
+            match self.check_signature(n, provider, &token, now_ms, host) {
                 Ok(generation) => {
                     let marks = Marks::of(&token.payload);
                     let print = shared.config.binding.as_ref().and_then(|binding| binding.print(&token.payload));
                     return Ok(Session::new(n, generation, span, marks, print, token.payload));
                 }
-                Err(Stop::Wait) => return Err(Stop::Wait),
-                Err(other) => stop = other,
+                Err(Unverified::Stop(other)) => {
+                    wrong |= other == Reason::Signature.into();
+                    (last, stop) = (n, other);
+                }
+                Err(lacks) => lacking.push((n, lacks)),
             }
+        }
+        // Not before: another provider might have verified it.
+        for (n, lacks) in lacking {
+            let other = match lacks {
+                Unverified::Stop(other) => other,
+                Unverified::NoKeys(remote) => self.wait(remote, None, Reason::KeysUnavailable, asked, now_ms),
+                Unverified::NoKey(remote) => self.wait_for_key(remote, asked, now_ms),
+            };
+            if other == Stop::Wait {
+                return Err(other);
+            }
+            if n >= last {
+                (last, stop) = (n, other);
+            }
+        }
+        if wrong && let Some(failures) = &shared.failures {
+            failures.note(host, now_ms);
         }
         Err(stop)
     }
 
     /// The generation of the keys that have verified the signature.
-    fn check_signature(
-        &mut self,
+    fn check_signature<'a>(
+        &self,
         n: usize,
-        provider: &Provider,
+        provider: &'a Provider,
         token: &Token<'_>,
-        asked: &Asked<'_>,
         now_ms: u64,
         host: &mut dyn Host,
-    ) -> Result<u32, Stop> {
-        let shared = Rc::clone(&self.shared);
+    ) -> Result<u32, Unverified<'a>> {
+        let shared = &self.shared;
         let source = provider.keys.source();
         let Some((set, generation)) = provider.keys.now(now_ms) else {
             return Err(match source {
-                Some(remote) => self.wait(remote, None, Reason::KeysUnavailable, asked, now_ms),
+                Some(remote) => Unverified::NoKeys(remote),
                 None => Reason::KeysUnavailable.into(),
             });
         };
         if !set.has(token.algorithm, token.kid.as_deref()) {
             return Err(match (source, &token.kid) {
-                (Some(remote), Some(_)) => self.wait_for_key(remote, asked, now_ms),
+                (Some(remote), Some(_)) => Unverified::NoKey(remote),
                 (_, _) => Reason::UnknownKey.into(),
             });
         }
         if let Some(wait_ms) = shared.failures.as_ref().and_then(|failures| failures.refused_ms(host, now_ms)) {
-            return Err(Stop::Limited { wait_ms });
+            return Err(Unverified::Stop(Stop::Limited { wait_ms }));
         }
         match set.verify(host, token.algorithm, token.kid.as_deref(), token.message, &token.signature) {
             Verdict::Verified => {
@@ -167,9 +204,6 @@ impl Exchange {
             }
             Verdict::Wrong => {
                 host.count(shared.counters.provider(n, Count::BadSignature), 1);
-                if let Some(failures) = &shared.failures {
-                    failures.note(host, now_ms);
-                }
                 Err(Reason::Signature.into())
             }
             Verdict::NoKey => Err(Reason::UnknownKey.into()),

@@ -81,6 +81,34 @@ fn a_request_waits_for_the_first_set() {
 }
 
 #[test]
+fn nobody_waits_for_keys_that_are_not_needed() {
+    let (one, two) = (issued("1", 1), issued("2", 2));
+    let mut config = remote_config(json!({}));
+    let mut second = config["providers"][0].clone();
+    second["name"] = json!("second");
+    second["jwks"] = json!({"inline": {"keys": [two.jwk()]}});
+    config["providers"].as_array_mut().unwrap().push(second);
+    let mut gate = Gate::new(&config);
+    // Nothing answers: who waits is refused in the end.
+    let head = [("authorization", format!("Bearer {}", two.token()))];
+    let head = head.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())).collect();
+    let request = Request {
+        method: "GET".to_owned(),
+        path: "/api/x".to_owned(),
+        content: Content { headers: head, ..Content::default() },
+    };
+    let answer = Answer::Response { status: 200, content: Content::default(), cut: false };
+    let began_ms = gate.host.now_ms;
+    let outcome = replay::run(&gate.policy, &mut gate.host, &request, &answer, Heads::Wait);
+    assert_eq!((Verdict::of(&outcome), gate.host.now_ms), (Verdict::Passed, began_ms));
+    assert_eq!(gate.policy.0.waiting.get(), 0);
+    // Who needs them waits as ever.
+    serve_keys(&mut gate, &[&one]);
+    later(&mut gate, 10);
+    assert_eq!(gate.bearer(&one.token()), Verdict::Passed);
+}
+
+#[test]
 fn one_fetch_serves_all_workers() {
     let one = issued("1", 1);
     let config = remote_config(json!({}));

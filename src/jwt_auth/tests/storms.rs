@@ -79,6 +79,30 @@ fn only_wrong_signatures_count() {
 }
 
 #[test]
+fn a_token_that_one_provider_of_its_issuer_verifies_is_not_wrong() {
+    let other = "another secret, and as long as it must be";
+    let mut config = config();
+    config.as_object_mut().unwrap().remove("limits");
+    let mut first = config["providers"][0].clone();
+    first["name"] = json!("first");
+    first["hmac_secret"] = json!({"env": "OTHER"});
+    config["providers"].as_array_mut().unwrap().insert(0, first);
+    let mut variables = variables();
+    variables.insert("OTHER".to_owned(), other.to_owned());
+    let policy = Policy::read(config.to_string().as_bytes(), &variables).unwrap();
+    let mut gate = Gate { policy, host: MemoryHost { now_ms: Some(NOW_S * 1000), ..MemoryHost::default() } };
+    from(&mut gate, "192.0.2.1:1000");
+    for n in 0..20 {
+        assert_eq!(gate.bearer(&fresh(&n.to_string())), Verdict::Passed, "{n}");
+    }
+    // What both find wrong counts once.
+    for n in 0..6 {
+        assert_eq!(gate.bearer(&forged(n)), WRONG, "{n}");
+    }
+    assert_eq!(gate.bearer(&forged(6)), LIMITED);
+}
+
+#[test]
 fn workers_count_together() {
     let mut config = config();
     config.as_object_mut().unwrap().remove("limits");

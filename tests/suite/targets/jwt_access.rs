@@ -28,7 +28,8 @@ pub(super) fn check(input: &[u8]) {
     if check_normal(path).is_err() || path.contains(&b'?') {
         return;
     }
-    let first = access.rules().iter().position(|rule| rule.matches().grants(method, path).is_some());
+    let first = access.rules().iter().position(|rule| rule.matches().takes_away(method, path).is_some());
+    let first = first.filter(|&first| access.rules()[first].matches().grants(method, path).is_some());
     let entry = access.entry(method, path);
     let at = match entry {
         Entry::Closed => None,

@@ -17,8 +17,8 @@ fn the_first_rule_that_fits_to_the_letter_speaks() {
     let cases = [
         ("GET", "/api/onboarding/health", "public 0 /api/*/health"),
         ("BREW", "/api/onboarding/health", "public 0 /api/*/health"),
-        ("GET", "/api/onboarding/health/", "token 6 /api/**"),
-        ("GET", "/api/onboarding/Health", "token 6 /api/**"),
+        ("GET", "/api/onboarding/health/", "closed"),
+        ("GET", "/api/onboarding/Health", "closed"),
         ("GET", "/api//health", "token 6 /api/**"),
         ("POST", "/api/x/webhooks/y", "webhook 1 /api/*/webhooks/* partner"),
         ("PUT", "/api/x/webhooks/y", "closed"),
@@ -55,6 +55,42 @@ fn the_first_rule_that_fits_to_the_letter_speaks() {
     let rule = access.rule(at).unwrap();
     assert_eq!((rule.name(), rule.mode()), ("approve", Mode::Enforce));
     assert_eq!(access.rules()[0].name(), "rule-0");
+}
+
+#[test]
+fn no_other_spelling_goes_round_a_rule() {
+    let access = access(&json!({"access": {"roles": {"ADMIN": {"permissions": ["*"]}}, "rules": [
+        {"match": {"paths": ["/a/Mine"]}, "require": {}},
+        {"match": {"paths": ["/a/*"], "methods": ["GET", "DELETE"]}, "require": {"roles": ["ADMIN"]}},
+        {"match": {"paths": ["/b"], "methods": ["GET", "HEAD"]}, "require": {"roles": ["ADMIN"]}},
+        {"match": {"paths": ["/**"]}, "require": {}}
+    ]}}));
+    for (method, path, want) in [
+        ("GET", "/a/x", Some(1)),
+        ("GET", "/A/x", None),
+        ("GET", "/%41/x", None),
+        ("GET", "/a/x/", None),
+        ("get", "/a/x", None),
+        ("Delete", "/A/x/", None),
+        ("HEAD", "/a/x", None),
+        ("POST", "/a/x", Some(3)),
+        ("POST", "/A/x/", Some(3)),
+        ("HEAD", "/b", Some(2)),
+        ("head", "/b", None),
+        ("HEAD", "/B", None),
+        ("HEAD", "/c", Some(3)),
+        // A rule before decides what it is about, whatever others say.
+        ("GET", "/a/Mine", Some(0)),
+        ("HEAD", "/a/Mine", Some(0)),
+        ("GET", "/a/mine", None),
+        ("POST", "/a/mine", None),
+    ] {
+        let place = match access.entry(method.as_bytes(), path.as_bytes()) {
+            Entry::Token(at) => Some(at.rule()),
+            Entry::Public(_) | Entry::Webhook(..) | Entry::Closed => None,
+        };
+        assert_eq!(place, want, "{method} {path}");
+    }
 }
 
 #[test]
