@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_nobodys() {
-        for text in ["", "@/tmp/socket", "999.0.2.1:1", "[::1", "1.2.3", "a.example:80", "é"] {
+        for text in ["", "@socket", "999.0.2.1:1", "[::1", "1.2.3", "a.example:80", "é"] {
             assert_eq!(DEFAULT.client(text.as_bytes()), None, "{text}");
         }
         assert_eq!(DEFAULT.client(b"\xff"), None);
