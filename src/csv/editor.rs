@@ -113,6 +113,8 @@ struct Place {
     from: usize,
     /// Whether what goes on differs from the chunk.
     changed: bool,
+    /// Where what this chunk gives begins in what goes on.
+    begin: usize,
     /// Where in what goes on the last record ends that is complete.
     whole: usize,
 }
@@ -156,10 +158,10 @@ impl Editor {
         if chunk.is_empty() {
             return Ok(Edit::Unchanged);
         }
-        let mut place = Place { i: 0, from: 0, changed: !self.writing || !self.record.is_empty(), whole: out.len() };
-        out.append(&mut self.record);
+        let begin = out.len();
+        let mut place = Place { i: 0, from: 0, changed: !self.writing || !self.record.is_empty(), begin, whole: begin };
         self.read_start(chunk, &mut place, judge, out)?;
-        if matches!(self.at, At::HeaderEnd | At::Record) {
+        if matches!(self.at, At::HeaderEnd | At::Record) && self.record.is_empty() {
             place.whole = self.written(&place, out);
             self.record_at = self.read + place.i as u64;
         }
@@ -173,7 +175,10 @@ impl Editor {
             copy(chunk, place.from, chunk.len(), out);
         }
         if holds {
-            self.record = out.split_off(place.whole.min(out.len()));
+            // What is held already stays where it is: a record that comes byte by byte costs no more than one in whole.
+            let whole = place.whole.min(out.len());
+            self.record.extend_from_slice(out.get(whole..).unwrap_or_default());
+            out.truncate(whole);
             self.check_record(self.record.len())?;
         }
         Ok(Edit::Replaced)
@@ -187,7 +192,10 @@ impl Editor {
 
     /// A record, or a line without one, has ended before `place.i`.
     #[inline]
-    fn end_whole(&mut self, place: &mut Place, out: &[u8]) -> Result<(), Error> {
+    fn end_whole(&mut self, place: &mut Place, out: &mut Vec<u8>) -> Result<(), Error> {
+        if !self.record.is_empty() {
+            self.release(place, out);
+        }
         let end = self.written(place, out);
         let length = end - place.whole;
         if length > self.limits.max_record_bytes && self.plan.fate() != Fate::Unchanged {
@@ -196,6 +204,12 @@ impl Editor {
         place.whole = end;
         self.record_at = self.read + place.i as u64;
         Ok(())
+    }
+
+    /// Puts what earlier chunks gave of the record before what this one has given.
+    #[inline(never)]
+    fn release(&mut self, place: &Place, out: &mut Vec<u8>) {
+        out.splice(place.begin.min(out.len())..place.begin.min(out.len()), self.record.drain(..));
     }
 
     /// How much goes on of what comes before `place.i`.
@@ -303,7 +317,7 @@ impl Editor {
             }
             self.held.extend_from_slice(chunk);
             self.at = At::Header { quoted };
-            *place = Place { i: chunk.len(), from: chunk.len(), changed: true, whole: place.whole };
+            *place = Place { i: chunk.len(), from: chunk.len(), changed: true, ..*place };
             return Ok(());
         };
         let part = chunk.get(..end).unwrap_or_default();
@@ -315,7 +329,7 @@ impl Editor {
             self.read_header(&row, judge, true, out)?
         };
         self.at = if chunk.get(end) == Some(&b'\r') { At::HeaderEnd } else { At::Record };
-        *place = Place { i: end + 1, from: if written { end } else { 0 }, changed: written, whole: place.whole };
+        *place = Place { i: end + 1, from: if written { end } else { 0 }, changed: written, ..*place };
         Ok(())
     }
 

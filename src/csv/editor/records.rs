@@ -217,7 +217,7 @@ impl Editor {
 
     /// Takes the line end that ends a record's last cell.
     #[inline]
-    fn end_record(&mut self, byte: u8, place: &mut Place, out: &[u8]) -> Result<(), Error> {
+    fn end_record(&mut self, byte: u8, place: &mut Place, out: &mut Vec<u8>) -> Result<(), Error> {
         if self.column + 1 != self.plan.len() {
             return self.fail(place.i, Fault::FieldCount);
         }
@@ -230,7 +230,7 @@ impl Editor {
 
     /// Takes a line end, or the CR of one.
     #[inline]
-    fn read_line_end(&mut self, byte: u8, place: &mut Place, out: &[u8]) -> Result<(), Error> {
+    fn read_line_end(&mut self, byte: u8, place: &mut Place, out: &mut Vec<u8>) -> Result<(), Error> {
         self.at = match (self.line_end, byte) {
             (LineEnd::Lf, b'\n') | (LineEnd::Cr, b'\r') => At::Record,
             (LineEnd::CrLf, b'\r') => At::LineFeed,
