@@ -100,6 +100,18 @@ pub enum Texts {
     Records,
 }
 
+impl Texts {
+    /// What most writers put between two of many texts; what else may stand there costs more time.
+    #[inline(always)]
+    pub(super) const fn gap(self) -> Option<&'static [u8]> {
+        match self {
+            Self::One => None,
+            Self::Lines => Some(b"\n"),
+            Self::Records => Some(b"\n\x1e"),
+        }
+    }
+}
+
 /// What a chunk became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]

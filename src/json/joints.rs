@@ -4,6 +4,7 @@
 //! value's beginning (brackets, a comma, white space, a name, a colon) come again and again. Such a [`Joint`] is remembered with
 //! what it means; where it is foreseen, comparing its bytes takes the place of reading them token by token.
 
+use super::Texts;
 use super::levels::Step;
 use super::scan::{self, JOINT_BYTES, Searches};
 
@@ -44,6 +45,8 @@ pub(super) struct Joint {
     pub(super) mark: u64,
     /// The levels that it leaves and enters.
     pub(super) step: Step,
+    /// Where it leads from one text to the next: in bodies of which texts.
+    pub(super) texts: Texts,
     /// The places of the joints that came after this one.
     next: [u16; 2],
 }
@@ -65,6 +68,8 @@ impl Joint {
     pub(super) const MOVES: u8 = 4;
     /// It enters levels.
     pub(super) const ENTERS: u8 = 8;
+    /// It leaves a text and enters the next.
+    pub(super) const NEXT_TEXT: u8 = 16;
 
     /// What stands in no text.
     const NONE: Self = Self {
@@ -76,6 +81,7 @@ impl Joint {
         place: 0,
         mark: 0,
         step: Step::NONE,
+        texts: Texts::One,
         next: [0; 2],
     };
 
@@ -91,6 +97,12 @@ impl Joint {
         let here = |rest: &[u8]| bytes.len() - rest.len();
         loop {
             let (&byte, after) = rest.split_first()?;
+            if let Some((texts, next)) = next_text(rest) {
+                joint.step.leave_text()?;
+                joint.texts = texts;
+                rest = next;
+                break;
+            }
             match byte {
                 b'}' => joint.step.leave_object()?,
                 b']' => joint.step.leave_array()?,
@@ -119,6 +131,7 @@ impl Joint {
                         (mark != 0, Self::MARKED),
                         (joint.step.moves(), Self::MOVES),
                         (joint.step.enters(), Self::ENTERS),
+                        (joint.texts != Texts::One, Self::NEXT_TEXT),
                     ]
                     .into_iter()
                     .fold(0, |traits, (has, one)| if has { traits | one } else { traits });
@@ -230,6 +243,14 @@ impl Joints {
             *second = std::mem::replace(first, place);
         }
     }
+}
+
+/// What comes after the gap between two of many texts, if that is an object.
+fn next_text(rest: &[u8]) -> Option<(Texts, &[u8])> {
+    [Texts::Lines, Texts::Records].into_iter().find_map(|texts| {
+        let next = rest.strip_prefix(texts.gap()?)?;
+        next.starts_with(b"{").then_some((texts, next))
+    })
 }
 
 fn blank(bytes: &[u8]) -> &[u8] {

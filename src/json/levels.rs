@@ -123,6 +123,20 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// As [`Inner::take`], of a step that leaves all levels there are.
+    pub(super) fn take_from_top(&mut self, step: &Step, max_depth: u32) -> bool {
+        let Step { leave, enter, care, want, put } = *step;
+        let (leave, enter) = (u32::from(leave), u32::from(enter));
+        if self.depth != leave || self.word & u64::from(care) != u64::from(want) || enter > max_depth {
+            return false;
+        }
+        self.word = u64::from(put);
+        self.depth = enter;
+        true
+    }
+}
+
 /// The levels that a text leaves, the one in which it goes on, and those that it enters from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
@@ -163,6 +177,15 @@ impl Step {
     pub(super) fn leave_array(&mut self) -> Option<()> {
         self.leave = Some(self.leave + 1).filter(|&leave| leave <= MAX_STEP)?;
         self.care |= (OBJECT as u32) << (2 * self.leave);
+        Some(())
+    }
+
+    /// Where it goes on is no level: all have been left. `None` when none was.
+    pub(super) fn leave_text(&mut self) -> Option<()> {
+        if self.leave == 0 {
+            return None;
+        }
+        self.care &= !((OBJECT as u32) << (2 * self.leave));
         Some(())
     }
 

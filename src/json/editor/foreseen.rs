@@ -1,7 +1,7 @@
 //! The quickest way: values whose [`Joints`] are foreseen, one comparison and one search a member.
 
 use super::quick::{Place, odd_text_end};
-use super::{At, Editor, Judge, Verdict, copy};
+use super::{At, Editor, Judge, Texts, Verdict, copy};
 use crate::json::error::Error;
 use crate::json::joints::{Joint, Joints, foresee};
 use crate::json::levels::Inner;
@@ -23,6 +23,7 @@ struct Run {
     /// Those of [`Editor::levels`], after all such values.
     levels: Inner,
     max_depth: u32,
+    texts: Texts,
     /// The kept bytes from here on are not among `cuts`.
     from: usize,
     /// A mark of names whose members go, and how many there were.
@@ -79,6 +80,7 @@ impl Editor {
             from: place.from,
             levels: *self.levels.inner(),
             max_depth: self.limits.max_depth,
+            texts: self.texts,
             taken: 0,
             times: 0,
             met: 0,
@@ -248,7 +250,12 @@ impl Run {
     /// Leaves and enters levels as `joint` does; whether it may.
     #[inline(always)]
     fn step(&mut self, joint: &Joint) -> bool {
-        joint.traits & Joint::MOVES == 0 || self.levels.take(&joint.step, self.max_depth)
+        if joint.traits & (Joint::MOVES | Joint::NEXT_TEXT) == Joint::MOVES {
+            return self.levels.take(&joint.step, self.max_depth);
+        }
+        // What was learnt of a body of many texts is no joint of one that has to be one text.
+        joint.traits & Joint::MOVES == 0
+            || joint.texts == self.texts && self.levels.take_from_top(&joint.step, self.max_depth)
     }
 
     /// Copies and counts what was gathered.

@@ -177,7 +177,16 @@ impl Editor {
                         i += 1;
                         self.levels.close();
                         if self.levels.depth() == 0 {
-                            break 'items Some(At::End);
+                            // The next of many texts, when its first name is here.
+                            let next = self.texts.gap().and_then(|gap| chunk.get(i..)?.starts_with(gap).then(|| i + gap.len()));
+                            let Some(open) = next.filter(|&open| chunk.get(open) == Some(&b'{')) else {
+                                break 'items Some(At::End);
+                            };
+                            let Some(inner) = self.enter(chunk, open) else { break 'items Some(At::End) };
+                            inside = Inside::Object;
+                            hold = open + 1;
+                            i = inner + 1;
+                            continue 'items;
                         }
                         inside = self.inside();
                     }

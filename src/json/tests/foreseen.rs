@@ -1,7 +1,7 @@
 //! What was learnt of texts makes reading faster, and changes nothing.
 
 use super::{ByFirstLetter, edit_by, edit_with};
-use crate::json::{Editor, Limits};
+use crate::json::{Editor, Limits, Texts};
 
 /// So many records of this kind, in an array and in such a text that joints are foreseen to its end.
 fn records(record: &str, count: usize) -> String {
@@ -131,6 +131,42 @@ fn limits_hold_where_all_is_foreseen() {
         for round in 0..2 {
             let got = edit_by(&mut judge, Editor::new(Limits::default()), body.as_bytes(), usize::MAX);
             assert_eq!(got, want, "depth {depth}, round {round}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_between_texts_is_foreseen_where_there_may_be_many() {
+    let kinds = [(Texts::Lines, "", "\n"), (Texts::Records, "\u{1e}", "\n"), (Texts::One, "", ",")];
+    let body = |begin: &str, end: &str, records: usize| {
+        (0..records).map(|n| format!("{begin}{}{end}", RECORD.replace("PO-1", &format!("PO-{n}")))).collect::<String>()
+    };
+    let limits = Limits::default();
+    for (learnt, begin, end) in [kinds[0], kinds[1]] {
+        let mut judge = ByFirstLetter::learning();
+        let few = body(begin, end, 4);
+        edit_by(&mut judge, Editor::of(learnt, limits), few.as_bytes(), usize::MAX).unwrap();
+        let judged = judge.judged;
+        let many = body(begin, end, 104);
+        let got = edit_by(&mut judge, Editor::of(learnt, limits), many.as_bytes(), usize::MAX);
+        let want = edit_by(&mut ByFirstLetter::default(), Editor::of(learnt, limits), many.as_bytes(), usize::MAX);
+        assert_eq!(got, want, "{learnt:?}");
+        assert!(judge.judged - judged < 60, "{} of {learnt:?} were not foreseen", judge.judged - judged);
+
+        // The same joints in a body of other texts are faults there, or no joints.
+        for (texts, ..) in kinds {
+            for (_, begin, end) in kinds {
+                for (old, new) in [("", ""), ("}\n", "}\n\n"), ("}\n", "}\r\n"), ("}\n", "}]\n"), ("{\"id\"", "{ \"id\"")] {
+                    let body = body(begin, end, 6).replace(old, if old.is_empty() { old } else { new });
+                    for (width, max_depth) in [(usize::MAX, 100), (400, 100), (1, 100), (usize::MAX, 2)] {
+                        let limits = Limits { max_depth, ..limits };
+                        let plain = &mut ByFirstLetter::default();
+                        let want = edit_by(plain, Editor::of(texts, limits), body.as_bytes(), width);
+                        let got = edit_by(&mut judge, Editor::of(texts, limits), body.as_bytes(), width);
+                        assert_eq!(got, want, "{learnt:?} learnt, {texts:?} read, {new:?}, width {width}");
+                    }
+                }
+            }
         }
     }
 }
