@@ -178,7 +178,10 @@ impl Editor {
                         self.levels.close();
                         if self.levels.depth() == 0 {
                             // The next of many texts, when its first name is here.
-                            let next = self.texts.gap().and_then(|gap| chunk.get(i..)?.starts_with(gap).then(|| i + gap.len()));
+                            let next = self
+                                .texts
+                                .gap()
+                                .and_then(|gap| chunk.get(i..)?.starts_with(gap).then(|| i + gap.len()));
                             let Some(open) = next.filter(|&open| chunk.get(open) == Some(&b'{')) else {
                                 break 'items Some(At::End);
                             };

@@ -143,9 +143,13 @@ fn what_stands_between_texts_is_foreseen_where_there_may_be_many() {
     };
     let limits = Limits::default();
     for (learnt, begin, end) in [kinds[0], kinds[1]] {
-        let mut judge = ByFirstLetter::learning();
         let few = body(begin, end, 4);
-        edit_by(&mut judge, Editor::of(learnt, limits), few.as_bytes(), usize::MAX).unwrap();
+        let taught = || {
+            let mut judge = ByFirstLetter::learning();
+            edit_by(&mut judge, Editor::of(learnt, limits), few.as_bytes(), usize::MAX).unwrap();
+            judge
+        };
+        let mut judge = taught();
         let judged = judge.judged;
         let many = body(begin, end, 104);
         let got = edit_by(&mut judge, Editor::of(learnt, limits), many.as_bytes(), usize::MAX);
@@ -156,13 +160,15 @@ fn what_stands_between_texts_is_foreseen_where_there_may_be_many() {
         // The same joints in a body of other texts are faults there, or no joints.
         for (texts, ..) in kinds {
             for (_, begin, end) in kinds {
-                for (old, new) in [("", ""), ("}\n", "}\n\n"), ("}\n", "}\r\n"), ("}\n", "}]\n"), ("{\"id\"", "{ \"id\"")] {
+                for (old, new) in
+                    [("", ""), ("}\n", "}\n\n"), ("}\n", "}\r\n"), ("}\n", "}]\n"), ("{\"id\"", "{ \"id\"")]
+                {
                     let body = body(begin, end, 6).replace(old, if old.is_empty() { old } else { new });
                     for (width, max_depth) in [(usize::MAX, 100), (400, 100), (1, 100), (usize::MAX, 2)] {
                         let limits = Limits { max_depth, ..limits };
                         let plain = &mut ByFirstLetter::default();
                         let want = edit_by(plain, Editor::of(texts, limits), body.as_bytes(), width);
-                        let got = edit_by(&mut judge, Editor::of(texts, limits), body.as_bytes(), width);
+                        let got = edit_by(&mut taught(), Editor::of(texts, limits), body.as_bytes(), width);
                         assert_eq!(got, want, "{learnt:?} learnt, {texts:?} read, {new:?}, width {width}");
                     }
                 }
