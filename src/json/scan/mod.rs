@@ -181,7 +181,7 @@ pub(super) fn filler_end(bytes: &[u8], at: usize) -> usize {
 
 /// White space, commas, colons and what numbers, `true`, `false` and `null` are made of.
 #[inline]
-fn is_filler(byte: u8) -> bool {
+const fn is_filler(byte: u8) -> bool {
     is_space(byte)
         || matches!(byte, b',' | b':' | b'0'..=b'9' | b'+' | b'-' | b'.' | b'E')
         || matches!(byte, b'a' | b'e' | b'f' | b'l' | b'n' | b'r' | b's' | b't' | b'u')
@@ -204,7 +204,7 @@ fn plain_end_slowly(bytes: &[u8], mut at: usize) -> usize {
 }
 
 #[inline]
-pub(crate) fn is_space(byte: u8) -> bool {
+pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 

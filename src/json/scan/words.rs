@@ -5,6 +5,23 @@ use super::{BLOCK_BYTES, Block};
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
+/// How pretty texts are indented.
+const SPACES: u64 = ONES * 0x20;
+
+/// [`super::is_filler`], by byte.
+static FILLER: [bool; 256] = {
+    let mut filler = [false; 256];
+    let mut byte = 0;
+    while byte < filler.len() {
+        #[expect(clippy::indexing_slicing, reason = "at compile time, and below the length")]
+        {
+            filler[byte] = super::is_filler(byte as u8);
+        }
+        byte += 1;
+    }
+    filler
+};
+
 /// Marks (in each byte's high bit) the bytes equal to `byte`. Exact up to and including the first one.
 fn equal(word: u64, byte: u8) -> u64 {
     let zero = word ^ (ONES * u64::from(byte));
@@ -24,16 +41,19 @@ fn load(bytes: &[u8], at: usize) -> Option<u64> {
 /// Whether two texts have the same bytes where `care` says so, which is a run from the first.
 #[inline(always)]
 pub(super) fn begins(text: &[u8; 64], start: &[u8; 64], care: &[u32; 4]) -> bool {
-    let length = care.iter().map(|bits| bits.count_ones()).sum::<u32>() as usize;
-    let mut at = 0;
-    while at + 8 <= length {
-        if load(text, at) != load(start, at) {
-            return false;
+    let (text, start) = (text.as_chunks::<16>().0, start.as_chunks::<16>().0);
+    for ((one, other), &care) in text.iter().zip(start).zip(care) {
+        let differ = u128::from_le_bytes(*one) ^ u128::from_le_bytes(*other);
+        if care == 0xffff {
+            if differ != 0 {
+                return false;
+            }
+        } else {
+            // The first byte that differs, if any, is behind the last that counts.
+            return care >> (differ.trailing_zeros() / 8) == 0;
         }
-        at += 8;
     }
-    let (Some(one), Some(other)) = (load(text, at), load(start, at)) else { return true };
-    at == length || (one ^ other) << (8 * (8 - (length - at))) == 0
+    true
 }
 
 /// Sixty-four bytes one by one cost more than they save.
@@ -111,12 +131,15 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
 /// The first byte that is no filler, or how far the search came.
 #[inline]
 pub(super) fn filler_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
-    // Filler has no pattern that words could test at once; runs of it are short.
+    // Filler has no pattern that words could test at once, and runs of it are short: all but the spaces that begin a line.
     while let Some(&byte) = bytes.get(at) {
-        if !super::is_filler(byte) {
+        if !FILLER.get(usize::from(byte)).copied().unwrap_or_default() {
             return Ok(at);
         }
         at += 1;
+        while byte == b'\n' && load(bytes, at) == Some(SPACES) {
+            at += 8;
+        }
     }
     Err(at)
 }
@@ -153,6 +176,10 @@ pub(super) fn run_until(bytes: &[u8], mut at: usize, stop: u8) -> (Option<usize>
 /// The first byte that is no white space, or how far the search came.
 pub(super) fn space_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
     while let Some(word) = load(bytes, at) {
+        if word == SPACES {
+            at += 8;
+            continue;
+        }
         for byte in word.to_le_bytes() {
             if !super::is_space(byte) {
                 return Ok(at);
