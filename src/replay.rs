@@ -350,7 +350,9 @@ fn send<P: Policy>(
         }
         host.work(policy);
         host.now_ms = host.now_ms.map(|now| now.saturating_add(WAIT_STEP_MS));
-        step = exchange.resume(&mut head, host);
+        if exchange.may_resume(host.now_ms) {
+            step = exchange.resume(&mut head, host);
+        }
     }
     let mut held = match step {
         Step::Wait => {

@@ -236,16 +236,16 @@ impl Exchange {
             return without.into();
         }
         let limits = self.shared.config.limits;
+        let news = self.shared.news();
         match &mut self.waiting {
             Some(waiting) => {
-                // Also when the clock went back behind the beginning.
-                if now_ms < waiting.since_ms || now_ms.saturating_sub(waiting.since_ms) >= limits.wait_ms {
+                if waiting.is_over(now_ms, limits.wait_ms) {
                     remote.give_up(now_ms);
                     // Nobody knows whether the key exists.
                     let missing = if without == Reason::UnknownKey { Reason::KeysUnavailable } else { without };
                     return missing.into();
                 }
-                waiting.lacking = lacking;
+                (waiting.lacking, waiting.news) = (lacking, news);
                 Stop::Wait
             }
             None => {
@@ -257,7 +257,7 @@ impl Exchange {
                     return Reason::Busy.into();
                 }
                 places.set(places.get() + 1);
-                self.waiting = Some(Waiting { since_ms: now_ms, lacking, _place: Place(Rc::clone(places)) });
+                self.waiting = Some(Waiting { since_ms: now_ms, lacking, news, _place: Place(Rc::clone(places)) });
                 Stop::Wait
             }
         }
