@@ -1,6 +1,7 @@
 //! What is refused at start, with its place, the way out, and never a secret.
 
 use super::*;
+use crate::exchange::MAX_WAITING;
 
 /// [`config`] after these changes: a JSON Pointer and the new value, `null` to take it out.
 fn changed(changes: &[(&str, Json)]) -> Json {
@@ -155,7 +156,7 @@ fn a_fault_is_named_with_its_place() {
         (one("/cache", json!({"entries": 65_537})), "cache.entries: is 65537 and must be 0..=65536"),
         (one("/limits", json!({"max_token_bytes": 255})), "limits.max_token_bytes: is 255 and must be 256..=65536"),
         (one("/limits", json!({"wait_ms": 10_001})), "limits.wait_ms: is 10001 and must be 0..=10000"),
-        (one("/limits", json!({"max_waiting": 10_001})), "limits.max_waiting: is 10001"),
+        (one("/limits", json!({"max_waiting": MAX_WAITING + 1})), "limits.max_waiting: is 1025 and must be 0..=1024"),
         (one("/limits", json!({"failed_signatures": {"window_s": 0}})), "limits.failed_signatures.window_s: is 0"),
         (one("/limits", json!({"failed_signatures": {"block_s": 0}})), "limits.failed_signatures.block_s: is 0"),
         (one("/unnormalized", json!("pass")), "unnormalized: unknown variant, expected `reject` or `rewrite`"),
