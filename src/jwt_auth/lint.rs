@@ -3,6 +3,7 @@
 use super::Policy;
 use super::access::{Finding, Severity};
 use super::config::Provider;
+use super::keys::MAX_KEYS_TRIED;
 
 impl Policy {
     /// What may not be meant: of providers, of where tokens are found, and of the matrix.
@@ -50,6 +51,16 @@ fn of_provider(path: &str, provider: &Provider) -> Vec<Finding> {
             path: format!("{path}.max_lifetime_s"),
             message: "is absent: tokens may live for ever; 900 is usual for access tokens".to_owned(),
         });
+    }
+    let crowded = provider.algorithms.iter().filter(|&&algorithm| provider.keys.needs_kid(algorithm));
+    let crowded: Vec<&str> = crowded.map(|algorithm| algorithm.name()).collect();
+    if !crowded.is_empty() {
+        let message = format!(
+            "has more than {MAX_KEYS_TRIED} keys for {}: a token without `kid` is refused, as no key is tried; let the issuer name \
+             keys, or take old ones out",
+            crowded.join(", ")
+        );
+        findings.push(warning(format!("{path}.jwks.inline"), &message));
     }
     if provider.keys.is_secret_in_config() {
         findings.push(warning(
