@@ -26,6 +26,29 @@ impl Policy {
                 "take a token from a cookie, which browsers send for any page: portals need protection against CSRF",
             ));
         }
+        if let Some(revocation) = &config.revocation {
+            let named =
+                |issuer: &str| config.providers.iter().any(|provider| provider.issuer.as_deref() == Some(issuer));
+            let any = config.providers.iter().find(|provider| provider.issuer.is_none());
+            if let Some(any) = any
+                && revocation.fixed_issuers().next().is_some()
+            {
+                findings.push(warning(
+                    "revocation.not_before".to_owned(),
+                    &format!(
+                        "kills tokens by their `iss`, and the provider {} takes tokens that have none, or one that is not listed; \
+                         name its issuer",
+                        any.name
+                    ),
+                ));
+            }
+            for issuer in revocation.fixed_issuers().filter(|issuer| any.is_none() && !named(issuer)) {
+                findings.push(warning(
+                    format!("revocation.not_before.{}", issuer.escape_debug()),
+                    "names an issuer that no provider has: it kills nothing; letters count as written",
+                ));
+            }
+        }
         findings.extend(config.access.findings());
         findings
     }

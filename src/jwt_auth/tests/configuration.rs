@@ -285,6 +285,16 @@ fn what_may_not_be_meant_is_said() {
     };
     assert_eq!(found(&with("max_lifetime_s", json!(900))), Vec::<String>::new());
     assert_eq!(found(&config()), ["providers[0].max_lifetime_s"]);
+    // What kills tokens by their issuer.
+    let mut config = with("max_lifetime_s", json!(900));
+    config["revocation"] = json!({"not_before": {ISSUER: 1}});
+    assert_eq!(found(&config), Vec::<String>::new());
+    config["revocation"] = json!({"not_before": {"https://Issuer.example": 1}});
+    assert_eq!(found(&config), ["revocation.not_before.https://Issuer.example"]);
+    config["providers"][0]["issuer"] = Json::Null;
+    assert_eq!(found(&config), ["providers[0].issuer", "revocation.not_before"]);
+    config["revocation"] = json!({"jti": ["a"]});
+    assert_eq!(found(&config), ["providers[0].issuer"]);
     let mut config = with("max_lifetime_s", json!(900));
     config["providers"][0]["issuer"] = Json::Null;
     config["providers"][0]["audiences"] = json!([]);
