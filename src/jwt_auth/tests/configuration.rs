@@ -68,7 +68,40 @@ fn a_fault_is_named_with_its_place() {
         (provider("jwks", remote_with("path", json!("/k"))), "providers[0]: must have either jwks or hmac_secret"),
         (
             provider("hmac_secret/env", json!("MISSING")),
+            "providers[0].hmac_secret.env: names a variable, MISSING, that is not set",
+        ),
+        (
+            provider("hmac_secret/env", json!("ISSUER_2_SECRET")),
+            "providers[0].hmac_secret.env: names a variable, ISSUER_2_SECRET, that is not set",
+        ),
+        // These may be secrets.
+        (
+            provider("hmac_secret/env", json!("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")),
             "providers[0].hmac_secret.env: names a variable that is not set",
+        ),
+        (
+            provider("hmac_secret/env", json!("d41d8cd98f00b204e9800998ecf8427e")),
+            "providers[0].hmac_secret.env: names a variable that is not set",
+        ),
+        (
+            provider("hmac_secret/env", json!("correct_horse_battery_staple")),
+            "providers[0].hmac_secret.env: names a variable that is not set",
+        ),
+        (one("/preflight", json!(true)), "preflight: must be one of `check`, `pass` at line 1"),
+        (one("/limits", json!([256])), "limits: must be an object with `max_token_bytes`"),
+        (provider("hmac_secret", json!(["SECRET"])), "providers[0].hmac_secret: must be an object with `env`"),
+        (
+            provider("hmac_secret", json!("TopSecret")),
+            "providers[0].hmac_secret: must be an object with `env`, `format`",
+        ),
+        (one("/providers", json!([["main"]])), "providers[0]: must be an object with `name`"),
+        (one("/forward", json!({"headers": {"a\r\nb": "sub"}})), "forward.headers.a\\r\\nb: is no header"),
+        (
+            one(
+                "/access/rules/0",
+                json!({"match": {"paths": ["/a"]}, "require": {"tenant": {"header": "X_Tenant-Id", "type": "text"}}}),
+            ),
+            "access.rules[0].require.tenant.header: is a header that is removed from every request",
         ),
         (provider("hmac_secret/env", json!("a-b")), "providers[0].hmac_secret.env: must be the name of an environment"),
         (
