@@ -104,6 +104,19 @@ fn a_token_that_one_provider_of_its_issuer_verifies_is_not_wrong() {
     assert_eq!(gate.bearer(&forged(6)), LIMITED);
 }
 
+#[test]
+fn what_is_no_address_is_all_ones() {
+    let mut gate = limited();
+    from(&mut gate, "@socket");
+    for n in 0..6 {
+        assert_eq!(gate.bearer(&forged(n)), WRONG, "{n}");
+    }
+    for (address, want) in [("", LIMITED), ("999.0.2.1:1", LIMITED), ("192.0.2.1:1", WRONG)] {
+        from(&mut gate, address);
+        assert_eq!(gate.bearer(&forged(7)), want, "{address}");
+    }
+}
+
 fn bad_signatures(gate: &Gate, provider: &str) -> u64 {
     let wanted = format!("lockgate.jwt_auth.provider-{provider}.bad_signature");
     let place = gate.policy.counters().iter().position(|name| *name == wanted).unwrap();
