@@ -67,6 +67,37 @@ fn identity_headers_of_clients_reach_nobody() {
 }
 
 #[test]
+fn a_tenant_in_a_header_has_one_reading() {
+    let (portal, key) = (portal(), Key::es256(1));
+    let mut policy = policy(&provider(&inline([&key])));
+    policy["access"]["rules"][1]["require"] =
+        json!({"tenant": {"header": "x-company", "type": "text", "claim": "tenantId"}});
+    let gate = Setup::new(&portal).jwt(&policy).start();
+    let token = key.sign(&claims("a"));
+    let ask = |fields: &[(&str, &str)]| {
+        fields.iter().fold(bearer(PARTS, &token), |request, (name, value)| request.header(name, value))
+    };
+    for fields in
+        [&[("x-company", "t-1")][..], &[("X-Company", "t-1")], &[("x-company", "t-1"), ("x-companies", "t-2")]]
+    {
+        assert_passes(&gate.ask(&ask(fields)));
+    }
+    portal.forget();
+    for fields in [
+        &[][..],
+        &[("x-company", "t-2")],
+        &[("x_company", "t-1")],
+        &[("x-company", "t-1"), ("x_company", "t-2")],
+        &[("X_COMPANY", "t-2"), ("x-company", "t-1")],
+        &[("x-company", "t-1"), ("X-Company", "t-1")],
+    ] {
+        gate.ask(&ask(fields)).problem(403);
+    }
+    assert!(portal.received(PARTS).is_empty());
+    assert_well(&gate);
+}
+
+#[test]
 fn one_request_has_one_token_in_one_place() {
     let (portal, key) = (portal(), Key::es256(1));
     let mut policy = policy(&provider(&inline([&key])));
