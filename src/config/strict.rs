@@ -58,10 +58,12 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let is_one = Cell::new(false);
-        let word = Word { is_one: &is_one, visitor };
-        self.0.deserialize_enum(name, variants, word).map_err(|error| {
-            if is_one.get() { error } else { D::Error::custom(format_args!("{ONE_OF}{}", List(variants))) }
+        let read = Cell::new(Read::Nothing);
+        let word = Word { read: &read, visitor };
+        self.0.deserialize_enum(name, variants, word).map_err(|error| match read.get() {
+            Read::Nothing => D::Error::custom(format_args!("{ONE_OF}{}", List(variants))),
+            Read::Word => error,
+            Read::All => D::Error::custom(format_args!("{ONE_OF}{}, with nothing beside it", List(variants))),
         })
     }
 
@@ -119,9 +121,20 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Object<V> {
     }
 }
 
-/// Notes that a word stands there, or an object with one, whether it is known or not.
+/// How far the reading of a word has come.
+#[derive(Clone, Copy)]
+enum Read {
+    /// There is none.
+    Nothing,
+    /// One stands there, or an object with one, whether it is known or not.
+    Word,
+    /// It is read, with what it may have with it: what is wrong stands beside it.
+    All,
+}
+
+/// Notes how far it has come.
 struct Word<'a, V> {
-    is_one: &'a Cell<bool>,
+    read: &'a Cell<Read>,
     visitor: V,
 }
 
@@ -133,8 +146,10 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Word<'_, V> {
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, word: A) -> Result<V::Value, A::Error> {
-        self.is_one.set(true);
-        self.visitor.visit_enum(Variant(word))
+        self.read.set(Read::Word);
+        let value = self.visitor.visit_enum(Variant(word))?;
+        self.read.set(Read::All);
+        Ok(value)
     }
 }
 
@@ -294,6 +309,11 @@ mod tests {
             (r#"{"mode":["plain"]}"#, "mode", WORD),
             (r#"{"mode":1}"#, "mode", WORD),
             (r#"{"mode":{"with":[1]}}"#, "mode.with", OBJECT),
+            (
+                r#"{"mode":{"with":{"one":1},"plain":null}}"#,
+                "mode.with",
+                "must be one of `plain`, `with`, with nothing beside it at line 1 column",
+            ),
             (r#"{"mode":"hush, expected an object"}"#, "mode", "unknown variant"),
             (r#"{"inner":{"one":"hush, expected an object with nothing at line 1"}}"#, "inner.one", "invalid type"),
         ] {
