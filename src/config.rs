@@ -1,6 +1,7 @@
 //! Configuration text: strict, and every refusal names the place.
 
 mod place;
+mod strict;
 
 use std::fmt;
 
@@ -20,7 +21,7 @@ pub struct ConfigError {
 impl ConfigError {
     /// A fault at a field such as `rules[2].name`.
     pub fn new(path: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { path: path.into(), message: message.to_string() }
+        Self { path: visible(path.into()), message: visible(message.to_string()) }
     }
 
     /// The path of the faulty field; `(configuration)` for the whole text.
@@ -32,7 +33,7 @@ impl ConfigError {
     /// Gives the fault its place, where only the caller knows it.
     #[must_use]
     pub fn at(self, path: impl Into<String>) -> Self {
-        Self { path: path.into(), ..self }
+        Self { path: visible(path.into()), ..self }
     }
 
     /// Puts `outer` before the path, for a fault in a block of a larger configuration.
@@ -42,6 +43,18 @@ impl ConfigError {
             if self.path.starts_with('[') { format!("{outer}{}", self.path) } else { format!("{outer}.{}", self.path) };
         Self { path, ..self }
     }
+}
+
+/// A text without line ends and other control characters: names that stand in configurations end up in logs.
+fn visible(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() { shown.extend(letter.escape_default()) } else { shown.push(letter) }
+    }
+    shown
 }
 
 impl fmt::Display for ConfigError {
@@ -105,7 +118,7 @@ pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 /// Missing, too long, not a JSON object (as when Envoy was given a `Struct`), an unknown or repeated field, a wrong
 /// type, or bytes after the object.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
-    read_as(text, |error| error.to_string())
+    read_as(text, |error| with_forms(error.to_string()))
 }
 
 /// The same for a wire form in which secrets might stand, by mistake too: of what serde says only what it says of the form
@@ -115,6 +128,16 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
 /// See [`read`].
 pub fn read_secret<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
     read_as(text, without_values)
+}
+
+/// What must stand there, where it must be an object. What was expected comes last, and is a text of ours.
+fn with_forms(message: String) -> String {
+    match message.rsplit_once(", expected ") {
+        Some((what, form)) if what.starts_with("invalid type: ") && form.starts_with("an object") => {
+            format!("must be {form}")
+        }
+        Some(_) | None => message,
+    }
 }
 
 /// What is wrong and what was expected, without what stands there.
@@ -128,7 +151,12 @@ fn without_values(error: &serde_json::Error) -> String {
     let named = ["missing field `", "duplicate field `", "unknown field `"];
     if named.iter().any(|beginning| message.starts_with(beginning))
         || message.starts_with("stands twice; keep one of them")
+        || message.starts_with(strict::ONE_OF)
     {
+        return message;
+    }
+    let message = with_forms(message);
+    if message.starts_with("must be an object") {
         return message;
     }
     let kind = ["invalid type", "invalid value", "invalid length", "unknown variant"];
@@ -161,7 +189,7 @@ fn read_as<T: DeserializeOwned>(text: &[u8], say: impl Fn(&serde_json::Error) ->
         return Err(ConfigError::new(WHOLE, format_args!("is longer than {MAX_CONFIG_BYTES} bytes")));
     }
     let mut json = serde_json::Deserializer::from_slice(text);
-    let value = T::deserialize(&mut json).map_err(|error| {
+    let value = T::deserialize(strict::Strict(&mut json)).map_err(|error| {
         let path = match place::path_at(text, bytes_read(text, &error)) {
             // Also of a field without a name.
             path if path.is_empty() => WHOLE.to_owned(),
@@ -246,6 +274,15 @@ mod tests {
             let message = super::read_secret::<Keys>(json.as_bytes()).expect_err(json).to_string();
             assert_eq!(message, want, "{json}");
         }
+    }
+
+    #[test]
+    fn no_name_begins_a_line() {
+        let error = ConfigError::new("a.x\r\nb", "`y\u{1b}[2Jz\u{85}` is none");
+        assert_eq!(error.to_string(), "a.x\\r\\nb: `y\\u{1b}[2Jz\\u{85}` is none");
+        assert_eq!(error.at("c\nd").path(), "c\\nd");
+        let message = read::<Wire>(b"{\"a\\r\\nb\":1}").unwrap_err().to_string();
+        assert!(message.starts_with("a\\r\\nb: unknown field `a\\r\\nb`"), "{message}");
     }
 
     #[test]

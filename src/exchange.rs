@@ -5,6 +5,10 @@ use crate::head::Head;
 use crate::host::{CallId, CallResult, Host};
 use crate::reply::Reply;
 
+/// The most exchanges of one plugin that wait in a VM at a time ([`Step::Wait`]), whatever its configuration says; a host answers a
+/// further one 503.
+pub const MAX_WAITING: usize = 1024;
+
 /// A checked configuration with its caches: one for each VM and plugin.
 pub trait Policy: Sized {
     /// One request and its answer.
@@ -63,7 +67,15 @@ pub trait Exchange {
         Step::Continue
     }
 
-    /// Asked again, with the same head, after [`Step::Wait`]: soon, and after each tick and call result of this VM.
+    /// Whether [`Exchange::resume`] could answer anything but [`Step::Wait`] now. A host asks a waiting exchange this after each
+    /// tick and call result, and before it reads its head again: so it must cost next to nothing. Where many wait, most are
+    /// asked for nothing.
+    fn may_resume(&self, _now_ms: Option<u64>) -> bool {
+        true
+    }
+
+    /// Asked again, with the same head, after [`Step::Wait`]: soon, and after each tick and call result of this VM that may
+    /// have changed something ([`Exchange::may_resume`]), and for the last time when the host waits no longer.
     /// Only exchanges that wait are asked: any other answers 503 here.
     fn resume(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
         Step::Reply(Reply::problem(503, "not_waiting", None, None))

@@ -13,6 +13,7 @@
 //!
 //! `filters/host` drives them inside Envoy; [`replay`] drives them natively over plain data.
 
+mod address;
 pub mod audit;
 pub mod claims;
 pub mod config;

@@ -331,6 +331,32 @@ fn the_reference_matrix_says_what_the_portals_need() {
     }
 }
 
+/// The tables of tests ask `reference.json`, with keys of their own: its systems, its roles and rules, and what it asks of a token are
+/// those of `envoy.yaml`.
+#[test]
+fn the_matrix_that_tests_ask_is_that_of_envoy_yaml() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = fs::read_to_string(root.join("envoy.yaml")).unwrap();
+    let configuration = |text: &str| -> Option<serde_json::Value> {
+        let indent = text.len() - text.trim_start().len();
+        let block = text
+            .split_inclusive('\n')
+            .take_while(|line| line.trim().is_empty() || line.len() - line.trim_start().len() >= indent);
+        serde_json::from_str(&block.collect::<String>()).ok()
+    };
+    let found = text.split("value: |\n").filter_map(configuration).filter(|json| !json["access"].is_null());
+    let [here] = found.collect::<Vec<_>>().try_into().expect("one configuration of jwt-auth");
+    let tests = fs::read(root.join("tests/cases/jwt_auth/reference.json")).unwrap();
+    let tests: serde_json::Value = serde_json::from_slice(&tests).unwrap();
+    for part in ["/systems", "/claims", "/access", "/sources", "/fingerprint"] {
+        assert_eq!(here.pointer(part), tests.pointer(part), "{part}");
+    }
+    for member in ["issuer", "audiences", "leeway_s", "max_lifetime_s", "typ", "required", "require"] {
+        assert_eq!(here["providers"][0].get(member), tests["providers"][0].get(member), "{member}");
+    }
+    assert_eq!(here["providers"].as_array().map(Vec::len), Some(1));
+}
+
 fn lockgate(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_lockgate")).args(args).output().expect("it starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");

@@ -15,6 +15,13 @@ impl Shared {
         keys || self.config.revocation.as_ref().is_some_and(|revocation| revocation.remote().is_some())
     }
 
+    /// A number that is another one as soon as a request that waits may wait no longer.
+    pub(super) fn news(&self) -> u64 {
+        let keys = self.config.providers.iter().filter_map(|provider| provider.keys.source());
+        let list = self.config.revocation.as_ref().and_then(|revocation| revocation.remote());
+        keys.chain(list).fold(0, |sum, remote| sum.wrapping_add(remote.news()))
+    }
+
     pub(super) fn start(&self, host: &mut dyn Host) {
         self.owner.set(number_of_vm(host));
         if let Some(failures) = &self.failures {

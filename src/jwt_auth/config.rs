@@ -11,7 +11,7 @@ mod source;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::access::{Access, AccessWire, ClaimsWire, SystemWire};
+use super::access::{Access, AccessWire, Asks, ClaimsWire, Place, SystemWire, Tenant};
 use super::revocation::Revocation;
 use crate::claims::{Limits as JsonLimits, Value};
 use crate::config::{self, ConfigError, Environment, Named};
@@ -110,6 +110,18 @@ impl Config {
                 format!("sources[{n}].header"),
                 "is a header that is removed from every request, as only the gateway may set it; take another one",
             ));
+        }
+        for (n, rule) in access.rules().iter().enumerate() {
+            if let Asks::Token(requirement) = rule.asks()
+                && let Some(Place::Header(name)) = requirement.tenant().map(Tenant::place)
+                && forward.removed.takes(name)
+            {
+                return Err(ConfigError::new(
+                    format!("access.rules[{n}].require.tenant.header"),
+                    "is a header that is removed from every request, so the portal would never see what was compared; name \
+                     another one, or the segment of the path",
+                ));
+            }
         }
         let realm = wire.realm.unwrap_or_else(|| "lockgate".to_owned());
         let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' || byte == b' ';

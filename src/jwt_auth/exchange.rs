@@ -40,7 +40,16 @@ struct Waiting {
     since_ms: u64,
     /// When the keys were fetched that do not have the token's `kid`; `None`: it waits for any keys.
     lacking: Option<Option<u64>>,
+    /// [`Shared::news`] when it was looked at last.
+    news: u64,
     _place: Place,
+}
+
+impl Waiting {
+    /// Whether it has waited for so long; also when the clock went back behind its beginning.
+    fn is_over(&self, now_ms: u64, wait_ms: u64) -> bool {
+        now_ms < self.since_ms || now_ms.saturating_sub(self.since_ms) >= wait_ms
+    }
 }
 
 /// One of the places of requests that wait; free again when it is dropped.
@@ -274,6 +283,13 @@ impl steps::Exchange for Exchange {
 
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         self.judge(head, host)
+    }
+
+    /// Nothing about the request changes while it waits, so only news and its time can end that.
+    fn may_resume(&self, now_ms: Option<u64>) -> bool {
+        let Some(waiting) = &self.waiting else { return true };
+        let over = now_ms.is_none_or(|now_ms| waiting.is_over(now_ms, self.shared.config.limits.wait_ms));
+        over || waiting.news != self.shared.news()
     }
 
     fn resume(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {

@@ -1,11 +1,11 @@
 //! How many wrong signatures an address has sent: each costs a worker as much as a good one, and is forged.
 
-use core::net::{IpAddr, SocketAddr};
 use std::cell::Cell;
 
 use sha2::{Digest as _, Sha256};
 
 use super::config::FailedSignatures;
+use crate::address::Prefixes;
 use crate::config::ConfigError;
 use crate::host::Host;
 use crate::table::{Counters, Key, Rule, Seed, Standing};
@@ -68,47 +68,8 @@ impl Failures {
             }
         };
         let address = host.attribute(&["source", "address"]).unwrap_or_default();
-        Some(seed.key(&[b"failed_signatures", &whose(&address)]))
-    }
-}
-
-/// Whose address it is: an IPv4 address, or the network of 64 bits that one IPv6 subscriber has at least. What is no address
-/// (a Unix socket, nothing) is all one's.
-fn whose(address: &[u8]) -> Vec<u8> {
-    let text = std::str::from_utf8(address).unwrap_or_default();
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let address = match text.parse::<SocketAddr>() {
-        Ok(address) => Some(address.ip()),
-        Err(_) => bare.parse::<IpAddr>().ok(),
-    };
-    match address.map(|address| address.to_canonical()) {
-        None => Vec::new(),
-        Some(IpAddr::V4(address)) => address.octets().to_vec(),
-        Some(IpAddr::V6(address)) => address.octets().into_iter().take(8).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::whose;
-
-    #[test]
-    fn a_client_is_an_address_or_a_network() {
-        for (one, two, same) in [
-            ("192.0.2.1:1", "192.0.2.1:65535", true),
-            ("192.0.2.1:1", "192.0.2.1", true),
-            ("192.0.2.1:1", "[::ffff:192.0.2.1]:1", true),
-            ("192.0.2.1:1", "::ffff:c000:201", true),
-            ("[2001:db8::1]:1", "[2001:db8::ffff:2]:9", true),
-            ("[2001:db8::1]:1", "2001:db8::2", true),
-            ("[2001:db8::1]:1", "[2001:db8::1]", true),
-            ("", "@socket", true),
-            ("", "999.0.2.1:1", true),
-            ("192.0.2.1:1", "192.0.2.2:1", false),
-            ("[2001:db8::1]:1", "[2001:db8:0:1::1]:1", false),
-            ("192.0.2.1:1", "", false),
-        ] {
-            assert_eq!(whose(one.as_bytes()) == whose(two.as_bytes()), same, "{one} {two}");
-        }
+        // What is no address (a Unix socket, nothing) is all one's.
+        let client = Prefixes::SUBSCRIBER.client(&address).unwrap_or_default();
+        Some(seed.key(&[b"failed_signatures", &client]))
     }
 }

@@ -4,7 +4,7 @@
 //! changes. A fetch that fails leaves the old document, and the lease keeps everybody from trying again too soon. Whatever a
 //! client sends, there is at most one fetch in [`Timing::retry_ms`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::config::{Target, Timing};
@@ -25,6 +25,8 @@ pub(super) struct Remote {
     blob: Blob,
     lease: Lease,
     state: RefCell<State>,
+    /// Counts what may end the wait of a request.
+    news: Cell<u64>,
 }
 
 /// What this VM knows.
@@ -61,7 +63,18 @@ impl Remote {
             target,
             timing,
             state: RefCell::default(),
+            news: Cell::new(0),
         }
+    }
+
+    /// A number that is another one as soon as a request that waits for the document may wait no longer: it has come, or nobody
+    /// waits for it any more.
+    pub(super) fn news(&self) -> u64 {
+        self.news.get()
+    }
+
+    fn tell(&self) {
+        self.news.set(self.news.get().wrapping_add(1));
     }
 
     /// When the document that this VM has was fetched.
@@ -83,6 +96,7 @@ impl Remote {
     /// That a request has waited in vain: for a while none waits any more.
     pub(super) fn give_up(&self, now_ms: u64) {
         self.state.borrow_mut().hopeless_until_ms = now_ms.saturating_add(self.timing.retry_ms);
+        self.tell();
     }
 
     /// Asks for a newer document; whether one may come. At most one fetch in [`Timing::retry_ms`] comes of it.
@@ -122,6 +136,7 @@ impl Remote {
         state.fetched_ms = Some(u64::from_le_bytes(*time));
         state.wanted = false;
         state.hopeless_until_ms = 0;
+        self.tell();
     }
 
     fn is_due(&self, now_ms: u64) -> bool {
@@ -165,6 +180,7 @@ impl Remote {
         state.tried_ms = Some(now_ms);
         state.pending = pending;
         if pending.is_none() {
+            self.tell();
             state.wanted = false;
             state.hopeless_until_ms = now_ms.saturating_add(self.timing.retry_ms);
         }
@@ -189,6 +205,7 @@ impl Remote {
         let known = self.state.borrow().fetched_ms.is_some();
         let good = body.filter(|body| known && self.state.borrow().body == **body || adopt(body));
         let mut state = self.state.borrow_mut();
+        self.tell();
         state.pending = None;
         state.wanted = false;
         let Some(body) = good else {

@@ -129,6 +129,11 @@ impl Revocation {
         self.remote.as_ref().map(|(remote, _)| remote)
     }
 
+    /// The issuers of `not_before` in the configuration.
+    pub(super) fn fixed_issuers(&self) -> impl Iterator<Item = &str> {
+        self.fixed.not_before.iter().map(|(issuer, _)| issuer.as_str())
+    }
+
     /// Takes a list that was fetched, here or by another worker; false when it cannot be read, and the old one stays.
     pub(super) fn adopt(&self, text: &[u8]) -> bool {
         let Some(revoked) = Revoked::read(text) else { return false };

@@ -8,6 +8,7 @@ use super::config::{
     MAX_TEXT_BYTES, Wire,
 };
 use super::revocation::MAX_REVOKED;
+use crate::exchange::MAX_WAITING;
 use crate::signature::Algorithm;
 
 /// The JSON Schema (2020-12) of the configuration. What it refuses, [`super::Policy`] refuses; the policy refuses more:
@@ -73,7 +74,7 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
         ("/$defs/LimitsWire/properties/max_token_bytes", "minimum", 256),
         ("/$defs/LimitsWire/properties/max_token_bytes", "maximum", 65_536),
         ("/$defs/LimitsWire/properties/wait_ms", "maximum", 10_000),
-        ("/$defs/LimitsWire/properties/max_waiting", "maximum", 10_000),
+        ("/$defs/LimitsWire/properties/max_waiting", "maximum", MAX_WAITING),
         ("/$defs/FailedSignaturesWire/properties/limit", "maximum", 1_000_000),
         ("/$defs/FailedSignaturesWire/properties/window_s", "minimum", 1),
         ("/$defs/FailedSignaturesWire/properties/window_s", "maximum", 3600),

@@ -1,44 +1,24 @@
 //! What two patterns have to do with each other, for checks of a configuration.
 
-use super::{Part, PathPattern};
+use super::{Part, PathPattern, Strictness};
 
 impl PathPattern {
     /// Whether every path that fits `other` fits this one. Never wrongly true; it may miss that where this one has `*` and
     /// `**` side by side (`/*/**` covers `/**/a`).
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        // As `fits` does it: on a mismatch the last `**` takes one part more, earlier ones need not be tried again.
-        let (mut wide, mut narrow) = (self.parts.as_slice(), other.parts.as_slice());
-        let mut retry: Option<(&[Part], &[Part])> = None;
-        loop {
-            let fitted = match (wide.split_first(), narrow.split_first()) {
-                (Some((Part::AnyNumber, rest)), _) => {
-                    if rest.is_empty() {
-                        return true;
-                    }
-                    wide = rest;
-                    retry = Some((rest, narrow));
-                    continue;
-                }
-                (None, None) => return true,
-                (Some((Part::One(want), wide)), Some((Part::One(given), narrow))) if want == given => {
-                    Some((wide, narrow))
-                }
-                (Some((Part::AnyOne, wide)), Some((Part::AnyOne, narrow))) => Some((wide, narrow)),
-                (Some((Part::AnyOne, wide)), Some((Part::One(given), narrow))) if !given.is_empty() => {
-                    Some((wide, narrow))
-                }
-                (Some((Part::One(_) | Part::AnyOne, _)) | None, _) => None,
-            };
-            (wide, narrow) = match (fitted, retry) {
-                (Some(next), _) => next,
-                (None, Some((rest, [_, shorter @ ..]))) => {
-                    retry = Some((rest, shorter));
-                    (rest, shorter)
-                }
-                (None, Some((_, [])) | None) => return false,
-            };
+        covers(&self.parts, &other.parts, Strictness::Exact)
+    }
+
+    /// Whether every path that fits `other` exactly fits this one when letters of either case and a slash at the end are
+    /// overlooked. Never wrongly true.
+    pub(crate) fn covers_leniently(&self, other: &Self) -> bool {
+        let within = |wide: &[Part], narrow: &[Part]| covers(wide, narrow, Strictness::Lenient);
+        if within(&self.parts, &other.parts) {
+            return true;
         }
+        without_slash(&other.parts).is_some_and(|shorter| within(&self.parts, shorter))
+            || without_slash(&self.parts).is_some_and(|shorter| within(shorter, &other.parts))
     }
 
     /// Whether a path fits both.
@@ -82,6 +62,52 @@ impl PathPattern {
     }
 }
 
+/// The parts of a pattern that ends in a slash, without it.
+fn without_slash(parts: &[Part]) -> Option<&[Part]> {
+    match parts.split_last() {
+        Some((Part::One(last), rest)) if last.is_empty() => Some(rest),
+        Some(_) | None => None,
+    }
+}
+
+/// Whether all that fits the parts of the one fits those of the other.
+fn covers(wide: &[Part], narrow: &[Part], strictness: Strictness) -> bool {
+    // As `fits` does it: on a mismatch the last `**` takes one part more, earlier ones need not be tried again.
+    let (mut wide, mut narrow) = (wide, narrow);
+    let same = |want: &[u8], given: &[u8]| match strictness {
+        Strictness::Exact => want == given,
+        Strictness::Lenient => want.eq_ignore_ascii_case(given),
+    };
+    let mut retry: Option<(&[Part], &[Part])> = None;
+    loop {
+        let fitted = match (wide.split_first(), narrow.split_first()) {
+            (Some((Part::AnyNumber, rest)), _) => {
+                if rest.is_empty() {
+                    return true;
+                }
+                wide = rest;
+                retry = Some((rest, narrow));
+                continue;
+            }
+            (None, None) => return true,
+            (Some((Part::One(want), wide)), Some((Part::One(given), narrow))) if same(want, given) => {
+                Some((wide, narrow))
+            }
+            (Some((Part::AnyOne, wide)), Some((Part::AnyOne, narrow))) => Some((wide, narrow)),
+            (Some((Part::AnyOne, wide)), Some((Part::One(given), narrow))) if !given.is_empty() => Some((wide, narrow)),
+            (Some((Part::One(_) | Part::AnyOne, _)) | None, _) => None,
+        };
+        (wide, narrow) = match (fitted, retry) {
+            (Some(next), _) => next,
+            (None, Some((rest, [_, shorter @ ..]))) => {
+                retry = Some((rest, shorter));
+                (rest, shorter)
+            }
+            (None, Some((_, [])) | None) => return false,
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::PathPattern;
@@ -116,17 +142,22 @@ mod tests {
     #[test]
     fn relations_are_those_of_the_paths_that_fit() {
         let (patterns, paths) = all();
-        let fitting: Vec<Vec<bool>> = patterns
-            .iter()
-            .map(|pattern| paths.iter().map(|path| pattern.matches(path.as_bytes(), Strictness::Exact)).collect())
-            .collect();
-        for (one, of_one) in patterns.iter().zip(&fitting) {
+        let fitting = |strictness| -> Vec<Vec<bool>> {
+            let of =
+                |pattern: &PathPattern| paths.iter().map(|path| pattern.matches(path.as_bytes(), strictness)).collect();
+            patterns.iter().map(of).collect()
+        };
+        let (fitting, leniently) = (fitting(Strictness::Exact), fitting(Strictness::Lenient));
+        for ((one, of_one), lenient) in patterns.iter().zip(&fitting).zip(&leniently) {
             for (other, of_other) in patterns.iter().zip(&fitting) {
                 let pairs = || of_one.iter().zip(of_other);
                 let names = || format!("{} {}", one.as_str(), other.as_str());
                 assert_eq!(one.overlaps(other), pairs().any(|(&one, &other)| one && other), "{}", names());
                 let covers = pairs().all(|(&one, &other)| one || !other);
                 assert!(covers || !one.covers(other), "{}", names());
+                let lenient = lenient.iter().zip(of_other).all(|(&one, &other)| one || !other);
+                assert!(lenient || !one.covers_leniently(other), "{}", names());
+                assert!(!one.covers(other) || one.covers_leniently(other), "{}", names());
                 // Missed only where `*` and `**` stand side by side.
                 let beside = ["/*/**", "/**/*"].iter().any(|both| one.as_str().contains(both));
                 assert!(one.covers(other) || !covers || beside, "{}", names());
@@ -154,6 +185,23 @@ mod tests {
         ] {
             let parse = |text: &str| PathPattern::parse(text).unwrap();
             assert_eq!(parse(wide).covers(&parse(narrow)), want, "{wide} {narrow}");
+        }
+    }
+
+    #[test]
+    fn case_and_a_slash_at_the_end_can_be_overlooked() {
+        for (wide, narrow, want) in [
+            ("/items", "/items/", true),
+            ("/items/", "/items", true),
+            ("/items", "/Items", true),
+            ("/ITEMS/*", "/items/a/", true),
+            ("/items/*", "/items/", false),
+            ("/items/**", "/Items/", true),
+            ("/items", "/items/a", false),
+            ("/items", "/items/**", false),
+        ] {
+            let parse = |text: &str| PathPattern::parse(text).unwrap();
+            assert_eq!(parse(wide).covers_leniently(&parse(narrow)), want, "{wide} {narrow}");
         }
     }
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use self::penalty::PenaltyWire;
 use self::policy::PolicyWire;
-use super::address::Prefixes;
 use super::key::{METHOD_COUNTS, Part, Plan};
+use crate::address::Prefixes;
 use crate::config::{self, ConfigError};
 use crate::identity::{Source, SourceWire};
 use crate::table::{Counters, MAX_GROUP};

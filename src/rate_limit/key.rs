@@ -1,7 +1,7 @@
 //! Keys: by what requests are told apart, and what stands for a part that a request does not have.
 
-use super::address::Prefixes;
 use super::config::Config;
+use crate::address::Prefixes;
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::identity::Identity;

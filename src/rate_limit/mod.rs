@@ -18,7 +18,6 @@
 //! The answer costs the fields that it gets, and a slot where it is a failure that a penalty is about. Once in each VM the
 //! seed of the hashes is agreed on.
 
-mod address;
 mod config;
 mod counters;
 mod error;

@@ -19,7 +19,7 @@ mod hmac;
 mod rsa;
 mod signing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 

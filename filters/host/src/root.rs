@@ -126,7 +126,7 @@ impl<P: Policy + 'static> Plugin<P> {
     fn wake(&self, now: u64) {
         for (stream, patience) in self.waiting.all(now) {
             match stream.try_borrow_mut() {
-                Ok(mut stream) => stream.ask_again(patience),
+                Ok(mut stream) => stream.ask_again(patience, now),
                 Err(_) => log::error!("{}: a waiting exchange is in use", P::NAME),
             }
         }

@@ -4,13 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
-use lockgate::exchange::Policy;
+use lockgate::exchange::{MAX_WAITING, Policy};
 
 use crate::stream::Stream;
 use crate::ticker::{SOON_MS, Ticker, now_ms};
 
-/// The most exchanges of one plugin that wait in a VM at a time; a further one is answered 503.
-pub(crate) const MAX_WAITING: usize = 1024;
 /// How long an exchange waits at most, in milliseconds, whatever the policy says; then it is answered 503.
 pub(crate) const MAX_WAIT_MS: u64 = 30_000;
 /// How often the policy works while exchanges wait, in milliseconds: what another worker has done is seen so late.

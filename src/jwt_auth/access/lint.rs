@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::ConfigError;
-use crate::path::PathPattern;
+use crate::path::{PathPattern, Strictness};
 
 use super::role::Role;
 use super::rule::{Asks, Mode, Requirement, Rule};
@@ -55,7 +55,7 @@ pub(super) fn covered_by(rules: &[Rule], n: usize) -> Option<usize> {
     let (before, rule) = (rules.get(..n)?, rules.get(n)?);
     let mut first = None;
     for path in rule.matches.paths() {
-        let (left, by) = left_by(before, path, rule);
+        let (left, by) = left_by(before, path, rule, Strictness::Exact);
         if left != Left::Nothing {
             return None;
         }
@@ -73,13 +73,21 @@ enum Left<'a> {
 }
 
 /// What `before` leaves of a path of `rule`, and the first that takes something.
-fn left_by<'a>(before: &[Rule], path: &PathPattern, rule: &'a Rule) -> (Left<'a>, Option<usize>) {
-    let covers = |first: &Rule| first.matches.paths().iter().any(|over| over.covers(path));
+fn left_by<'a>(before: &[Rule], path: &PathPattern, rule: &'a Rule, reading: Strictness) -> (Left<'a>, Option<usize>) {
+    let about = |over: &PathPattern| match reading {
+        Strictness::Exact => over.covers(path),
+        Strictness::Lenient => over.covers_leniently(path),
+    };
+    let about_method = |first: &Rule, method: &str| match reading {
+        Strictness::Exact => first.matches.grants_method(method.as_bytes()),
+        Strictness::Lenient => first.matches.takes_away_method(method.as_bytes()),
+    };
+    let covers = |first: &Rule| first.matches.paths().iter().any(about);
     let over: Vec<_> = before.iter().enumerate().filter(|(_, first)| covers(first)).collect();
     if let Some((n, _)) = over.iter().find(|(_, first)| first.matches.methods().is_none()) {
         return (Left::Nothing, Some(*n));
     }
-    let takes = |method: &str| over.iter().find(|(_, first)| first.matches.grants_method(method.as_bytes()));
+    let takes = |method: &str| over.iter().find(|(_, first)| about_method(first, method));
     let methods = rule.matches.methods().unwrap_or_default();
     let taken: Vec<&str> = methods.iter().map(String::as_str).filter(|method| takes(method).is_some()).collect();
     let by = taken.first().and_then(|method| takes(method)).map(|(n, _)| *n);
@@ -157,7 +165,8 @@ impl Access {
         let before = self.rules.get(..n).unwrap_or_default();
         for (k, path) in rule.matches.paths().iter().enumerate() {
             let field = format!("access.rules[{n}].match.paths[{k}]");
-            let (left, by) = left_by(before, path, rule);
+            let (left, by) = left_by(before, path, rule, Strictness::Exact);
+            self.check_closed(n, rule, path, &left, &field, findings);
             let Some(by) = by else { continue };
             match left {
                 Left::Nothing => {
@@ -175,6 +184,36 @@ impl Access {
                 }
             }
         }
+    }
+
+    /// What earlier rules close of a path of a rule, as they are about it but for what portals may overlook.
+    fn check_closed(
+        &self,
+        n: usize,
+        rule: &Rule,
+        path: &PathPattern,
+        exactly: &Left<'_>,
+        field: &str,
+        findings: &mut Vec<Finding>,
+    ) {
+        let before = self.rules.get(..n).unwrap_or_default();
+        let (Left::AllBut(taken), (left, Some(by))) = (exactly, left_by(before, path, rule, Strictness::Lenient))
+        else {
+            return;
+        };
+        let methods: Vec<&str> = match left {
+            Left::Nothing if taken.is_empty() => Vec::new(),
+            Left::Nothing => rule.matches.methods().unwrap_or_default().iter().map(String::as_str).collect(),
+            Left::AllBut(methods) if methods.len() == taken.len() => return,
+            Left::AllBut(methods) => methods,
+        };
+        let methods: Vec<&str> = methods.into_iter().filter(|method| !taken.contains(method)).collect();
+        let of = if methods.is_empty() { String::new() } else { format!(" for {}", methods.join(", ")) };
+        let message = format!(
+            "is closed{of}: access.rules[{by}] stands before it and is about the same but for the case of letters, a slash at the \
+             end, or HEAD for GET, so that portals may take one for the other; add it to that rule, or put this one first"
+        );
+        findings.push(Finding::warning(field, message));
     }
 
     /// A public path inside what others protect.

@@ -200,10 +200,20 @@ impl Tenant {
         let own = own.ok_or(Denied::Tenant)?.as_bytes();
         let same = match &self.place {
             Place::Segment(n) => path::segment(path, *n).is_some_and(|segment| path::segment_is(segment, own)),
-            Place::Header(name) => head.single(name) == Single::One(own),
+            Place::Header(name) => head.single(name) == Single::One(own) && !has_twin(head, name),
         };
         if same { Ok(()) } else { Err(Denied::Tenant) }
     }
+}
+
+/// Whether a field is there whose name differs from this one in `-` and `_` alone: there are portals that read both alike, and
+/// may take the other one.
+fn has_twin(head: &Head, name: &str) -> bool {
+    let alike =
+        |(one, other): (u8, u8)| one.eq_ignore_ascii_case(&other) || matches!((one, other), (b'-' | b'_', b'-' | b'_'));
+    head.fields().any(|(given, _)| {
+        given.len() == name.len() && !given.eq_ignore_ascii_case(name) && given.bytes().zip(name.bytes()).all(alike)
+    })
 }
 
 impl StepUp {

@@ -12,9 +12,10 @@ use crate::identity::is_header_name;
 use crate::path::check_normal;
 use crate::signature::SigningKey;
 
-/// Header fields that no client may send, beside those that the configuration names: identity, and what makes portals
-/// take another method or path than the one that was judged. `_` counts as `-`: there are portals that read both alike.
-pub const REMOVED_HEADERS: [&str; 24] = [
+/// Header fields that no client may send, beside those that the configuration names: identity, also as proxies that sign people in
+/// hand it on, and what makes portals take another method or path than the one that was judged (`x-forwarded-prefix` is put
+/// before the path by frameworks that then match on the whole). `_` counts as `-`: there are portals that read both alike.
+pub const REMOVED_HEADERS: [&str; 33] = [
     "x-user-id",
     "x-user-name",
     "x-user-email",
@@ -32,9 +33,18 @@ pub const REMOVED_HEADERS: [&str; 24] = [
     "x-service-token",
     "x-authenticated-user",
     "x-auth-user",
+    "remote-user",
+    "x-remote-user",
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
+    "x-original-method",
+    "x-forwarded-method",
+    "x-forwarded-prefix",
     "x-original-url",
     "x-original-uri",
     "x-rewrite-url",

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::within;
 use crate::config::ConfigError;
+use crate::exchange::MAX_WAITING;
 
 /// Verified tokens that a VM remembers, unless the configuration says otherwise.
 pub const DEFAULT_CACHE_ENTRIES: u32 = 1024;
@@ -76,7 +77,7 @@ impl LimitsWire {
         Ok(Limits {
             max_token_bytes: within("limits.max_token_bytes", self.max_token_bytes, 256, 65_536, 16_384)? as usize,
             wait_ms: within("limits.wait_ms", self.wait_ms, 0, 10_000, 2000)?.into(),
-            max_waiting: within("limits.max_waiting", self.max_waiting, 0, 10_000, 256)? as usize,
+            max_waiting: within("limits.max_waiting", self.max_waiting, 0, MAX_WAITING as u32, 256)? as usize,
             failed_signatures: (limit > 0).then(|| FailedSignatures {
                 limit,
                 window_ms: u64::from(window_s).saturating_mul(1000),

@@ -1,4 +1,6 @@
-//! Secrets from the environment. No error ever repeats one, nor the name that was given: it may be one by mistake.
+//! Secrets from the environment. No error ever repeats one, nor a name that may be one by mistake.
+
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -44,9 +46,27 @@ pub(super) fn read(
     value.map(Some).ok_or_else(|| {
         ConfigError::new(
             format!("{path}.env"),
-            "names a variable that is not set, or empty; give it to the VM in vm_config.environment_variables",
+            format_args!(
+                "names a variable{} that is not set, or empty; give it to the VM in vm_config.environment_variables",
+                Shown(name)
+            ),
         )
     })
+}
+
+/// Longest part of a name between `_` that is shown, in bytes.
+const MAX_SHOWN_PART_BYTES: usize = 20;
+
+/// The name of a variable, where it cannot be a secret that was written in its place: capitals and digits in short parts. A secret
+/// has 32 bytes at least, and what generators write of capitals alone has no `_` in it.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        let short = |part: &str| part.len() <= MAX_SHOWN_PART_BYTES && part.bytes().all(plain);
+        if self.0.split('_').all(short) { write!(f, ", {},", self.0) } else { Ok(()) }
+    }
 }
 
 /// Stands for a secret that is not here: as long as any hash.

@@ -125,7 +125,8 @@ impl Exchange {
         // The last provider's.
         let (mut last, mut stop) = (0, Stop::Refuse(Reason::Issuer));
         let mut lacking = Vec::new();
-        let mut wrong = false;
+        // Providers whose keys find the signature wrong.
+        let mut wrong = Vec::new();
         for (n, provider) in shared.config.providers.iter().enumerate() {
             // Where providers name this issuer, it is theirs alone.
             if !provider.issues(issuer) || named && provider.issuer.is_none() {
@@ -145,13 +146,16 @@ impl Exchange {
                     return Ok(Session::new(n, generation, span, marks, print, token.payload));
                 }
                 Err(Unverified::Stop(other)) => {
-                    wrong |= other == Reason::Signature.into();
+                    if other == Reason::Signature.into() {
+                        wrong.push(n);
+                    }
                     (last, stop) = (n, other);
                 }
                 Err(lacks) => lacking.push((n, lacks)),
             }
         }
         // Not before: another provider might have verified it.
+        let mut unknown = None;
         for (n, lacks) in lacking {
             let other = match lacks {
                 Unverified::Stop(other) => other,
@@ -161,12 +165,24 @@ impl Exchange {
             if other == Stop::Wait {
                 return Err(other);
             }
+            // The keys that are not here might verify it: nobody knows, whatever those of others say.
+            if let Stop::Refuse(Reason::KeysUnavailable | Reason::Busy) = other {
+                unknown = Some(other);
+            }
             if n >= last {
                 (last, stop) = (n, other);
             }
         }
-        if wrong && let Some(failures) = &shared.failures {
+        if let Some(unknown) = unknown {
+            return Err(unknown);
+        }
+        if !wrong.is_empty()
+            && let Some(failures) = &shared.failures
+        {
             failures.note(host, now_ms);
+        }
+        for n in wrong {
+            host.count(shared.counters.provider(n, Count::BadSignature), 1);
         }
         Err(stop)
     }
@@ -202,10 +218,7 @@ impl Exchange {
                 host.count(shared.counters.provider(n, Count::Verified), 1);
                 Ok(generation)
             }
-            Verdict::Wrong => {
-                host.count(shared.counters.provider(n, Count::BadSignature), 1);
-                Err(Reason::Signature.into())
-            }
+            Verdict::Wrong => Err(Reason::Signature.into()),
             Verdict::NoKey => Err(Reason::UnknownKey.into()),
         }
     }
@@ -236,16 +249,16 @@ impl Exchange {
             return without.into();
         }
         let limits = self.shared.config.limits;
+        let news = self.shared.news();
         match &mut self.waiting {
             Some(waiting) => {
-                // Also when the clock went back behind the beginning.
-                if now_ms < waiting.since_ms || now_ms.saturating_sub(waiting.since_ms) >= limits.wait_ms {
+                if waiting.is_over(now_ms, limits.wait_ms) {
                     remote.give_up(now_ms);
                     // Nobody knows whether the key exists.
                     let missing = if without == Reason::UnknownKey { Reason::KeysUnavailable } else { without };
                     return missing.into();
                 }
-                waiting.lacking = lacking;
+                (waiting.lacking, waiting.news) = (lacking, news);
                 Stop::Wait
             }
             None => {
@@ -257,7 +270,7 @@ impl Exchange {
                     return Reason::Busy.into();
                 }
                 places.set(places.get() + 1);
-                self.waiting = Some(Waiting { since_ms: now_ms, lacking, _place: Place(Rc::clone(places)) });
+                self.waiting = Some(Waiting { since_ms: now_ms, lacking, news, _place: Place(Rc::clone(places)) });
                 Stop::Wait
             }
         }

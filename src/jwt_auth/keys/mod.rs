@@ -21,7 +21,8 @@ const MAX_SET_MEMBERS: usize = 64;
 pub const MAX_SET_BYTES: usize = 64 * 1024;
 /// Most keys of one set.
 pub const MAX_KEYS: usize = 64;
-/// Most keys that are tried for a token without `kid`.
+/// Most keys that are tried for a token without `kid`. Where more fit, none is: one that is left out might be the right one, so
+/// nobody could say that the signature is wrong, and each would cost a worker so much.
 pub const MAX_KEYS_TRIED: usize = 8;
 
 /// A key and what it may be used for.
@@ -140,12 +141,18 @@ impl KeySet {
         self.keys.iter().any(|key| key.fits(algorithm))
     }
 
-    /// Whether the set has a key for a token with this header.
-    pub(super) fn has(&self, algorithm: Algorithm, kid: Option<&str>) -> bool {
-        self.candidates(algorithm, kid).next().is_some()
+    /// Whether tokens of this algorithm must name their key, as too many fit to try them all.
+    pub(super) fn needs_kid(&self, algorithm: Algorithm) -> bool {
+        self.candidates(algorithm, None).nth(MAX_KEYS_TRIED).is_some()
     }
 
-    /// Verifies a signature with the key that the token names, or with each that fits when it names none.
+    /// Whether the set has a key for a token with this header.
+    pub(super) fn has(&self, algorithm: Algorithm, kid: Option<&str>) -> bool {
+        self.candidates(algorithm, kid).next().is_some() && !(kid.is_none() && self.needs_kid(algorithm))
+    }
+
+    /// Verifies a signature with the key that the token names, or with each that fits when it names none; [`KeySet::has`] is
+    /// asked first.
     pub(super) fn verify(
         &self,
         host: &mut dyn Host,

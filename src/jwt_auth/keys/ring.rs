@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{KeySet, Origin};
 use crate::jwt_auth::remote::Remote;
+use crate::signature::Algorithm;
 
 /// A provider's keys, and which generation of them: what was verified with another one counts no more.
 #[derive(Debug)]
@@ -54,6 +55,11 @@ impl Ring {
     /// Whether secrets stand in the configuration itself.
     pub(in crate::jwt_auth) fn is_secret_in_config(&self) -> bool {
         self.set.borrow().as_ref().is_some_and(|set| set.has_inline_secrets())
+    }
+
+    /// Whether tokens of this algorithm must name their key.
+    pub(in crate::jwt_auth) fn needs_kid(&self, algorithm: Algorithm) -> bool {
+        self.set.borrow().as_ref().is_some_and(|set| set.needs_kid(algorithm))
     }
 
     /// Keys of the set that are left out.

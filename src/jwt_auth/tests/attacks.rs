@@ -108,6 +108,8 @@ fn the_header_chooses_nothing() {
     assert_eq!(gate.bearer(&with_header(&long)), Verdict::Bad("key_id_format"));
     let deep = format!(r#"{{"alg":"HS256","x":{}1{}}}"#, r#"{"a":"#.repeat(1500), "}".repeat(1500));
     assert_eq!(gate.bearer(&with_header(&deep)), Verdict::Bad("header_format"));
+    let deep = format!(r#"{{"alg":"HS256","x":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+    assert_eq!(gate.bearer(&with_header(&deep)), Verdict::Bad("header_format"));
 }
 
 #[test]

@@ -45,6 +45,9 @@ fn a_token_ends_when_it_says() {
         ("1700000001000", NO_DATE),
         ("253402300799", PASSED),
         ("253402300800", NO_DATE),
+        ("NaN", Verdict::Bad("payload_format")),
+        ("0x6553f101", Verdict::Bad("payload_format")),
+        ("01700000001", Verdict::Bad("payload_format")),
         (r#""1700000001""#, NO_DATE),
         ("null", NO_DATE),
         ("true", NO_DATE),
@@ -151,6 +154,9 @@ fn issuer_and_audience_are_compared_exactly() {
     ] {
         assert_eq!(with_claim(&mut gate, "aud", aud), want, "aud {aud}");
     }
+    let mut gate = Gate::new(&with("issuer", json!("https://caf\u{e9}.example")));
+    assert_eq!(with_claim(&mut gate, "iss", r#""https://caf\u00e9.example""#), PASSED);
+    assert_eq!(with_claim(&mut gate, "iss", r#""https://cafe\u0301.example""#), issuer);
     // NFD in the token, NFC in the configuration.
     let mut gate = Gate::new(&with("audiences", json!(["caf\u{e9}"])));
     assert_eq!(with_claim(&mut gate, "aud", r#""caf\u00e9""#), PASSED);

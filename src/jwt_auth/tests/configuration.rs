@@ -1,6 +1,7 @@
 //! What is refused at start, with its place, the way out, and never a secret.
 
 use super::*;
+use crate::exchange::MAX_WAITING;
 
 /// [`config`] after these changes: a JSON Pointer and the new value, `null` to take it out.
 fn changed(changes: &[(&str, Json)]) -> Json {
@@ -67,7 +68,40 @@ fn a_fault_is_named_with_its_place() {
         (provider("jwks", remote_with("path", json!("/k"))), "providers[0]: must have either jwks or hmac_secret"),
         (
             provider("hmac_secret/env", json!("MISSING")),
+            "providers[0].hmac_secret.env: names a variable, MISSING, that is not set",
+        ),
+        (
+            provider("hmac_secret/env", json!("ISSUER_2_SECRET")),
+            "providers[0].hmac_secret.env: names a variable, ISSUER_2_SECRET, that is not set",
+        ),
+        // These may be secrets.
+        (
+            provider("hmac_secret/env", json!("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")),
             "providers[0].hmac_secret.env: names a variable that is not set",
+        ),
+        (
+            provider("hmac_secret/env", json!("d41d8cd98f00b204e9800998ecf8427e")),
+            "providers[0].hmac_secret.env: names a variable that is not set",
+        ),
+        (
+            provider("hmac_secret/env", json!("correct_horse_battery_staple")),
+            "providers[0].hmac_secret.env: names a variable that is not set",
+        ),
+        (one("/preflight", json!(true)), "preflight: must be one of `check`, `pass` at line 1"),
+        (one("/limits", json!([256])), "limits: must be an object with `max_token_bytes`"),
+        (provider("hmac_secret", json!(["SECRET"])), "providers[0].hmac_secret: must be an object with `env`"),
+        (
+            provider("hmac_secret", json!("TopSecret")),
+            "providers[0].hmac_secret: must be an object with `env`, `format`",
+        ),
+        (one("/providers", json!([["main"]])), "providers[0]: must be an object with `name`"),
+        (one("/forward", json!({"headers": {"a\r\nb": "sub"}})), "forward.headers.a\\r\\nb: is no header"),
+        (
+            one(
+                "/access/rules/0",
+                json!({"match": {"paths": ["/a"]}, "require": {"tenant": {"header": "X_Tenant-Id", "type": "text"}}}),
+            ),
+            "access.rules[0].require.tenant.header: is a header that is removed from every request",
         ),
         (provider("hmac_secret/env", json!("a-b")), "providers[0].hmac_secret.env: must be the name of an environment"),
         (
@@ -155,7 +189,7 @@ fn a_fault_is_named_with_its_place() {
         (one("/cache", json!({"entries": 65_537})), "cache.entries: is 65537 and must be 0..=65536"),
         (one("/limits", json!({"max_token_bytes": 255})), "limits.max_token_bytes: is 255 and must be 256..=65536"),
         (one("/limits", json!({"wait_ms": 10_001})), "limits.wait_ms: is 10001 and must be 0..=10000"),
-        (one("/limits", json!({"max_waiting": 10_001})), "limits.max_waiting: is 10001"),
+        (one("/limits", json!({"max_waiting": MAX_WAITING + 1})), "limits.max_waiting: is 1025 and must be 0..=1024"),
         (one("/limits", json!({"failed_signatures": {"window_s": 0}})), "limits.failed_signatures.window_s: is 0"),
         (one("/limits", json!({"failed_signatures": {"block_s": 0}})), "limits.failed_signatures.block_s: is 0"),
         (one("/unnormalized", json!("pass")), "unnormalized: unknown variant, expected `reject` or `rewrite`"),
@@ -284,6 +318,16 @@ fn what_may_not_be_meant_is_said() {
     };
     assert_eq!(found(&with("max_lifetime_s", json!(900))), Vec::<String>::new());
     assert_eq!(found(&config()), ["providers[0].max_lifetime_s"]);
+    // What kills tokens by their issuer.
+    let mut config = with("max_lifetime_s", json!(900));
+    config["revocation"] = json!({"not_before": {ISSUER: 1}});
+    assert_eq!(found(&config), Vec::<String>::new());
+    config["revocation"] = json!({"not_before": {"https://Issuer.example": 1}});
+    assert_eq!(found(&config), ["revocation.not_before.https://Issuer.example"]);
+    config["providers"][0]["issuer"] = Json::Null;
+    assert_eq!(found(&config), ["providers[0].issuer", "revocation.not_before"]);
+    config["revocation"] = json!({"jti": ["a"]});
+    assert_eq!(found(&config), ["providers[0].issuer"]);
     let mut config = with("max_lifetime_s", json!(900));
     config["providers"][0]["issuer"] = Json::Null;
     config["providers"][0]["audiences"] = json!([]);

@@ -58,7 +58,7 @@ fn a_set_is_taken_in_whole_or_its_bad_keys_are_left_out() {
 }
 
 #[test]
-fn without_kid_only_so_many_keys_are_tried() {
+fn without_kid_only_so_many_keys_are_tried_or_none() {
     let signer = SigningKey::ed25519_seed(&[7; 32]).unwrap();
     let others = (0..crate::jwt_auth::MAX_KEYS_TRIED as u8).map(|n| {
         let key = SigningKey::ed25519_seed(&[100 + n; 32]).unwrap();
@@ -67,12 +67,28 @@ fn without_kid_only_so_many_keys_are_tried() {
     });
     let others: Vec<Json> = others.collect();
     let token = sign_texts(br#"{"alg":"EdDSA"}"#, claims().to_string().as_bytes(), &signer);
-    for (before, want) in [(others.len() - 1, Verdict::Passed), (others.len(), Verdict::Bad("signature"))] {
+    let named = sign_texts(br#"{"alg":"EdDSA","kid":"mine"}"#, claims().to_string().as_bytes(), &signer);
+    for (before, want) in [(others.len() - 1, Verdict::Passed), (others.len(), Verdict::Bad("unknown_key"))] {
         let mut keys = others[..before].to_vec();
         keys.push(ed("mine"));
         let mut config = with("jwks", json!({"inline": {"keys": keys}}));
         config["providers"][0].as_object_mut().unwrap().remove("hmac_secret");
         config["providers"][0]["algorithms"] = json!(["EdDSA"]);
-        assert_eq!(Gate::new(&config).bearer(&token), want, "{before} keys before it");
+        config.as_object_mut().unwrap().remove("limits");
+        // It is nobody's wrong signature: it may come as often as it likes.
+        let mut gate = Gate::new(&config);
+        gate.host.set_attribute(&["source", "address"], b"192.0.2.1:1");
+        for _ in 0..10 {
+            assert_eq!(gate.bearer(&token), want, "{before} keys before it");
+        }
+        assert_eq!(gate.bearer(&named), Verdict::Passed, "{before} keys before it");
+        let names = gate.policy.counters();
+        let bad = names.iter().position(|name| name == "lockgate.jwt_auth.provider-main.bad_signature").unwrap();
+        assert_eq!(gate.host.counters.get(&bad), None);
+        let warned = gate.policy.findings().iter().any(|finding| {
+            finding.path == "providers[0].jwks.inline"
+                && finding.message.starts_with("has more than 8 keys for EdDSA: a token without `kid` is refused")
+        });
+        assert_eq!(warned, want != Verdict::Passed);
     }
 }

@@ -293,6 +293,80 @@ fn nobody_waits_for_ever_nor_everybody() {
     assert_eq!(gate.bearer(&one.token()), Verdict::Passed);
 }
 
+/// As many requests as may wait, before the first key set is here.
+fn waiting(gate: &mut Gate, token: &str, count: usize) -> Vec<(crate::jwt_auth::Exchange, crate::head::Head)> {
+    use crate::exchange::{Exchange as _, Step};
+    let bearer = format!("Bearer {token}");
+    let field = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+    let head = vec![field(":method", "GET"), field(":path", "/api/x"), field("authorization", &bearer)];
+    let each = (0..count).map(|_| {
+        let (mut exchange, mut head) = (gate.policy.open(), crate::head::Head::new(head.clone(), true));
+        assert_eq!(exchange.request_head(&mut head, &mut gate.host), Step::Wait);
+        (exchange, head)
+    });
+    each.collect()
+}
+
+#[test]
+fn who_waits_is_looked_at_only_when_there_is_news() {
+    use crate::exchange::{Exchange as _, MAX_WAITING, Step};
+    let one = issued("1", 1);
+    let mut config = remote_config(json!({}));
+    config["limits"] = json!({"max_waiting": MAX_WAITING, "wait_ms": 2000});
+    let now = |gate: &Gate| gate.host.now_ms;
+    let gate_of = || {
+        let mut gate = Gate::new(&config);
+        serve_keys(&mut gate, &[&one]);
+        gate
+    };
+    // The call is under way: ticks change nothing, until its answer is here.
+    let mut gate = gate_of();
+    let mut storm = waiting(&mut gate, &one.token(), MAX_WAITING);
+    for _ in 0..10 {
+        gate.policy.tick(&mut gate.host);
+        gate.host.now_ms = now(&gate).map(|now| now + 25);
+        assert!(storm.iter().all(|(exchange, _)| !exchange.may_resume(now(&gate))));
+    }
+    gate.host.work(&gate.policy);
+    for (exchange, head) in &mut storm {
+        assert!(exchange.may_resume(now(&gate)));
+        assert_eq!(exchange.resume(head, &mut gate.host), Step::Continue);
+    }
+    assert_eq!(gate.policy.0.waiting.get(), 0);
+    // Another worker's answer is news as well, and so is a fetch that fails, or one that cannot be made.
+    for (name, result) in [("another's", None), ("failed", Some(CallResult::Failed))] {
+        let mut gate = gate_of();
+        if let Some(result) = result {
+            serve(&mut gate, result);
+        }
+        let storm = waiting(&mut gate, &one.token(), 2);
+        let other = policy(&config).unwrap();
+        other.start(&mut gate.host);
+        if name == "another's" {
+            gate.host.work(&other);
+            assert!(storm.iter().all(|(exchange, _)| !exchange.may_resume(now(&gate))), "{name}");
+            gate.policy.tick(&mut gate.host);
+        } else {
+            gate.host.work(&gate.policy);
+        }
+        assert!(storm.iter().all(|(exchange, _)| exchange.may_resume(now(&gate))), "{name}");
+    }
+    // The time of one is over: so is that of all.
+    let mut gate = gate_of();
+    let mut storm = waiting(&mut gate, &one.token(), 2);
+    gate.policy.tick(&mut gate.host);
+    gate.host.due.clear();
+    let began_ms = NOW_S * 1000;
+    for (now_ms, want) in [(began_ms + 1999, false), (began_ms + 2000, true), (began_ms - 1, true)] {
+        assert_eq!(storm[0].0.may_resume(Some(now_ms)), want, "{now_ms}");
+    }
+    assert!(storm[0].0.may_resume(None));
+    gate.host.now_ms = Some(began_ms + 2000);
+    let (exchange, head) = &mut storm[0];
+    assert!(matches!(exchange.resume(head, &mut gate.host), Step::Reply(reply) if reply.status == 503));
+    assert!(storm[1].0.may_resume(Some(began_ms + 1)));
+}
+
 #[test]
 fn a_storm_of_unknown_keys_is_one_fetch_an_interval() {
     let one = issued("1", 1);

@@ -95,11 +95,61 @@ fn a_token_that_one_provider_of_its_issuer_verifies_is_not_wrong() {
     for n in 0..20 {
         assert_eq!(gate.bearer(&fresh(&n.to_string())), Verdict::Passed, "{n}");
     }
-    // What both find wrong counts once.
+    assert_eq!([bad_signatures(&gate, "first"), bad_signatures(&gate, "main")], [0, 0]);
+    // What both find wrong counts once, and for both.
     for n in 0..6 {
         assert_eq!(gate.bearer(&forged(n)), WRONG, "{n}");
     }
+    assert_eq!([bad_signatures(&gate, "first"), bad_signatures(&gate, "main")], [6, 6]);
     assert_eq!(gate.bearer(&forged(6)), LIMITED);
+}
+
+#[test]
+fn what_is_no_address_is_all_ones() {
+    let mut gate = limited();
+    from(&mut gate, "@socket");
+    for n in 0..6 {
+        assert_eq!(gate.bearer(&forged(n)), WRONG, "{n}");
+    }
+    for (address, want) in [("", LIMITED), ("999.0.2.1:1", LIMITED), ("192.0.2.1:1", WRONG)] {
+        from(&mut gate, address);
+        assert_eq!(gate.bearer(&forged(7)), want, "{address}");
+    }
+}
+
+fn bad_signatures(gate: &Gate, provider: &str) -> u64 {
+    let wanted = format!("lockgate.jwt_auth.provider-{provider}.bad_signature");
+    let place = gate.policy.counters().iter().position(|name| *name == wanted).unwrap();
+    gate.host.counters.get(&place).copied().unwrap_or(0)
+}
+
+#[test]
+fn nobody_is_blamed_while_keys_of_his_issuer_are_missing() {
+    let remote = json!({"remote": {"cluster": "dead", "authority": "a", "path": "/k"}});
+    let own = SigningKey::ed25519_seed(&[1; 32]).unwrap();
+    let [_, _, (_, x)] = SigningKey::ed25519_seed(&[2; 32]).unwrap().public_jwk_members().unwrap();
+    let here = json!({"inline": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]}});
+    for dead_first in [true, false] {
+        let mut config = config();
+        config.as_object_mut().unwrap().remove("limits");
+        let mut dead = config["providers"][0].clone();
+        dead.as_object_mut().unwrap().remove("hmac_secret");
+        dead["algorithms"] = json!(["EdDSA"]);
+        let mut alive = dead.clone();
+        (dead["name"], dead["jwks"]) = (json!("dead"), remote.clone());
+        (alive["name"], alive["jwks"]) = (json!("alive"), here.clone());
+        config["providers"] = if dead_first { json!([dead, alive]) } else { json!([alive, dead]) };
+        let mut gate = Gate::new(&config);
+        from(&mut gate, "192.0.2.1:1000");
+        gate.host.work(&gate.policy);
+        for n in 0..20 {
+            let mut claims = claims();
+            claims["sub"] = json!(n.to_string());
+            let token = sign_texts(br#"{"alg":"EdDSA"}"#, claims.to_string().as_bytes(), &own);
+            assert_eq!(gate.bearer(&token), Verdict::Other(503, "keys_unavailable"), "{n}");
+        }
+        assert_eq!(bad_signatures(&gate, "alive"), 0);
+    }
 }
 
 #[test]

@@ -30,6 +30,16 @@ fn verdicts_are_those_of_the_vectors() {
         let keys = vector.get("keys").unwrap_or(&file["keys"]);
         let mut gate = gate_of(algorithms, keys).unwrap_or_else(|error| panic!("{name}: {error}"));
         let verdict = gate.bearer(vector["token"].as_str().unwrap());
+        // The proxy's cryptography says the same, and is asked where it can say it.
+        let mut other = gate_of(algorithms, keys).unwrap();
+        other.host.verifier = Some(crate::signature::tests::tokens::by_rust_crypto);
+        assert_eq!(other.bearer(vector["token"].as_str().unwrap()), verdict, "{name}");
+        if verdict == Verdict::Passed {
+            let header = vector["token"].as_str().unwrap().split('.').next().unwrap();
+            let header: Json = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+            let offered = ["RS256", "RS384", "RS512", "ES256"].iter().any(|&alg| header["alg"] == alg);
+            assert_eq!(other.host.checks > 0, offered, "{name}");
+        }
         match vector["want"].as_str().unwrap() {
             "pass" => {
                 assert_eq!(verdict, Verdict::Passed, "{name}");
@@ -64,6 +74,45 @@ fn the_examples_of_rfc_7515_are_good() {
         gate.set_time(1_300_819_380);
         assert_eq!(gate.bearer(token), Verdict::Bad("expired"), "{}", example["name"]);
     }
+}
+
+/// Those of RFC 7520 and RFC 8037, and A.4 of RFC 7515, sign what are no claims: their signatures are good
+/// (`signature::tests::tokens`), and still they are no tokens for us. With claims, and signed by the same keys, they are.
+#[test]
+fn examples_of_other_rfcs_are_no_tokens_until_they_have_claims() {
+    let examples: Vec<Json> = serde_json::from_str(include_str!("../../../tests/cases/signature/rfc.json")).unwrap();
+    let mut refused = 0;
+    for example in &examples {
+        let (name, token) = (example["name"].as_str().unwrap(), example["token"].as_str().unwrap());
+        let mut parts = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap());
+        let (header, payload, signature) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+        let mut jwk = example["jwk"].clone();
+        let header: Json = serde_json::from_slice(&header).unwrap();
+        if !header["kid"].is_null() {
+            jwk["kid"] = header["kid"].clone();
+        }
+        let mut gate = gate_of(&json!([example["alg"]]), &json!([jwk])).unwrap();
+        if !name.starts_with("RFC 7515") || name.ends_with("A.4") {
+            assert_eq!(gate.bearer(token), Verdict::Bad("payload_format"), "{name}");
+            refused += 1;
+        }
+        let key = match name {
+            "RFC 7520, 4.4" => SigningKey::hmac(&URL_SAFE_NO_PAD.decode(jwk["k"].as_str().unwrap()).unwrap()).unwrap(),
+            // Its private half stands in A.1.
+            "RFC 8037, A.4" => {
+                let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+                SigningKey::ed25519_seed(&seed).unwrap()
+            }
+            _ => continue,
+        };
+        let first = token.split('.').next().unwrap();
+        let message = format!("{first}.{}", URL_SAFE_NO_PAD.encode(&payload));
+        assert_eq!(key.sign(message.as_bytes()), signature, "{name}");
+        let message = format!("{first}.{}", URL_SAFE_NO_PAD.encode(claims().to_string()));
+        let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes())));
+        assert_eq!(gate.bearer(&token), Verdict::Passed, "{name}");
+    }
+    assert_eq!(refused, 6);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn a_policy_that_cannot_be_meant_is_refused() {
             json!({"tiers": [{"name": "g", "when": {"roles": ["G"]}, "limit": 1, "burst": 1}]}),
             "policies[0].tiers[0].burst: means nothing",
         ),
-        (json!({"tiers": ["gold"]}), "policies[0].tiers[0]: invalid type"),
+        (json!({"tiers": ["gold"]}), "policies[0].tiers[0]: must be an object with `name`"),
         (json!({"match": {"paths": []}}), "policies[0].match.paths: is empty"),
         (json!({"match": {"paths": ["x"]}}), "policies[0].match.paths[0]: `x` can never match"),
         (json!({"name": ""}), "policies[0].name: must be 1..=64 visible ASCII characters"),

@@ -213,7 +213,7 @@ mod tests {
             ("-", Some("begins with `-`")),
             ("0x", Some("begins with `0`")),
             (" while(1);", Some("begins with ` `")),
-            ("\n", Some("begins with `\n`")),
+            ("\n", Some("begins with `\\n`")),
             ("nullcb(", Some("begins with `n`")),
             ("true", Some("begins with `t`")),
             ("fals", Some("begins with `f`")),

@@ -1,7 +1,7 @@
 //! What holds for all kinds of keys.
 
 mod properties;
-mod tokens;
+pub(crate) mod tokens;
 mod wycheproof;
 
 use super::{Algorithm, Curve, KeyError, SigningKey, VerifyingKey};

@@ -1,5 +1,6 @@
 //! The adapter: exchanges that wait for background work, and calls that the plugin makes.
 
+use lockgate::exchange::MAX_WAITING;
 use lockgate_envoy_tests::wire::HANGS_AFTER;
 use lockgate_envoy_tests::{Answer, Client, End, Gate, Request, Response, Setup, Upstream, cases, h2};
 use serde_json::json;
@@ -237,15 +238,31 @@ fn waiting_ends_with_the_client_or_with_envoys_patience() {
 }
 
 #[test]
+fn who_waits_is_asked_only_when_there_is_news() {
+    let (upstream, keys) = (Upstream::start(), Upstream::start());
+    let gate = waiter(&upstream, &keys).start();
+    let works = || gate.envoy.counter("wasmcustom.lockgate.waiter.works").unwrap_or(0);
+    let mut client = gate.connect();
+    client.send(&waits("signal"));
+    until_active(&gate, 1);
+    let begin = works();
+    // The policy works for those who wait; the head is not looked at meanwhile.
+    let worked = || (works() >= begin + 5).then_some(());
+    gate.envoy.process().wait_until("work", HANGS_AFTER, worked).unwrap();
+    assert_eq!(gate.ask(&Request::get("/give").header("x-wait", "give")).status, 404);
+    assert_hello(&client.response("GET"));
+    assert_eq!(upstream.last("/x").header("x-asked").as_deref(), Some("1"));
+    assert_well(&gate);
+}
+
+#[test]
 fn only_so_many_wait_and_others_are_not_concerned() {
-    // `MAX_WAITING` of filters/host.
-    const WAITING: usize = 1024;
     let (upstream, keys) = (Upstream::start(), Upstream::start());
     let gate = waiter(&upstream, &keys).start();
     h2::run(async {
         let mut connections = [h2::Connection::open(gate.address()).await, h2::Connection::open(gate.address()).await];
         let mut waiting = Vec::new();
-        for number in 0..WAITING {
+        for number in 0..MAX_WAITING {
             let connection = &mut connections[number % 2];
             let request = connection.request("GET", "/x").header("x-wait", "signal").body(()).unwrap();
             waiting.push(connection.send(request, true).await.unwrap());

@@ -61,7 +61,7 @@ fn faults_name_their_field_and_no_secret() {
                 policy["providers"][0].as_object_mut().unwrap().remove("jwks");
                 policy
             },
-            &["providers[0].hmac_secret.env", "environment_variables"],
+            &["providers[0].hmac_secret.env", "LOCKGATE_TEST_UNSET", "environment_variables"],
         ),
         (
             "a short secret",

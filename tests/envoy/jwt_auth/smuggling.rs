@@ -32,6 +32,15 @@ fn identity_headers_of_clients_reach_nobody() {
         "x-method-override",
         "x-original-url",
         "x-rewrite-url",
+        "x-forwarded-user",
+        "x_forwarded_user",
+        "x-forwarded-groups",
+        "Remote-User",
+        "remote_user",
+        "x-remote-user",
+        "x-original-method",
+        "x-forwarded-method",
+        "x-forwarded-prefix",
         "x_rewrite_url",
         "x-jwt-sub",
         "x-lockgate-role",
@@ -54,6 +63,37 @@ fn identity_headers_of_clients_reach_nobody() {
     assert_eq!(told.header("x-user-id").as_deref(), Some("usr-1"));
     assert!(told.headers.iter().any(|(name, value)| name == b"x-other" && value == b"\xff\xfe"));
     assert_eq!(told.header("x-tenant-id"), None, "a claim that the token has not");
+    assert_well(&gate);
+}
+
+#[test]
+fn a_tenant_in_a_header_has_one_reading() {
+    let (portal, key) = (portal(), Key::es256(1));
+    let mut policy = policy(&provider(&inline([&key])));
+    policy["access"]["rules"][1]["require"] =
+        json!({"tenant": {"header": "x-company", "type": "text", "claim": "tenantId"}});
+    let gate = Setup::new(&portal).jwt(&policy).start();
+    let token = key.sign(&claims("a"));
+    let ask = |fields: &[(&str, &str)]| {
+        fields.iter().fold(bearer(PARTS, &token), |request, (name, value)| request.header(name, value))
+    };
+    for fields in
+        [&[("x-company", "t-1")][..], &[("X-Company", "t-1")], &[("x-company", "t-1"), ("x-companies", "t-2")]]
+    {
+        assert_passes(&gate.ask(&ask(fields)));
+    }
+    portal.forget();
+    for fields in [
+        &[][..],
+        &[("x-company", "t-2")],
+        &[("x_company", "t-1")],
+        &[("x-company", "t-1"), ("x_company", "t-2")],
+        &[("X_COMPANY", "t-2"), ("x-company", "t-1")],
+        &[("x-company", "t-1"), ("X-Company", "t-1")],
+    ] {
+        gate.ask(&ask(fields)).problem(403);
+    }
+    assert!(portal.received(PARTS).is_empty());
     assert_well(&gate);
 }
 

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use lockgate_envoy_tests::token::{Key, key_set};
 use lockgate_envoy_tests::wire::HANGS_AFTER;
-use lockgate_envoy_tests::{Answer, Gate, Setup, Upstream};
+use lockgate_envoy_tests::{Answer, Gate, Setup, Signal, Upstream, h2};
 use serde_json::json;
 
 use super::{
-    PARTS, assert_passes, assert_unauthorized, assert_well, bearer, claims, policy, portal, provider, remote_gate,
-    until_fetched,
+    PARTS, assert_passes, assert_unauthorized, assert_well, bearer, claims, policy, portal, provider, remote,
+    remote_gate, until_active, until_fetched,
 };
 
 #[test]
@@ -45,6 +45,58 @@ fn unknown_kids_cause_one_fetch_an_interval() {
     let seconds = usize::try_from(begin.elapsed().as_secs()).unwrap();
     let fetched = keys.received("/keys").len();
     assert!(fetched <= seconds + 2, "{fetched} fetches in {seconds} s, {} unknown kids", CLIENTS * EACH);
+    assert_well(&gate);
+}
+
+#[test]
+fn a_thousand_that_wait_do_not_occupy_a_worker() {
+    const WAITING: usize = 1000;
+    let (portal, key) = (portal(), Key::es256(1).kid("one"));
+    let keys = Upstream::start();
+    let go_on = Signal::new();
+    let answer = key_set([&key]).to_string();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+    keys.on("/keys", Answer::default().wait(&go_on).send(head));
+    let mut jwks = remote();
+    jwks["remote"]["timeout_ms"] = json!(30_000);
+    let mut policy = policy(&provider(&jwks));
+    policy["limits"] = json!({"max_waiting": 1024, "wait_ms": 10_000});
+    let gate = Setup::new(&portal).cluster("keys", Some(keys.address())).jwt(&policy).start();
+    h2::run(async {
+        let mut connections = [h2::Connection::open(gate.address()).await, h2::Connection::open(gate.address()).await];
+        let authorization = format!("Bearer {}", key.sign(&claims("a")));
+        let mut waiting = Vec::new();
+        for number in 0..WAITING {
+            let connection = &mut connections[number % 2];
+            let request = connection.request("GET", PARTS).header("authorization", &authorization).body(()).unwrap();
+            waiting.push(connection.send(request, true).await.unwrap());
+        }
+        // What was asked before an answer comes is in Envoy.
+        for connection in &mut connections {
+            let plain = connection.request("GET", "/api/public/x");
+            assert_eq!(connection.ask(plain).await.code(), 200);
+        }
+        until_active(&gate, WAITING as u64);
+        let (cpu, begin) = (gate.envoy.process().cpu_time().unwrap(), Instant::now());
+        // Others are answered as ever: who asks for what is public, and who has no token.
+        let mut slowest = Duration::ZERO;
+        while begin.elapsed() < Duration::from_secs(2) {
+            let asked = Instant::now();
+            assert_passes(&gate.get("/api/public/x"));
+            assert_unauthorized(&gate.get(PARTS), false);
+            slowest = slowest.max(asked.elapsed());
+            let over = || (asked.elapsed() > Duration::from_millis(50)).then_some(());
+            gate.envoy.process().wait_until("the next", HANGS_AFTER, over).unwrap();
+        }
+        let (cpu, elapsed) = (gate.envoy.process().cpu_time().unwrap() - cpu, begin.elapsed());
+        assert!(cpu < elapsed / 4, "{cpu:?} of CPU in {elapsed:?} while {WAITING} wait");
+        assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+        go_on.give();
+        for exchange in waiting {
+            assert_eq!(exchange.response().await.code(), 200);
+        }
+    });
+    assert_eq!(keys.received("/keys").len(), 1);
     assert_well(&gate);
 }
 

@@ -6,7 +6,7 @@
 //! - `signal`: until a request comes with `x-wait: give`.
 //! - `never`: until somebody else ends it.
 //!
-//! With `x-body` the body is put into upper case. `x-starts` tells the portal how many VMs have started, and `x-alien` what
+//! `signal` is asked only after one; `x-asked` tells the portal how often it was. With `x-body` the body is put into upper case. `x-starts` tells the portal how many VMs have started, and `x-alien` what
 //! became of a call that the exchange tried to make itself.
 #![expect(missing_docs, reason = "`main!` makes the entry point")]
 
@@ -69,7 +69,7 @@ impl exchange::Policy for Policy {
     }
 
     fn open(&self) -> Exchange {
-        Exchange { state: Rc::clone(&self.state), wait: Wait::Tick, since: 0, upper: false }
+        Exchange { state: Rc::clone(&self.state), wait: Wait::Tick, since: 0, asked: 0, upper: false }
     }
 
     fn start(&self, host: &mut dyn Host) {
@@ -128,6 +128,7 @@ struct Exchange {
     state: Rc<State>,
     wait: Wait,
     since: u32,
+    asked: u32,
     upper: bool,
 }
 
@@ -184,7 +185,12 @@ impl exchange::Exchange for Exchange {
         Step::Wait
     }
 
+    fn may_resume(&self, _: Option<u64>) -> bool {
+        self.wait != Wait::Signal || self.state.given.get() != self.since
+    }
+
     fn resume(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        self.asked += 1;
         let worked = self.state.works.get() != self.since;
         match self.wait {
             Wait::Tick if worked => {}
@@ -199,6 +205,7 @@ impl exchange::Exchange for Exchange {
         host.audit(&audit("waited"));
         head.remove("x-wait");
         head.set("x-waited", b"yes");
+        head.set("x-asked", self.asked.to_string().as_bytes());
         Step::Continue
     }
 

@@ -14,10 +14,14 @@ use crate::waiting::Patience;
 
 impl<P: Policy + 'static> Stream<P> {
     /// Asks the exchange again that waits for background work, outside its own callbacks.
-    pub(crate) fn ask_again(&mut self, patience: Patience) {
+    pub(crate) fn ask_again(&mut self, patience: Patience, now_ms: u64) {
         let (Open::Yes, Way::Asking(come)) = (self.open, self.request) else {
             return self.plugin.waiting.forget(self.id);
         };
+        // Most of those that wait have nothing new to hear: their heads stay in the host.
+        if patience == Patience::Left && !self.exchange.may_resume(Some(now_ms)) {
+            return;
+        }
         if let Err(status) = hostcalls::set_effective_context(self.id) {
             log::error!("{}: exchange {} is gone: {status:?}", P::NAME, self.id);
             return self.plugin.waiting.forget(self.id);

@@ -238,6 +238,18 @@ fn a_tenant_in_a_header_stands_there_once() {
     ] {
         assert_eq!(ask(&access, "GET", path, &payload, &head(values)), want, "{values:?} {path}");
     }
+    // A portal may read `_` as `-`, and take the other one.
+    for (twin, want) in [
+        ("x_company", Err(Denied::Tenant)),
+        ("X_COMPANY", Err(Denied::Tenant)),
+        ("x.company", Ok(())),
+        ("x-companies", Ok(())),
+        ("xcompany", Ok(())),
+    ] {
+        let fields = ["x-company", twin].map(|name| (name.to_owned(), b"a".to_vec()));
+        let head = Head::new(fields.to_vec(), true);
+        assert_eq!(ask(&access, "GET", "/api/maintenance/companies/1", &payload, &head), want, "{twin}");
+    }
 }
 
 #[test]

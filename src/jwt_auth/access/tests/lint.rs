@@ -141,6 +141,35 @@ fn what_may_not_be_meant_is_said() {
           this rule first"
         ]
     );
+    // What is about a request but for what portals may overlook closes it for the rules after it.
+    for (rules, want) in [
+        (
+            json!([
+                {"match": {"paths": ["/s/a"]}, "require": {"roles": ["A"]}},
+                {"match": {"paths": ["/s/a/", "/t/b"]}, "require": {}},
+            ]),
+            "access.rules[1].match.paths[0]: is closed: access.rules[0] stands before it and is about the same but for",
+        ),
+        (
+            json!([
+                {"match": {"paths": ["/s/a"], "methods": ["GET"]}, "require": {"roles": ["A"]}},
+                {"match": {"paths": ["/s/A", "/t/b"], "methods": ["HEAD", "POST"]}, "require": {}},
+            ]),
+            "access.rules[1].match.paths[0]: is closed for HEAD: access.rules[0] stands before it",
+        ),
+        (
+            json!([
+                {"match": {"paths": ["/s/a"], "methods": ["GET"]}, "require": {"roles": ["A"]}},
+                {"match": {"paths": ["/s/a", "/t/b"], "methods": ["HEAD", "GET"]}, "require": {}},
+            ]),
+            "access.rules[1].match.paths[0]: is closed for HEAD: access.rules[0] stands before it",
+        ),
+    ] {
+        let mut config = plain();
+        config["access"]["rules"] = rules;
+        let said = said(&config);
+        assert_eq!(said.iter().filter(|said| said.starts_with(want)).count(), 1, "{want}\n{said:#?}");
+    }
     // Nobody is granted revenue.
     let mut config = plain();
     config["access"]["roles"]["A"]["revenue"] = json!(false);

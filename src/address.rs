@@ -4,18 +4,21 @@ use core::net::{IpAddr, SocketAddr};
 
 /// How many leading bits of an address count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Prefixes {
+pub(crate) struct Prefixes {
     /// 1 to 32.
-    pub(super) ipv4: u8,
+    pub(crate) ipv4: u8,
     /// 1 to 128.
-    pub(super) ipv6: u8,
+    pub(crate) ipv6: u8,
 }
 
 impl Prefixes {
+    /// An IPv4 address, or the network of 64 bits that one IPv6 subscriber has at least.
+    pub(crate) const SUBSCRIBER: Self = Self { ipv4: 32, ipv6: 64 };
+
     /// What stands for a client's address, as the host gives it, with or without a port: the kind of address and its
     /// leading bits. An IPv4 address inside an IPv6 one is an IPv4 address. `None` for what is no address, such as a Unix
     /// socket.
-    pub(super) fn client(self, address: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn client(self, address: &[u8]) -> Option<Vec<u8>> {
         let text = std::str::from_utf8(address).ok()?;
         let address = match text.parse::<SocketAddr>() {
             Ok(address) => address.ip(),
@@ -43,8 +46,6 @@ fn masked(kind: u8, octets: &[u8], bits: u8) -> Vec<u8> {
 mod tests {
     use super::Prefixes;
 
-    const DEFAULT: Prefixes = Prefixes { ipv4: 32, ipv6: 64 };
-
     #[test]
     fn a_client_is_an_address_or_a_network() {
         let wide = Prefixes { ipv4: 24, ipv6: 60 };
@@ -63,7 +64,7 @@ mod tests {
             ("0.0.0.0", "::", false, false),
         ] {
             let client = |prefixes: Prefixes, text: &str| prefixes.client(text.as_bytes()).expect(text);
-            assert_eq!(client(DEFAULT, one) == client(DEFAULT, two), same, "{one} {two}");
+            assert_eq!(client(Prefixes::SUBSCRIBER, one) == client(Prefixes::SUBSCRIBER, two), same, "{one} {two}");
             assert_eq!(client(wide, one) == client(wide, two), same_wide, "{one} {two}, wide");
         }
     }
@@ -81,8 +82,8 @@ mod tests {
     #[test]
     fn what_is_no_address_is_nobodys() {
         for text in ["", "@socket", "999.0.2.1:1", "[::1", "1.2.3", "a.example:80", "é"] {
-            assert_eq!(DEFAULT.client(text.as_bytes()), None, "{text}");
+            assert_eq!(Prefixes::SUBSCRIBER.client(text.as_bytes()), None, "{text}");
         }
-        assert_eq!(DEFAULT.client(b"\xff"), None);
+        assert_eq!(Prefixes::SUBSCRIBER.client(b"\xff"), None);
     }
 }
