@@ -14,6 +14,7 @@
 //! `filters/host` drives them inside Envoy; [`replay`] drives them natively over plain data.
 
 pub mod audit;
+pub mod chain;
 pub mod claims;
 pub mod config;
 pub mod csv;

@@ -384,6 +384,7 @@ fn send<P: Policy>(
             Side::Response => exchange.response_body(chunk, &mut out, host),
         };
         waiting.extend_from_slice(bytes);
+        rewrite(side, exchange, &mut held);
         if pass_on(side, body, &mut waiting, &mut out, &mut held, &mut sent) {
             return sent;
         }
@@ -395,12 +396,22 @@ fn send<P: Policy>(
             Side::Request => exchange.request_trailers(&mut trailers, &mut out, host),
             Side::Response => exchange.response_trailers(&mut trailers, &mut out, host),
         };
+        rewrite(side, exchange, &mut held);
         if pass_on(side, body, &mut waiting, &mut out, &mut held, &mut sent) {
             return sent;
         }
         sent.trailers = plain(&trailers);
     }
     sent
+}
+
+/// Takes over what a body step has changed in a head that is held.
+fn rewrite(side: Side, exchange: &mut impl Exchange, held: &mut Option<Head>) {
+    if let (Side::Request, Some(head)) = (side, held)
+        && let Some(changed) = exchange.held_head()
+    {
+        *head = changed;
+    }
 }
 
 /// Does with what waits what the exchange says; whether the message stops here.
@@ -435,7 +446,7 @@ fn pass_on(
 
 fn replied(reply: Reply, request: &Request, forwarded: Option<Forwarded>) -> Outcome {
     let mut headers: Fields =
-        reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())).collect();
+        reply.headers.iter().map(|(name, value)| (name.to_string(), value.clone().into_bytes())).collect();
     headers.push(("content-length".to_owned(), reply.body.len().to_string().into_bytes()));
     Outcome {
         ending: Ending::Reply(reply.reason),

@@ -304,8 +304,17 @@ impl<P: Policy + 'static> Stream<P> {
             *self.way(side) = Way::Settled { seen: size };
             return Action::Pause;
         }
-        if side == Side::Response {
-            self.plugin.heads.unsettle(self.id);
+        match side {
+            Side::Response => self.plugin.heads.unsettle(self.id),
+            Side::Request => {
+                // It can be written as long as it is held.
+                if self.request != Way::Sent
+                    && let Some(head) = self.exchange.held_head()
+                    && let Err(status) = write(MapType::HttpRequestHeaders, &head)
+                {
+                    return self.fail(format_args!("write a held head: {status:?}"));
+                }
+            }
         }
         *self.way(side) = Way::Sent;
         Action::Continue
@@ -372,7 +381,7 @@ impl<P: Policy + 'static> Stream<P> {
             Answer::Awaited => Open::Answered,
             Answer::Sized | Answer::Unsized => Open::Stopped,
         });
-        let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers = reply.headers.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
         let body = (!reply.body.is_empty()).then_some(reply.body.as_slice());
         let sent = hostcalls::send_http_response(u32::from(reply.status), headers, body);
         if let Err(status) = sent {
