@@ -111,11 +111,9 @@ pub trait Exchange {
         Body::Unchanged
     }
 
-    /// The request's head, where a body step has changed it while it was held. A host asks when such a step lets it go, and
-    /// writes it.
-    fn held_head(&mut self) -> Option<Head> {
-        None
-    }
+    /// What is still to change in the request's held head, asked once when a body step lets it go. The host reads the head
+    /// no second time: `head` has no fields, and those set here replace what is there.
+    fn release(&mut self, _head: &mut Head) {}
 
     /// The answer's head, also of an answer that the proxy itself made. In a chain also that of another block's reply, which may
     /// take the place of an answer whose head this block has seen.

@@ -8,12 +8,15 @@ use super::host::BlockHost;
 use crate::exchange::{self as steps, Body, Chunk, HeadState, Part, Side};
 use crate::head::Head;
 use crate::host::Host;
+use crate::reply::Reply;
 
 /// A block's exchange, and how far messages are in it.
 pub(super) struct Link {
     pub(super) exchange: Box<dyn steps::Exchange>,
     /// Whether it has seen the request.
     pub(super) begun: bool,
+    /// Whether it holds the request's head, and has not said what is still to change in it.
+    pub(super) holds: bool,
     pub(super) request: Passage,
     pub(super) response: Passage,
 }
@@ -29,7 +32,7 @@ pub(super) struct Passage {
 impl Link {
     pub(super) fn new(exchange: Box<dyn steps::Exchange>) -> Self {
         let passage = || Passage { head: HeadState::Sent, kept: Vec::new() };
-        Self { exchange, begun: false, request: passage(), response: passage() }
+        Self { exchange, begun: false, holds: false, request: passage(), response: passage() }
     }
 
     fn passage(&mut self, side: Side) -> &mut Passage {
@@ -47,11 +50,22 @@ pub(super) struct Sides {
     response: Bodies,
 }
 
+impl Sides {
+    fn of(&mut self, side: Side) -> &mut Bodies {
+        match side {
+            Side::Request => &mut self.request,
+            Side::Response => &mut self.response,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Bodies {
     way: Way,
     /// Whether what the host holds is not what will go on.
     changed: bool,
+    /// Whether the head has left the host.
+    sent: bool,
 }
 
 /// Which blocks a body goes through. It is known when its first piece comes.
@@ -99,12 +113,13 @@ impl Exchange {
     pub(super) fn body(&mut self, route: Route<'_>, out: &mut Vec<u8>, host: &mut dyn Host) -> Body {
         let side = route.side;
         if route.head == HeadState::Sent {
-            if let Some(pending) = &self.pending {
+            if let Some(pending) = self.pending.take() {
                 let by = pending.by;
                 let reply = Reason::HeadNotHeld.refuse(None, host);
                 return Body::Refuse(self.replied(reply, by, side, host));
             }
             self.links.iter_mut().for_each(|link| link.passage(side).head = HeadState::Sent);
+            self.bodies.of(side).sent = true;
         }
         match self.way(side) {
             Way::Alone(at) => self.alone(at, route, out, host),
@@ -113,10 +128,7 @@ impl Exchange {
     }
 
     fn way(&mut self, side: Side) -> Way {
-        let bodies = match side {
-            Side::Request => &mut self.bodies.request,
-            Side::Response => &mut self.bodies.response,
-        };
+        let bodies = self.bodies.of(side);
         if bodies.way == Way::Unknown {
             let takes = |link: &Link| link.begun && link.exchange.wants(side, Part::Body);
             let mut takers = self.links.iter().enumerate().filter(|(_, link)| takes(link)).map(|(at, _)| at);
@@ -184,11 +196,7 @@ impl Exchange {
                 Err(reply) => return Body::Refuse(reply),
             }
         }
-        let bodies = match side {
-            Side::Request => &mut self.bodies.request,
-            Side::Response => &mut self.bodies.response,
-        };
-        if std::mem::take(&mut bodies.changed) {
+        if std::mem::take(&mut self.bodies.of(side).changed) {
             out.append(&mut flow);
             return Body::Replaced;
         }
@@ -203,7 +211,7 @@ impl Exchange {
         flow: Vec<u8>,
         last: &mut Last<'_>,
         host: &mut dyn Host,
-    ) -> Result<Passed, crate::reply::Reply> {
+    ) -> Result<Passed, Reply> {
         let Some(link) = self.links.get_mut(at).filter(|link| link.begun) else { return Ok(Some(flow)) };
         let takes = link.exchange.wants(side, Part::Body) || !link.passage(side).kept.is_empty();
         let wants_trailers = link.exchange.wants(side, Part::Trailers);
@@ -246,14 +254,7 @@ impl Exchange {
     }
 
     /// Shows a block a piece of a body, and keeps what it holds.
-    fn pour(
-        &mut self,
-        side: Side,
-        at: usize,
-        flow: Vec<u8>,
-        end: bool,
-        host: &mut dyn Host,
-    ) -> Result<Passed, crate::reply::Reply> {
+    fn pour(&mut self, side: Side, at: usize, flow: Vec<u8>, end: bool, host: &mut dyn Host) -> Result<Passed, Reply> {
         let mut scratch = Vec::new();
         let passed = match self.show(side, at, &flow, end, &mut scratch, host) {
             Body::Refuse(reply) => return Err(reply),
@@ -287,7 +288,7 @@ impl Exchange {
     }
 
     /// A block has let a message go: those behind it may see the head now.
-    fn let_go(&mut self, side: Side, at: usize, host: &mut dyn Host) -> Result<(), crate::reply::Reply> {
+    fn let_go(&mut self, side: Side, at: usize, host: &mut dyn Host) -> Result<(), Reply> {
         match self.pending.take() {
             Some(pending) if side == Side::Request && pending.by == at => self.let_on(pending, host),
             pending => {
@@ -298,15 +299,7 @@ impl Exchange {
     }
 
     /// Shows a block a piece of a body. A reply has passed the other blocks' heads.
-    fn show(
-        &mut self,
-        side: Side,
-        at: usize,
-        bytes: &[u8],
-        end: bool,
-        out: &mut Vec<u8>,
-        host: &mut dyn Host,
-    ) -> Body {
+    fn show(&mut self, side: Side, at: usize, bytes: &[u8], end: bool, out: &mut Vec<u8>, host: &mut dyn Host) -> Body {
         let shared = Rc::clone(&self.shared);
         let Some(link) = self.links.get_mut(at) else { return Body::Unchanged };
         let chunk = Chunk { bytes, end, head: link.passage(side).head };
@@ -339,6 +332,8 @@ impl Exchange {
     fn shown(&mut self, side: Side, at: usize, body: Body, host: &mut dyn Host) -> Body {
         match body {
             Body::Hold => Body::Hold,
+            // The transfer is broken off: nobody gets the reply.
+            Body::Refuse(reply) if side == Side::Response && self.bodies.of(side).sent => Body::Refuse(reply),
             Body::Refuse(reply) => Body::Refuse(self.replied(reply, at, side, host)),
             Body::Unchanged | Body::Replaced => {
                 if let Some(link) = self.links.get_mut(at) {
@@ -350,10 +345,7 @@ impl Exchange {
     }
 
     fn note_change(&mut self, side: Side) {
-        match side {
-            Side::Request => self.bodies.request.changed = true,
-            Side::Response => self.bodies.response.changed = true,
-        }
+        self.bodies.of(side).changed = true;
     }
 
     fn take_kept(&mut self, side: Side, at: usize) -> Vec<u8> {

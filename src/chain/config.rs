@@ -12,16 +12,8 @@ struct Wire {
     chain: Vec<Named<Box<RawValue>>>,
 }
 
-/// A block of a chain as it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part<'a> {
-    /// The filter, such as `jwt-auth`.
-    pub filter: &'a str,
-    /// The filter's configuration.
-    pub text: &'a str,
-}
-
-/// The blocks of a chain's configuration in their order, for tools that look at one of them.
+/// The blocks of a chain's configuration in their order, each with its filter's name (such as `jwt-auth`) and its text, for tools
+/// that look at one of them.
 ///
 /// # Errors
 /// It is no chain. The blocks themselves are not looked at.

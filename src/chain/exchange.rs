@@ -92,6 +92,7 @@ impl Exchange {
                         (false, true) => {}
                         (_, false) => {
                             link.request.head = HeadState::Held;
+                            link.holds = true;
                             self.holds = true;
                         }
                     }
@@ -113,6 +114,10 @@ impl Exchange {
     /// The answer that the client gets instead.
     pub(super) fn let_on(&mut self, pending: Pending, host: &mut dyn Host) -> Result<(), Reply> {
         let mut head = pending.head.written();
+        if let Some(link) = self.links.get_mut(pending.by) {
+            link.holds = false;
+            link.exchange.release(&mut head);
+        }
         match self.advance(&mut head, host) {
             Step::Continue | Step::Hold => {
                 if let Some(later) = &mut self.pending {
@@ -203,8 +208,14 @@ impl steps::Exchange for Exchange {
         self.body(Route::trailers(Side::Request, trailers), out, host)
     }
 
-    fn held_head(&mut self) -> Option<Head> {
-        self.held.take()
+    fn release(&mut self, head: &mut Head) {
+        if let Some(held) = self.held.take() {
+            *head = held;
+        }
+        for link in self.links.iter_mut().filter(|link| link.holds) {
+            link.holds = false;
+            link.exchange.release(head);
+        }
     }
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {

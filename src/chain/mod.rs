@@ -39,7 +39,7 @@ use crate::host::{CallId, CallResult, Host};
 use self::block::Block;
 use self::host::{BlockHost, Calls, Memo};
 
-pub use self::config::{Part, parts};
+pub use self::config::parts;
 pub use self::error::{MAX_KEPT_BYTES, Reason};
 pub use self::exchange::Exchange;
 #[cfg(feature = "schema")]
@@ -101,12 +101,7 @@ impl Policy {
             first_counter = first_counter.saturating_add(placed.block.counters().len());
             placed
         });
-        Self(Rc::new(Shared {
-            blocks: placed.collect(),
-            stages,
-            calls: Calls::default(),
-            kept_bytes: Cell::new(0),
-        }))
+        Self(Rc::new(Shared { blocks: placed.collect(), stages, calls: Calls::default(), kept_bytes: Cell::new(0) }))
     }
 }
 

@@ -308,11 +308,12 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Response => self.plugin.heads.unsettle(self.id),
             Side::Request => {
                 // It can be written as long as it is held.
-                if self.request != Way::Sent
-                    && let Some(head) = self.exchange.held_head()
-                    && let Err(status) = write(MapType::HttpRequestHeaders, &head)
-                {
-                    return self.fail(format_args!("write a held head: {status:?}"));
+                if self.request != Way::Sent {
+                    let mut head = Head::default();
+                    self.exchange.release(&mut head);
+                    if let Err(status) = write(MapType::HttpRequestHeaders, &head) {
+                        return self.fail(format_args!("write a held head: {status:?}"));
+                    }
                 }
             }
         }
