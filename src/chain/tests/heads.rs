@@ -16,7 +16,9 @@ type Log = Rc<RefCell<Vec<String>>>;
 /// A chain of probes that write into one log.
 fn chain(probes: &[Probe]) -> (Policy, Log) {
     let log = Log::default();
-    let blocks = probes.iter().map(|probe| Box::new(Probe { log: Rc::clone(&log), ..probe.clone() }) as Box<dyn crate::chain::block::Block>);
+    let blocks = probes
+        .iter()
+        .map(|probe| Box::new(Probe { log: Rc::clone(&log), ..probe.clone() }) as Box<dyn crate::chain::block::Block>);
     (Policy::of(blocks.collect()), log)
 }
 

@@ -10,7 +10,7 @@ use super::configuration::{jwt, limit, strip};
 use super::{empty, get, json as json_answer, sorted};
 use crate::audit::Audit;
 use crate::chain::Policy;
-use crate::exchange::Policy as _;
+use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Policy as _, Step};
 use crate::host::{Call, CallId, Check, Host, Slot, Written};
 use crate::identity::{FILTER_STATE, Identity};
 use crate::replay::{self, Answer, Ending, Heads, MemoryHost, Outcome, Piped, Request};
@@ -210,15 +210,21 @@ impl Host for Counting {
         self.host.leave(name, value);
     }
     fn count(&mut self, counter: usize, by: u64) {
+        // None of nothing reaches a host.
+        if by > 0 {
+            self.asked.push("count".to_owned());
+        }
         self.host.count(counter, by);
     }
     fn audit(&mut self, audit: &Audit) {
         self.host.audit(audit);
     }
     fn slot(&mut self, key: &str) -> Option<Slot> {
+        self.asked.push("slot".to_owned());
         self.host.slot(key)
     }
     fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written {
+        self.asked.push("set slot".to_owned());
         self.host.set_slot(key, bytes, stamp)
     }
     fn call(&mut self, call: &Call<'_>) -> Option<CallId> {
@@ -231,21 +237,35 @@ impl Host for Counting {
 
 #[test]
 fn who_is_calling_goes_from_block_to_block_without_the_host() {
-    use crate::exchange::Exchange as _;
     let mut limits = limit("consumer", "post-auth");
     limits["rate-limit"]["policies"][0]["key"] = json!(["consumer", "address"]);
+    let early = limit("address", "pre-auth")["rate-limit"]["policies"][0].clone();
+    limits["rate-limit"]["policies"].as_array_mut().expect("a list").push(early);
+    limits["rate-limit"]["policies"][1]["name"] = json!("early");
     let policy = chain(&[auth(), limits, strip(true)]);
     let mut host = Counting { host: host(), asked: Vec::new() };
-    let fields = |path: &str| {
-        let fields = [(":method", "GET"), (":path", path), ("authorization", &token("USER", "u"))];
+    let request = || {
+        let fields = [(":method", "GET"), (":path", "/api/x"), ("authorization", &token("USER", "u"))];
         crate::head::Head::new(super::fields(&fields), true)
     };
-    // The first request agrees on the seed of the tables.
-    let _ = policy.open().request_head(&mut fields("/api/x"), &mut host);
+    // The first request agrees on the seed of the tables, and verifies.
+    let _ = policy.open().request_head(&mut request(), &mut host);
     host.asked.clear();
     let mut exchange = policy.open();
-    assert_eq!(exchange.request_head(&mut fields("/api/x"), &mut host), crate::exchange::Step::Continue);
-    assert_eq!(host.asked, ["now", &format!("leave {FILTER_STATE}"), "source.address"]);
+    assert_eq!(exchange.request_head(&mut request(), &mut host), Step::Continue);
+    let leave = format!("leave {FILTER_STATE}");
+    let early = ["now", "source.address", "slot", "set slot", "count"];
+    let late = [&leave, "count", "slot", "set slot", "count"];
+    assert_eq!(std::mem::take(&mut host.asked), [early, late].concat(), "ARCHITECTURE.md has these");
+    let fields = [(":status", "200"), ("content-type", "application/json")];
+    let mut answer = crate::head::Head::new(super::fields(&fields), false);
+    assert_eq!(exchange.response_head(&mut answer, &mut host), Step::Hold);
+    assert_eq!(std::mem::take(&mut host.asked), ["response.code_details", "upstream.request_attempt_count"]);
+    let chunk = Chunk { bytes: BODY.as_bytes(), end: true, head: HeadState::Held };
+    assert_eq!(exchange.response_body(chunk, &mut Vec::new(), &mut host), Body::Replaced);
+    assert!(host.asked.is_empty(), "{:?}", host.asked);
+    exchange.done(&mut host);
+    assert_eq!(host.asked, ["count", "count", "now"]);
     // The record in filter state says the same.
     let record = host.host.attributes.get(&[FILTER_STATE.to_owned()][..]).expect("left");
     let identity = Identity::from_record(record);
