@@ -45,12 +45,6 @@ pub trait Policy: Sized {
         false
     }
 
-    /// Whether [`Step::Hold`] of a request means that it may be forged: filters behind it see its head when the body steps have let
-    /// it go, and not before.
-    fn decides_by_body(&self) -> bool {
-        false
-    }
-
     /// Starts an exchange.
     fn open(&self) -> Self::Exchange;
 
@@ -109,6 +103,12 @@ pub trait Exchange {
     /// The request's trailers, which end its body. Body bytes still held go on as the result says.
     fn request_trailers(&mut self, _trailers: &mut Head, _out: &mut Vec<u8>, _host: &mut dyn Host) -> Body {
         Body::Unchanged
+    }
+
+    /// Whether a request whose head it holds may be forged. Then the head is held until a body step lets it go, however long that
+    /// takes, and in a chain no filter behind this one sees it before. Else a host may send it on when the body is long in coming.
+    fn decides_by_body(&self) -> bool {
+        false
     }
 
     /// What is still to change in the request's held head, asked once when a body step lets it go. The host reads the head

@@ -40,8 +40,6 @@ impl Kind {
 pub(super) trait Block: fmt::Debug {
     /// The filter's name in counters, slots and audit lines.
     fn name(&self) -> &'static str;
-    /// See [`Policy::decides_by_body`].
-    fn decides_by_body(&self) -> bool;
     fn counters(&self) -> Vec<String>;
     fn leaves(&self) -> Vec<Left>;
     fn reads(&self) -> Vec<Read>;
@@ -56,10 +54,6 @@ pub(super) trait Block: fmt::Debug {
 impl<P: Policy<Exchange: 'static> + fmt::Debug> Block for P {
     fn name(&self) -> &'static str {
         P::NAME
-    }
-
-    fn decides_by_body(&self) -> bool {
-        Policy::decides_by_body(self)
     }
 
     fn counters(&self) -> Vec<String> {

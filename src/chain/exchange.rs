@@ -81,7 +81,7 @@ impl Exchange {
                 Step::Reply(reply) => return Step::Reply(self.replied(reply, at, Side::Request, host)),
                 Step::Continue => {}
                 Step::Hold => {
-                    let decides = shared.blocks.get(at).is_some_and(|placed| placed.block.decides_by_body());
+                    let decides = link.exchange.decides_by_body();
                     match (decides, head.ends()) {
                         // There is nothing by which it could be decided.
                         (true, true) => {
@@ -206,6 +206,10 @@ impl steps::Exchange for Exchange {
     fn request_trailers(&mut self, trailers: &mut Head, out: &mut Vec<u8>, host: &mut dyn Host) -> Body {
         self.memo.begin();
         self.body(Route::trailers(Side::Request, trailers), out, host)
+    }
+
+    fn decides_by_body(&self) -> bool {
+        self.pending.is_some()
     }
 
     fn release(&mut self, head: &mut Head) {

@@ -51,7 +51,8 @@ fn run(
     request: &Request,
     answer: &Answer,
 ) -> Outcome {
-    let mut session = Session { host: std::mem::take(host), ..Session::default() };
+    let mut session = Session::default();
+    session.host = std::mem::take(host);
     let outcome = filter.run(config.as_bytes(), &case.variables, &mut session, request, answer);
     *host = session.host;
     outcome.unwrap_or_else(|error| panic!("{error}"))

@@ -93,6 +93,11 @@ impl<P: Policy + 'static> Stream<P> {
     }
 
     fn head_goes_on(&mut self, side: Side, step: &Step, ends: bool) -> Action {
+        if side == Side::Request && *step == Step::Hold && !ends && self.exchange.decides_by_body() {
+            // On no list of those that go on when their body is long in coming.
+            self.request = Way::Held { seen: 0 };
+            return Action::Pause;
+        }
         // A head without a body is never held: no body callback would come to release it.
         if *step == Step::Hold && !ends && self.plugin.heads.wait(self.id, side, &self.plugin.ticker) {
             *self.way(side) = Way::Waiting;

@@ -97,10 +97,6 @@ impl steps::Policy for Probe {
         self.pre_auth.is_some()
     }
 
-    fn decides_by_body(&self) -> bool {
-        self.decides
-    }
-
     fn open(&self) -> Running {
         Running { probe: self.clone(), left: self.waits, sides: Default::default() }
     }
@@ -199,6 +195,10 @@ impl steps::Exchange for Running {
 
     fn request_trailers(&mut self, trailers: &mut Head, out: &mut Vec<u8>, _: &mut dyn Host) -> Body {
         self.end(Side::Request, trailers, out)
+    }
+
+    fn decides_by_body(&self) -> bool {
+        self.probe.decides
     }
 
     fn release(&mut self, head: &mut Head) {
