@@ -428,6 +428,7 @@ fn send<P: Policy>(
 ) -> Sent {
     let mut sent = Sent { head: None, body: Vec::new(), trailers: Vec::new(), stop: None };
     let mut head = Head::new(fields, tail == Tail::Empty);
+    let came = head.clone();
     let mut step = match side {
         Side::Request => exchange.request_head(&mut head, host),
         Side::Response => exchange.response_head(&mut head, host),
@@ -438,6 +439,8 @@ fn send<P: Policy>(
         }
         host.work(policy);
         host.now_ms = host.now_ms.map(|now| now.saturating_add(WAIT_STEP_MS));
+        // Nothing of what was changed has been written.
+        head = came.clone();
         step = exchange.resume(&mut head, host);
     }
     let mut held = match step {

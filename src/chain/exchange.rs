@@ -20,8 +20,8 @@ pub struct Exchange {
     pub(super) bodies: Sides,
     /// How far the request's head is.
     stage: usize,
-    /// Whether the block of that stage waits.
-    waits: bool,
+    /// The block of that stage waits: what those before it have changed in the head, which a host shows anew when it asks again.
+    waiting: Option<Vec<(String, Option<Vec<u8>>)>>,
     /// Whether a block holds the request's head.
     holds: bool,
     /// The request's head, as long as a block decides by the body whether the others see it.
@@ -39,7 +39,10 @@ pub(super) struct Pending {
 
 impl std::fmt::Debug for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Exchange").field("stage", &self.stage).field("waits", &self.waits).finish_non_exhaustive()
+        f.debug_struct("Exchange")
+            .field("stage", &self.stage)
+            .field("waits", &self.waiting.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,7 +55,7 @@ impl Exchange {
             memo: Memo::default(),
             bodies: Sides::default(),
             stage: 0,
-            waits: false,
+            waiting: None,
             holds: false,
             pending: None,
             held: None,
@@ -63,7 +66,7 @@ impl Exchange {
     fn advance(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let shared = Rc::clone(&self.shared);
         while let Some(&Stage { block: at, run }) = shared.stages.get(self.stage) {
-            let resumed = std::mem::take(&mut self.waits);
+            let resumed = self.waiting.take().map(|changed| change(head, changed)).is_some();
             let Some(link) = self.links.get_mut(at) else { break };
             link.begun = true;
             let mut own = BlockHost::new(host, &shared, at, &mut self.memo);
@@ -75,7 +78,9 @@ impl Exchange {
             };
             match step {
                 Step::Wait => {
-                    self.waits = true;
+                    let first = |values: &[&[u8]]| values.first().map(|value| value.to_vec());
+                    let changed = head.changes().map(|change| (change.name.to_owned(), first(&change.values)));
+                    self.waiting = Some(changed.collect());
                     return Step::Wait;
                 }
                 Step::Reply(reply) => return Step::Reply(self.replied(reply, at, Side::Request, host)),
@@ -192,7 +197,7 @@ impl steps::Exchange for Exchange {
 
     fn resume(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         self.memo.begin();
-        if !self.waits {
+        if self.waiting.is_none() {
             return Step::Reply(Reply::problem(503, "not_waiting", None, None));
         }
         self.advance(head, host)
@@ -263,6 +268,16 @@ impl steps::Exchange for Exchange {
             link.exchange.done(&mut BlockHost::new(host, &shared, at, &mut self.memo));
         }
         self.pending = None;
+    }
+}
+
+/// Changes a head once more. A field that was set has one value.
+fn change(head: &mut Head, changed: Vec<(String, Option<Vec<u8>>)>) {
+    for (name, value) in changed {
+        match value {
+            Some(value) => head.set(&name, &value),
+            None => drop(head.remove(&name)),
+        }
     }
 }
 

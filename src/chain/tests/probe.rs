@@ -171,6 +171,7 @@ impl steps::Exchange for Running {
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         self.say("asked");
         host.count(0, 1);
+        head.remove("x-forged");
         head.set(&format!("x-{}", self.probe.name), b"asked");
         if self.left > 0 {
             return Step::Wait;
