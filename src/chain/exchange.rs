@@ -145,11 +145,13 @@ impl Exchange {
 
     /// A reply of a block, as it is when it has passed the response-head steps of the others.
     pub(super) fn replied(&mut self, reply: Reply, by: usize, side: Side, host: &mut dyn Host) -> Reply {
+        let stages = Rc::clone(&self.shared);
+        let early = |at: usize| stages.stages.contains(&Stage { block: at, run: Run::PreAuth });
         let passes = |link: &Link, at: usize| {
-            // An answer has passed those behind the block.
+            // An answer has passed those behind the block; but what ran early stands before all.
             let in_reach = match side {
                 Side::Request => at != by,
-                Side::Response => at < by,
+                Side::Response => at < by || at != by && early(at),
             };
             in_reach && link.begun && link.exchange.wants(Side::Response, Part::Head)
         };

@@ -14,8 +14,8 @@
 //! # Replies
 //!
 //! A reply of one block passes the response-head steps of the others that have seen the request (all blocks before it, and one
-//! whose pre-auth part ran first), in reverse order, and never a body step. One that takes the place of an answer passes those that
-//! the answer has not passed, and once more those before it.
+//! whose pre-auth part ran first), in reverse order, and never a body step. So does one that takes the place of an answer, whose own
+//! head some of these have seen.
 
 mod block;
 mod bodies;

@@ -18,7 +18,7 @@ pub(super) fn recognise<'a>(names: impl IntoIterator<Item = &'a str>) -> Maker {
     let mut maker = Maker::Other;
     for name in names {
         let name = bare(name);
-        if CHAIN.contains(&name.as_str()) {
+        if name == CHAIN {
             return Maker::Known(Filter::Lockgate);
         }
         let one = Filter::ALL.into_iter().filter(|&filter| filter != Filter::Lockgate);
@@ -32,8 +32,8 @@ pub(super) fn recognise<'a>(names: impl IntoIterator<Item = &'a str>) -> Maker {
     maker
 }
 
-/// The chain has no name of a filter, so that only its own is it.
-const CHAIN: [&str; 3] = ["lockgate.wasm", "lockgate", "lockgate-chain"];
+/// The chain's module. Its name is that of all of us, so that nothing else that is called so need be it.
+const CHAIN: &str = "lockgate.wasm";
 
 /// `https://x.example/a/revenue_strip.wasm?v=1`, `oci://x.example/lockgate/revenue-strip:0.1` → `revenue-strip`.
 fn bare(name: &str) -> String {
@@ -55,9 +55,9 @@ mod tests {
             (&["oci://x.example/lockgate/revenue-strip:0.1@sha256:00"], ours),
             (&["https://x.example/w/Revenue_Strip.wasm?v=1"], ours),
             (&["/etc/plugin.wasm", "lockgate-revenue-strip"], ours),
-            (&["/etc/plugin.wasm", "lockgate"], Maker::Known(Filter::Lockgate)),
+            (&["/etc/plugin.wasm", "lockgate"], Maker::Unclear),
             (&["target/wasm32-wasip1/release/lockgate.wasm", "x"], Maker::Known(Filter::Lockgate)),
-            (&["oci://x.example/lockgate:0.1"], Maker::Known(Filter::Lockgate)),
+            (&["oci://x.example/lockgate:0.1"], Maker::Unclear),
             (&["oci://x.example/lockgate/revenue-strip:0.1"], ours),
             (&["/etc/plugin.wasm", "lockgate-gateway"], Maker::Unclear),
             (&["https://revenue-strip.example/other.wasm", "x"], Maker::Other),

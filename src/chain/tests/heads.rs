@@ -168,3 +168,13 @@ fn nobody_behind_a_block_that_decides_by_the_body_sees_an_undecided_head() {
     assert_eq!((&outcome.ending, outcome.status), (&Ending::Reply("head_not_held"), 503));
     assert_eq!(*log.borrow(), ["a asked", "a done"]);
 }
+
+#[test]
+fn what_takes_an_answers_place_passes_what_ran_before_the_caller_was_known() {
+    let early = Probe { pre_auth: Some(Does::Continue), ..named("b") };
+    let (policy, log) = chain(&[Probe { answer: Does::Reply(502), ..named("a") }, early, named("c")]);
+    let outcome = ask(&policy);
+    assert_eq!((outcome.status, outcome.headers.iter().any(|(name, _)| name == "x-b")), (502, true));
+    let answered: Vec<String> = log.borrow().iter().filter(|line| line.ends_with("answered")).cloned().collect();
+    assert_eq!(answered, ["c answered", "b answered", "a answered", "b answered"]);
+}
