@@ -39,8 +39,11 @@ impl ConfigError {
     /// Puts `outer` before the path, for a fault in a block of a larger configuration.
     #[must_use]
     pub fn within(self, outer: &str) -> Self {
-        let path =
-            if self.path.starts_with('[') { format!("{outer}{}", self.path) } else { format!("{outer}.{}", self.path) };
+        let path = match self.path.as_str() {
+            WHOLE => outer.to_owned(),
+            path if path.starts_with('[') => format!("{outer}{path}"),
+            path => format!("{outer}.{path}"),
+        };
         Self { path, ..self }
     }
 }
@@ -289,5 +292,6 @@ mod tests {
     fn a_block_puts_its_place_before_the_path() {
         assert_eq!(ConfigError::new("rules[1]", "x").within("chain[0]").to_string(), "chain[0].rules[1]: x");
         assert_eq!(ConfigError::new("[1]", "x").within("rules").to_string(), "rules[1]: x");
+        assert_eq!(read::<Wire>(b"[]").unwrap_err().within("chain[0]").path(), "chain[0]");
     }
 }

@@ -34,6 +34,21 @@ pub trait Policy: Sized {
     /// The names of all counters; [`Host::count`] takes places in this list.
     fn counters(&self) -> Vec<String>;
 
+    /// What it leaves in filter state for filters after it. A chain that has these the other way round is refused.
+    fn leaves(&self) -> Vec<Left> {
+        Vec::new()
+    }
+
+    /// What it reads of filter state that another filter leaves.
+    fn reads(&self) -> Vec<Read> {
+        Vec::new()
+    }
+
+    /// Whether a part of it runs before it is known who calls; see [`Exchange::pre_auth`].
+    fn has_pre_auth(&self) -> bool {
+        false
+    }
+
     /// Starts an exchange.
     fn open(&self) -> Self::Exchange;
 
@@ -57,7 +72,7 @@ pub trait Policy: Sized {
 /// The steps of one exchange in the order in which a host calls them. Each defaults to "continue, unchanged".
 pub trait Exchange {
     /// Whether this part of a message concerns the exchange. A host asks before every step but the first, and leaves out,
-    /// with all its reading and copying, what does not.
+    /// with all its reading and copying, what does not. A body that does not when its first piece comes never does.
     fn wants(&self, _side: Side, _part: Part) -> bool {
         true
     }
@@ -65,6 +80,17 @@ pub trait Exchange {
     /// The request's head. [`Step::Hold`] keeps it until a body step decides.
     fn request_head(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
         Step::Continue
+    }
+
+    /// The part of [`Exchange::request_head`] that a chain runs before all blocks, where [`Policy::has_pre_auth`] says that there
+    /// is one. Then [`Exchange::post_auth`] is the rest, where the block stands.
+    fn pre_auth(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
+        Step::Continue
+    }
+
+    /// The rest of [`Exchange::request_head`] after [`Exchange::pre_auth`].
+    fn post_auth(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        self.request_head(head, host)
     }
 
     /// Whether [`Exchange::resume`] could answer anything but [`Step::Wait`] now. A host asks a waiting exchange this after each
@@ -91,7 +117,18 @@ pub trait Exchange {
         Body::Unchanged
     }
 
-    /// The answer's head, also of an answer that the proxy itself made.
+    /// Whether a request whose head it holds may be forged. Then the head is held until a body step lets it go, however long that
+    /// takes, and in a chain no filter behind this one sees it before. Else a host may send it on when the body is long in coming.
+    fn decides_by_body(&self) -> bool {
+        false
+    }
+
+    /// What is still to change in the request's held head, asked once when a body step lets it go. The host reads the head
+    /// no second time: `head` has no fields, and those set here replace what is there.
+    fn release(&mut self, _head: &mut Head) {}
+
+    /// The answer's head, also of an answer that the proxy itself made. In a chain also that of another block's reply, which may
+    /// take the place of an answer whose head this block has seen.
     fn response_head(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
         Step::Continue
     }
@@ -108,6 +145,26 @@ pub trait Exchange {
 
     /// The exchange is over, in whatever way. Counters and audit lines are written here.
     fn done(&mut self, _host: &mut dyn Host) {}
+}
+
+/// A filter state that a policy leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Its name.
+    pub state: &'static str,
+    /// All values that it can have, where the configuration says them.
+    pub values: Option<Vec<String>>,
+}
+
+/// A filter state that a policy reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Its name.
+    pub state: &'static str,
+    /// The value that counts; `None`: all do.
+    pub value: Option<String>,
+    /// The field of the configuration that asks for it.
+    pub path: String,
 }
 
 /// Which message of an exchange.

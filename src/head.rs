@@ -92,6 +92,12 @@ impl Head {
         self.note(name);
     }
 
+    /// The same head when the host has been told what differs.
+    #[must_use]
+    pub fn written(self) -> Self {
+        Self { changed: Vec::new(), ..self }
+    }
+
     /// What differs from what the host gave.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         self.changed.iter().map(|name| Change { name, values: self.values(name).collect() })

@@ -1,6 +1,9 @@
 //! What the rules need of the proxy around them: little, and nothing that can fail loudly.
 
+use std::rc::Rc;
+
 use crate::audit::Audit;
+use crate::identity::{FILTER_STATE, Identity};
 
 /// The proxy, as the rules see it. Implemented by `filters/host` with host calls and by
 /// [`MemoryHost`](crate::replay::MemoryHost) with plain data.
@@ -19,6 +22,16 @@ pub trait Host {
 
     /// Leaves a value for later filters and the access log of the current exchange, in filter state.
     fn leave(&mut self, name: &str, value: &[u8]);
+
+    /// Leaves who is calling for later filters, with the record that says the same.
+    fn leave_identity(&mut self, _identity: &Rc<Identity>, record: &[u8]) {
+        self.leave(FILTER_STATE, record);
+    }
+
+    /// Who is calling, where an earlier block of the same chain has left it as a value; `None`: an attribute says it, or nobody.
+    fn identity(&mut self) -> Option<Rc<Identity>> {
+        None
+    }
 
     /// Adds to the counter with this place in [`Policy::counters`](crate::exchange::Policy::counters).
     fn count(&mut self, counter: usize, by: u64);

@@ -1,11 +1,13 @@
 //! Who is calling, as far as a filter trusts it. Missing, unreadable or ambiguous means nobody: no rights.
 
 use std::fmt;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::claims::MAX_CLAIM_PATH_BYTES;
 use crate::config::ConfigError;
+use crate::exchange::Read;
 use crate::head::{Head, Single};
 use crate::host::Host;
 
@@ -37,6 +39,11 @@ pub struct Identity {
     /// Whether `*` in a permission is a wildcard; see [`Identity::granted`].
     #[serde(skip)]
     pub(crate) wildcards: bool,
+}
+
+/// What a policy says that reads the identity of jwt-auth for this field ([`Policy::reads`](crate::exchange::Policy::reads)).
+pub(crate) fn read_at(path: String) -> Read {
+    Read { state: FILTER_STATE, value: None, path }
 }
 
 impl fmt::Debug for Identity {
@@ -278,8 +285,21 @@ impl Source {
         }
     }
 
+    /// Whether this is what jwt-auth leaves.
+    #[must_use]
+    pub fn is_jwt_auth(&self) -> bool {
+        matches!(self, Self::FilterState(name) if name == FILTER_STATE)
+    }
+
     /// The caller of this request.
-    pub fn identify(&self, request: &Head, host: &mut dyn Host) -> Identity {
+    pub fn identify(&self, request: &Head, host: &mut dyn Host) -> Rc<Identity> {
+        match if self.is_jwt_auth() { host.identity() } else { None } {
+            Some(identity) => identity,
+            None => Rc::new(self.read(request, host)),
+        }
+    }
+
+    fn read(&self, request: &Head, host: &mut dyn Host) -> Identity {
         match self {
             Self::FilterState(name) => {
                 host.attribute(&[name]).map(|record| Identity::from_record(&record)).unwrap_or_default()

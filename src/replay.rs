@@ -154,6 +154,13 @@ pub enum Answer {
     Reset,
     /// No answer comes in time: Envoy answers 504.
     Timeout,
+    /// A filter behind this one answers, and no portal is asked.
+    Reply {
+        /// HTTP status.
+        status: u16,
+        /// The rest.
+        content: Content,
+    },
 }
 
 /// What reached the portal.
@@ -218,6 +225,82 @@ pub fn run<P: Policy>(policy: &P, host: &mut MemoryHost, request: &Request, answ
     outcome
 }
 
+/// A filter of several, with its host.
+pub struct Piped<'a> {
+    /// Runs one exchange.
+    pub run: &'a dyn Fn(&mut MemoryHost, &Request, &Answer) -> Outcome,
+    /// Its own: of the others it sees what they leave in filter state.
+    pub host: MemoryHost,
+}
+
+/// Runs one exchange through filters that stand one after another, as Envoy would. Each is asked twice, the first time on a copy of
+/// its host, to learn what it sends on.
+pub fn pipe(filters: &mut [Piped<'_>], request: &Request, answer: &Answer) -> Outcome {
+    let Some((first, behind)) = filters.split_first_mut() else {
+        return portal(request, answer);
+    };
+    let nothing = Answer::Response { status: 200, content: Content::default(), cut: false };
+    let mut copy = first.host.clone();
+    let tried = (first.run)(&mut copy, request, &nothing);
+    let Some(sent) = tried.forwarded.filter(|_| tried.ending == Ending::Pass) else {
+        return (first.run)(&mut first.host, request, &nothing);
+    };
+    for next in behind.iter_mut() {
+        let states = copy.attributes.iter().filter(|(path, _)| path.len() == 1);
+        next.host.attributes.extend(states.map(|(path, value)| (path.clone(), value.clone())));
+    }
+    let Forwarded { method, path, headers, body, trailers } = sent;
+    let content = Content { headers, body, chunk: request.content.chunk, trailers };
+    let came = pipe(behind, &Request { method, path, content }, answer);
+    let chunk = match answer {
+        Answer::Response { content, .. } => content.chunk,
+        Answer::Reset | Answer::Timeout | Answer::Reply { .. } => 0,
+    };
+    let content = Content { headers: came.headers, body: came.body, chunk, trailers: came.trailers };
+    let comes = match (&came.ending, answer) {
+        // Nothing came, not even a head.
+        (Ending::Abort(_), _) if came.status == 0 => Answer::Reset,
+        (Ending::Pass | Ending::Abort(_), Answer::Response { .. }) => {
+            Answer::Response { status: came.status, content, cut: came.ending != Ending::Pass }
+        }
+        (_, _) => Answer::Reply { status: came.status, content },
+    };
+    let outcome = (first.run)(&mut first.host, request, &comes);
+    let ending = if outcome.ending == Ending::Pass || outcome.ending == Ending::Abort(None) {
+        came.ending
+    } else {
+        outcome.ending
+    };
+    Outcome { ending, forwarded: came.forwarded, ..outcome }
+}
+
+/// What comes without any filter.
+fn portal(request: &Request, answer: &Answer) -> Outcome {
+    run(&Nothing, &mut MemoryHost::default(), request, answer, Heads::Wait)
+}
+
+/// No filter.
+struct Nothing;
+
+impl Exchange for Nothing {}
+
+impl Policy for Nothing {
+    type Exchange = Self;
+    const NAME: &'static str = "nothing";
+
+    fn read(_: &[u8], _: &dyn crate::config::Environment) -> Result<Self, crate::config::ConfigError> {
+        Ok(Self)
+    }
+
+    fn counters(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn open(&self) -> Self {
+        Self
+    }
+}
+
 fn drive<P: Policy>(
     policy: &P,
     exchange: &mut P::Exchange,
@@ -257,17 +340,22 @@ fn drive<P: Policy>(
         }
     }
 
-    host.set_attribute(&["upstream", "request_attempt_count"], &1_u64.to_le_bytes());
+    let asked = u64::from(!matches!(answer, Answer::Reply { .. }));
+    host.set_attribute(&["upstream", "request_attempt_count"], &asked.to_le_bytes());
     let (status, content, cut, details) = match answer {
-        Answer::Response { status, content, cut } => (*status, content.clone(), *cut, "via_upstream"),
+        Answer::Response { status, content, cut } => (*status, content.clone(), *cut, Some("via_upstream")),
         Answer::Reset => {
             let text =
                 "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
-            (503, plain_text(text), false, "upstream_reset_before_response_started{connection_termination}")
+            (503, plain_text(text), false, Some("upstream_reset_before_response_started{connection_termination}"))
         }
-        Answer::Timeout => (504, plain_text("upstream request timeout"), false, "response_timeout"),
+        Answer::Timeout => (504, plain_text("upstream request timeout"), false, Some("response_timeout")),
+        // Filters made with the SDK give no details.
+        Answer::Reply { status, content } => (*status, content.clone(), false, None),
     };
-    host.set_attribute(&["response", "code_details"], details.as_bytes());
+    if let Some(details) = details {
+        host.set_attribute(&["response", "code_details"], details.as_bytes());
+    }
     let mut fields: Fields = vec![(":status".to_owned(), status.to_string().into_bytes())];
     fields.extend(lower_case(&content.headers));
     let bodiless = request.method == "HEAD" || matches!(status, 204 | 304);
@@ -346,6 +434,7 @@ fn send<P: Policy>(
 ) -> Sent {
     let mut sent = Sent { head: None, body: Vec::new(), trailers: Vec::new(), stop: None };
     let mut head = Head::new(fields, tail == Tail::Empty);
+    let came = head.clone();
     let mut step = match side {
         Side::Request => exchange.request_head(&mut head, host),
         Side::Response => exchange.response_head(&mut head, host),
@@ -357,6 +446,8 @@ fn send<P: Policy>(
         host.work(policy);
         host.now_ms = host.now_ms.map(|now| now.saturating_add(WAIT_STEP_MS));
         if exchange.may_resume(host.now_ms) {
+            // Nothing of what was changed has been written.
+            head = came.clone();
             step = exchange.resume(&mut head, host);
         }
     }
@@ -392,7 +483,7 @@ fn send<P: Policy>(
             Side::Response => exchange.response_body(chunk, &mut out, host),
         };
         waiting.extend_from_slice(bytes);
-        if pass_on(side, body, &mut waiting, &mut out, &mut held, &mut sent) {
+        if pass_on(exchange, side, body, &mut waiting, &mut out, &mut held, &mut sent) {
             return sent;
         }
     }
@@ -403,7 +494,7 @@ fn send<P: Policy>(
             Side::Request => exchange.request_trailers(&mut trailers, &mut out, host),
             Side::Response => exchange.response_trailers(&mut trailers, &mut out, host),
         };
-        if pass_on(side, body, &mut waiting, &mut out, &mut held, &mut sent) {
+        if pass_on(exchange, side, body, &mut waiting, &mut out, &mut held, &mut sent) {
             return sent;
         }
         sent.trailers = plain(&trailers);
@@ -412,7 +503,8 @@ fn send<P: Policy>(
 }
 
 /// Does with what waits what the exchange says; whether the message stops here.
-fn pass_on(
+fn pass_on<E: Exchange>(
+    exchange: &mut E,
     side: Side,
     body: Body,
     waiting: &mut Vec<u8>,
@@ -435,7 +527,15 @@ fn pass_on(
             return true;
         }
     }
-    if let Some(head) = held.take() {
+    if let Some(mut head) = held.take() {
+        if let Side::Request = side {
+            let mut last = Head::default();
+            exchange.release(&mut last);
+            for change in last.changes() {
+                head.remove(change.name);
+                change.values.iter().for_each(|value| head.set(change.name, value));
+            }
+        }
         sent.head = Some(head);
     }
     false
@@ -443,7 +543,7 @@ fn pass_on(
 
 fn replied(reply: Reply, request: &Request, forwarded: Option<Forwarded>) -> Outcome {
     let mut headers: Fields =
-        reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())).collect();
+        reply.headers.iter().map(|(name, value)| (name.to_string(), value.clone().into_bytes())).collect();
     headers.push(("content-length".to_owned(), reply.body.len().to_string().into_bytes()));
     Outcome {
         ending: Ending::Reply(reply.reason),

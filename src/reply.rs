@@ -1,5 +1,7 @@
 //! Answers that the gate itself gives (RFC 9457).
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use crate::head::{Head, Single};
@@ -13,7 +15,7 @@ pub struct Reply {
     /// HTTP status.
     pub status: u16,
     /// Header fields; the host adds `content-length`.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body; may be empty.
     pub body: Vec<u8>,
     /// Why, for audit lines and metrics only.
@@ -34,8 +36,8 @@ impl Reply {
         Self {
             status,
             headers: vec![
-                ("content-type", "application/problem+json".to_owned()),
-                ("cache-control", "no-store".to_owned()),
+                ("content-type".into(), "application/problem+json".to_owned()),
+                ("cache-control".into(), "no-store".to_owned()),
             ],
             body: body.to_string().into_bytes(),
             reason,
@@ -45,7 +47,7 @@ impl Reply {
     /// An answer without a body.
     #[must_use]
     pub fn empty(status: u16, reason: &'static str) -> Self {
-        Self { status, headers: vec![("cache-control", "no-store".to_owned())], body: Vec::new(), reason }
+        Self { status, headers: vec![("cache-control".into(), "no-store".to_owned())], body: Vec::new(), reason }
     }
 }
 

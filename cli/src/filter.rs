@@ -1,12 +1,13 @@
 //! The filters that the command knows.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use clap::ValueEnum;
 use lockgate::config::{Assumed, ConfigError};
 use lockgate::exchange::Policy;
 use lockgate::replay::{self, Answer, Heads, MemoryHost, Outcome, Request};
-use lockgate::{jwt_auth, rate_limit, revenue_strip};
+use lockgate::{chain, jwt_auth, rate_limit, revenue_strip};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,6 +22,8 @@ pub(crate) enum Filter {
     RateLimit,
     /// Fields that a caller may not see.
     RevenueStrip,
+    /// Several of them in one: the chain.
+    Lockgate,
 }
 
 /// The variables that a filter's secrets come from.
@@ -30,11 +33,15 @@ pub(crate) type Variables = BTreeMap<String, String>;
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     pub(crate) host: MemoryHost,
-    jwt_auth: BTreeMap<(Vec<u8>, Variables), jwt_auth::Policy>,
+    jwt_auth: Started<jwt_auth::Policy>,
+    chains: Started<chain::Policy>,
 }
 
+/// Policies that were started, by configuration.
+type Started<P> = BTreeMap<(Vec<u8>, Variables), P>;
+
 impl Filter {
-    pub(crate) const ALL: [Self; 3] = [Self::JwtAuth, Self::RateLimit, Self::RevenueStrip];
+    pub(crate) const ALL: [Self; 4] = [Self::JwtAuth, Self::RateLimit, Self::RevenueStrip, Self::Lockgate];
 
     /// As it is written on the command line and in files of policy tests.
     pub(crate) fn name(self) -> &'static str {
@@ -42,13 +49,14 @@ impl Filter {
             Self::JwtAuth => "jwt-auth",
             Self::RateLimit => "rate-limit",
             Self::RevenueStrip => "revenue-strip",
+            Self::Lockgate => "lockgate",
         }
     }
 
-    /// Whether it reads and edits bodies, so that encodings, caches and held heads matter to it.
+    /// Whether it reads and edits bodies, so that encodings, caches and held heads matter to it. A chain does what its blocks do.
     pub(crate) fn edits_bodies(self) -> bool {
         match self {
-            Self::RevenueStrip => true,
+            Self::RevenueStrip | Self::Lockgate => true,
             Self::JwtAuth | Self::RateLimit => false,
         }
     }
@@ -62,6 +70,7 @@ impl Filter {
             Self::JwtAuth => jwt_auth::Policy::read(configuration, &Assumed).map(drop),
             Self::RateLimit => rate_limit::Policy::from_json(configuration).map(drop),
             Self::RevenueStrip => revenue_strip::Policy::from_json(configuration).map(drop),
+            Self::Lockgate => chain::Policy::read(configuration, &Assumed).map(drop),
         }
     }
 
@@ -77,21 +86,13 @@ impl Filter {
         request: &Request,
         answer: &Answer,
     ) -> Result<Outcome, ConfigError> {
-        let Session { host, jwt_auth } = session;
+        let Session { host, jwt_auth, chains } = session;
         match self {
-            Self::JwtAuth => {
-                let key = (configuration.to_vec(), variables.clone());
-                let policy = match jwt_auth.entry(key) {
-                    std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-                    std::collections::btree_map::Entry::Vacant(place) => {
-                        let policy = jwt_auth::Policy::read(configuration, variables)?;
-                        policy.start(host);
-                        place.insert(policy)
-                    }
-                };
-                // Since the last exchange, or since the start, time has passed.
-                host.work(&*policy);
-                Ok(replay::run(&*policy, host, request, answer, Heads::Wait))
+            Self::JwtAuth => run_started(jwt_auth, configuration, variables, host, request, answer),
+            Self::Lockgate => {
+                // As for rate-limit, where a block is one.
+                host.now_ms.get_or_insert(0);
+                run_started(chains, configuration, variables, host, request, answer)
             }
             Self::RateLimit => {
                 let policy = rate_limit::Policy::from_json(configuration)?;
@@ -112,6 +113,29 @@ impl Filter {
             Self::JwtAuth => jwt_auth::schema().to_value(),
             Self::RateLimit => rate_limit::schema().to_value(),
             Self::RevenueStrip => revenue_strip::schema().to_value(),
+            Self::Lockgate => chain::schema().to_value(),
         }
     }
+}
+
+/// Runs one exchange of a policy that is started once in a session.
+fn run_started<P: Policy>(
+    started: &mut Started<P>,
+    configuration: &[u8],
+    variables: &Variables,
+    host: &mut MemoryHost,
+    request: &Request,
+    answer: &Answer,
+) -> Result<Outcome, ConfigError> {
+    let policy = match started.entry((configuration.to_vec(), variables.clone())) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => {
+            let policy = P::read(configuration, variables)?;
+            policy.start(host);
+            place.insert(policy)
+        }
+    };
+    // Since the last exchange, or since the start, time has passed.
+    host.work(&*policy);
+    Ok(replay::run(&*policy, host, request, answer, Heads::Wait))
 }

@@ -9,6 +9,11 @@ use std::time::Instant;
 use clap::Args;
 use lockgate::exchange::Policy as _;
 use lockgate::rate_limit::{Line, Policy, Refused};
+use serde_json::Value;
+
+use crate::configuration::find_block;
+use crate::filter::Filter;
+
 use lockgate::replay::{self, Answer, Content, Ending, Heads, MemoryHost, Request};
 
 /// Shows when which caller is refused under a configuration of rate-limit, and how much memory it takes.
@@ -18,8 +23,11 @@ use lockgate::replay::{self, Answer, Content, Ending, Heads, MemoryHost, Request
 /// Example: lockgate limits limits.json --per-second 5
 #[derive(Args, Debug)]
 pub(crate) struct LimitsArgs {
-    /// The filter's configuration, a JSON file.
+    /// The filter's configuration, a JSON file; or a chain, or a file for Envoy and the like, that has it.
     file: PathBuf,
+    /// Which plugin, by its name, where a file has several of rate-limit.
+    #[arg(long, value_name = "NAME")]
+    plugin: Option<String>,
     /// How often the caller comes, a second; absent: twice as often as each policy admits in the long run.
     #[arg(long, value_name = "RATE")]
     per_second: Option<f64>,
@@ -34,8 +42,7 @@ pub(crate) fn run(args: &LimitsArgs) -> Result<u8, String> {
     if args.per_second.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
         return Err("--per-second: must be more than 0".to_owned());
     }
-    let text = fs::read(&args.file).map_err(|error| format!("read {}: {error}", args.file.display()))?;
-    let policy = Policy::from_json(&text).map_err(|error| format!("{}: {error}", args.file.display()))?;
+    let policy = policy(args)?;
     let mut out = io::stdout().lock();
     let mut print = |line: &dyn fmt::Display| writeln!(out, "{line}").map_err(|error| format!("write limits: {error}"));
     for line in policy.simulate(args.per_second) {
@@ -48,6 +55,33 @@ pub(crate) fn run(args: &LimitsArgs) -> Result<u8, String> {
         flood(&policy, requests, &mut print)?;
     }
     Ok(0)
+}
+
+/// The policy of a file: its own, or a plugin's or a block's in it.
+fn policy(args: &LimitsArgs) -> Result<Policy, String> {
+    let shown = args.file.display();
+    let text = fs::read(&args.file).map_err(|error| format!("read {shown}: {error}"))?;
+    match Policy::from_json(&text) {
+        Ok(policy) => Ok(policy),
+        Err(error) => {
+            let other = find_block(&args.file, Filter::RateLimit, &["policies", "penalties"], args.plugin.as_deref());
+            match other {
+                Ok(found) if found.block.text.as_bytes() != text => {
+                    Policy::from_json(found.block.text.as_bytes()).map_err(|error| found.refused(&error))
+                }
+                // What says what is wrong with the file as a configuration of its own.
+                Ok(_) => Err(format!("{shown}: {error}")),
+                Err(_) if text.trim_ascii_start().starts_with(b"{") && !has_chain(&text) => {
+                    Err(format!("{shown}: {error}"))
+                }
+                Err(message) => Err(message),
+            }
+        }
+    }
+}
+
+fn has_chain(text: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(text).is_ok_and(|json| json.get("chain").is_some())
 }
 
 struct Shown<'a>(&'a Line);

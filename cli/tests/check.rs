@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// envoy.yaml with Envoy's own jwt_authn in place of jwt-auth: one configuration of ours, and what stands around it.
+/// The single filters' envoy.yaml with Envoy's own jwt_authn in place of jwt-auth: one configuration of ours, and what stands around it.
 static REFERENCE: LazyLock<String> = LazyLock::new(|| {
-    let text = include_str!("../../envoy.yaml");
+    let text = include_str!("../../examples/single-filters/envoy.yaml");
     let from = text.find("                  - name: envoy.filters.http.wasm").expect("jwt-auth is there");
     let to = text.find("                  # gzip and brotli for clients").expect("what follows it is there");
     let rules = text[to..].replacen("\"rules\": [", &format!("\"identity\": {{{SOURCE}}},\n\"rules\": ["), 1);
@@ -37,12 +37,15 @@ const RULES: &str = r#"{"rules": [{"name": "revenue", "match": {"paths": ["/api/
 #[test]
 fn the_reference_configuration_is_good_as_it_stands() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
-    let output = lockgate(&["check", "--no-envoy", "--deny-warnings", "envoy.yaml"]).current_dir(root).output();
+    let files = ["envoy.yaml", "examples/single-filters/envoy.yaml"];
+    let output =
+        lockgate(&[&["check", "--no-envoy", "--deny-warnings"], &files[..]].concat()).current_dir(root).output();
     let (code, out) = said(&output.expect("it starts"));
-    assert_eq!((code, out.as_str()), (0, "envoy.yaml: 2 configurations are good\n"));
+    let good = "envoy.yaml: 1 configuration is good\nexamples/single-filters/envoy.yaml: 2 configurations are good\n";
+    assert_eq!((code, out.as_str()), (0, good));
 }
 
-/// What is replaced in envoy.yaml by what; a text of the line that must be named; exit code; what must be said.
+/// What is replaced in that file by what; a text of the line that must be named; exit code; what must be said.
 const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 30] = [
     (
         "an unknown field",

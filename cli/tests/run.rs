@@ -139,7 +139,7 @@ fn a_wrong_configuration_is_refused_in_the_filters_words() {
         ("a Struct", "google.protobuf.StringValue", "google.protobuf.Struct", "Envoy refuses"),
         ("a field Envoy lacks", "normalize_path:", "normalise_path:", "normalise_path"),
         ("another port", "port_value: 8080 }", "port_value: 8443 }", "has no `port_value: 8080 }`"),
-        ("no module", "revenue_strip.wasm", "other.wasm", "other.wasm"),
+        ("no module", "release/lockgate.wasm", "release/other.wasm", "other.wasm"),
     ];
     for (name, from, to, want) in cases {
         let path = folder.reference_with(from, to);
@@ -160,6 +160,10 @@ fn the_reference_configuration_is_valid() {
     let (out, err) = said(&output);
     assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
     assert_eq!(out, "envoy.yaml is good: Envoy and the filter accept it.\n");
+    let single = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/single-filters/envoy.yaml");
+    let output = lockgate(&["run", "--validate", "--config"]).arg(single).output().expect("it starts");
+    let (out, err) = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
 }
 
 #[test]

@@ -259,8 +259,8 @@ fn mistakes_in_a_file_are_named() {
 fn faults_of_other_files_name_those() {
     let folder = Folder::new("others");
     folder.file("bad.json", "{\n\"rules\": [\n{\"nam\": 1}]}");
-    folder.file("bad.yaml", &include_str!("../../envoy.yaml").replacen("\"action\"", "\"acton\"", 1));
-    let two = include_str!("../../envoy.yaml");
+    let two = include_str!("../../examples/single-filters/envoy.yaml");
+    folder.file("bad.yaml", &two.replacen("\"action\"", "\"acton\"", 1));
     folder.file("two.yaml", &format!("{two}---\n{}", two.replace("lockgate-revenue-strip", "second-revenue-strip")));
     let cases = GOOD.split_once("cases:").expect("cases").1;
     let line = two[..two.find("\"action\"").expect("a rule")].matches('\n').count() + 1;

@@ -17,7 +17,7 @@ use super::session::View;
 use crate::exchange::{self as steps, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
-use crate::identity::FILTER_STATE;
+use crate::identity::Identity;
 use crate::path::{check_normal, normalize, of_target};
 use crate::reply::Reply;
 
@@ -26,6 +26,11 @@ pub const WEBHOOK_STATE: &str = "lockgate.webhook";
 
 /// The identity record of nobody.
 pub(super) const NOBODY: &[u8] = br#"{"roles":[],"permissions":[]}"#;
+
+/// Nobody, as the record says it.
+pub(super) fn nobody() -> Rc<Identity> {
+    Rc::new(Identity::default().granted())
+}
 
 /// One request.
 #[derive(Debug)]
@@ -189,8 +194,8 @@ impl Exchange {
         Some(Reply {
             status: 200,
             headers: vec![
-                ("content-type", "application/jwk-set+json".to_owned()),
-                ("cache-control", "public, max-age=300".to_owned()),
+                ("content-type".into(), "application/jwk-set+json".to_owned()),
+                ("cache-control".into(), "public, max-age=300".to_owned()),
             ],
             body,
             reason: "public_key",
@@ -212,7 +217,7 @@ impl Exchange {
         if config.forward.token_ends && outcome != "webhook" {
             config.sources.remove(head);
         }
-        host.leave(FILTER_STATE, NOBODY);
+        host.leave_identity(&nobody(), NOBODY);
         if let Some(at) = at {
             host.count(self.shared.counters.rule(at.rule(), Rule::Allowed), 1);
         }
@@ -236,7 +241,7 @@ impl Exchange {
             Err(_) => ("refused", Rule::ShadowRefused),
         };
         self.shared.config.forward.clean(head);
-        host.leave(FILTER_STATE, NOBODY);
+        host.leave_identity(&nobody(), NOBODY);
         host.count(self.shared.counters.rule(at.rule(), what), 1);
         self.record(outcome, decision.err(), Some(at), true, note, now_ms, head, host);
         Step::Continue
@@ -260,7 +265,7 @@ impl Exchange {
         {
             head.set(&key.header, &token);
         }
-        host.leave(FILTER_STATE, &view.record);
+        host.leave_identity(&view.identity, &view.record);
         host.count(shared.counters.rule(at.rule(), Rule::Allowed), 1);
         let note = Note { view: Some(view), wait_ms: 0 };
         self.record("allowed", None, Some(at), false, &note, now_ms, head, host);

@@ -36,6 +36,7 @@ use crate::audit;
 use crate::config::{ConfigError, Environment};
 use crate::exchange as steps;
 use crate::host::{CallId, CallResult, Host};
+use crate::identity::FILTER_STATE;
 
 use self::cache::Cache;
 use self::config::Config;
@@ -101,6 +102,24 @@ impl steps::Policy for Policy {
 
     fn counters(&self) -> Vec<String> {
         self.0.counters.names()
+    }
+
+    fn leaves(&self) -> Vec<steps::Left> {
+        vec![steps::Left { state: FILTER_STATE, values: None }]
+    }
+
+    fn reads(&self) -> Vec<steps::Read> {
+        let rules = self.0.config.access.rules().iter().enumerate();
+        let webhooks = rules.filter_map(|(n, rule)| match rule.asks() {
+            access::Asks::Webhook(endpoint) => Some((n, endpoint.clone())),
+            access::Asks::Public | access::Asks::Token(_) => None,
+        });
+        let read = |(n, endpoint)| steps::Read {
+            state: WEBHOOK_STATE,
+            value: Some(endpoint),
+            path: format!("access.rules[{n}].webhook"),
+        };
+        webhooks.map(read).collect()
     }
 
     fn open(&self) -> Exchange {

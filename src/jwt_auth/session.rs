@@ -31,7 +31,7 @@ pub(super) struct Session {
 /// The holder as one system sees him.
 #[derive(Debug)]
 pub(super) struct View {
-    pub(super) identity: Identity,
+    pub(super) identity: Rc<Identity>,
     /// The identity record.
     pub(super) record: Vec<u8>,
     /// The values of the forwarded headers.
@@ -67,7 +67,7 @@ impl Session {
             record,
             values: config.forward.values(&self.payload, &identity)?,
             subject: identity.subject.as_deref().map(subject_hash),
-            identity,
+            identity: Rc::new(identity),
             service: RefCell::default(),
         });
         self.views.borrow_mut().push((system, Rc::clone(&view)));

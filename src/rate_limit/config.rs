@@ -198,6 +198,21 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The first policy that asks what jwt-auth says of the caller.
+    pub(super) fn who_asks(&self) -> Option<String> {
+        let of_caller = |part: &Part| matches!(part, Part::Consumer | Part::Tenant);
+        let asks = |policy: &Policy| {
+            let plan = self.plans.get(policy.plan);
+            !policy.tiers.is_empty()
+                || policy.unless.is_some()
+                || plan.is_some_and(|plan| plan.parts.iter().any(of_caller))
+        };
+        let first = self.policies.iter().position(asks).filter(|_| self.identity.is_jwt_auth());
+        first.map(|n| format!("policies[{n}]"))
+    }
+}
+
 /// The keys of all rules; rules with the same parts share one.
 #[derive(Debug, Default)]
 struct Keys(Vec<Uses>);

@@ -42,19 +42,6 @@ impl Exchange {
         Self { shared, standings: Vec::new(), failures: Vec::new(), who: Who::default(), replied: false }
     }
 
-    /// What runs before it is known who calls: penalties, and policies with the phase `pre-auth`. For a chain of filters,
-    /// which calls [`Exchange::post_auth`] where the filter stands in it; alone a filter runs both at once as its
-    /// [`request_head`](steps::Exchange::request_head), and then what a post-auth policy refuses is not counted by a pre-auth
-    /// one either.
-    pub fn pre_auth(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
-        self.run(&[Phase::PreAuth], head, host)
-    }
-
-    /// What runs when it is known who calls.
-    pub fn post_auth(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
-        self.run(&[Phase::PostAuth], head, host)
-    }
-
     fn run(&mut self, phases: &[Phase], head: &mut Head, host: &mut dyn Host) -> Step {
         match self.request(head) {
             Ok(request) => self.judge(phases, &request, head, host),
@@ -103,6 +90,16 @@ impl steps::Exchange for Exchange {
 
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         self.run(&[Phase::PreAuth, Phase::PostAuth], head, host)
+    }
+
+    /// Penalties, and policies with the phase `pre-auth`. Alone a filter runs both at once, and then what a post-auth policy
+    /// refuses is not counted by a pre-auth one either.
+    fn pre_auth(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        self.run(&[Phase::PreAuth], head, host)
+    }
+
+    fn post_auth(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        self.run(&[Phase::PostAuth], head, host)
     }
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {

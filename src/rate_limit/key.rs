@@ -1,5 +1,7 @@
 //! Keys: by what requests are told apart, and what stands for a part that a request does not have.
 
+use std::rc::Rc;
+
 use super::config::Config;
 use crate::address::Prefixes;
 use crate::head::{Head, Single};
@@ -65,7 +67,7 @@ pub(super) struct Caller<'a> {
     pub(super) host: &'a mut dyn Host,
     /// In upper case.
     pub(super) method: &'a [u8],
-    identity: Option<Identity>,
+    identity: Option<Rc<Identity>>,
     address: Option<Option<Vec<u8>>>,
 }
 
@@ -81,7 +83,7 @@ impl<'a> Caller<'a> {
 
     /// The identity, where a rule has asked for it.
     pub(super) fn known(&self) -> Option<&Identity> {
-        self.identity.as_ref()
+        self.identity.as_deref()
     }
 
     fn address(&mut self) -> Option<&[u8]> {

@@ -41,6 +41,7 @@ use crate::config::{ConfigError, Environment};
 use crate::exchange as steps;
 use crate::head::Head;
 use crate::host::Host;
+use crate::identity;
 use crate::table::{self, Seed};
 
 use self::config::{Config, Phase};
@@ -87,14 +88,6 @@ impl Policy {
     pub fn max_bytes(&self) -> usize {
         self.0.config.plans.iter().fold(0, |sum: usize, plan| sum.saturating_add(plan.table.max_bytes()))
     }
-
-    /// Whether something runs before it is known who calls: penalties, and policies with the phase `pre-auth`. A chain
-    /// of filters runs that first ([`Exchange::pre_auth`]).
-    #[must_use]
-    pub fn has_pre_auth(&self) -> bool {
-        let config = &self.0.config;
-        !config.penalties.is_empty() || config.policies.iter().any(|policy| policy.phase == Phase::PreAuth)
-    }
 }
 
 impl steps::Policy for Policy {
@@ -115,6 +108,15 @@ impl steps::Policy for Policy {
 
     fn counters(&self) -> Vec<String> {
         self.0.counters.names()
+    }
+
+    fn reads(&self) -> Vec<steps::Read> {
+        self.0.config.who_asks().map(|path| identity::read_at(path)).into_iter().collect()
+    }
+
+    fn has_pre_auth(&self) -> bool {
+        let config = &self.0.config;
+        !config.penalties.is_empty() || config.policies.iter().any(|policy| policy.phase == Phase::PreAuth)
     }
 
     fn open(&self) -> Exchange {

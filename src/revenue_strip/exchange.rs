@@ -162,7 +162,7 @@ impl steps::Exchange for Exchange {
             id: correlation_id(head),
             patterns,
             subject: known.subject.as_deref().map(subject_hash),
-            system: known.system,
+            system: known.system.clone(),
         });
         if acting != 0
             && let Some(reason) = uninspectable_protocol(&method, head)

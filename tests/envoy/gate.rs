@@ -75,7 +75,34 @@ impl Setup {
     /// Adds the revenue-strip filter with a `configuration` of any type, or none.
     #[must_use]
     pub fn strip_any(self, configuration: Option<&Value>) -> Self {
-        self.wasm("revenue_strip", "lockgate-test", revenue_strip(), configuration)
+        let plugin = self.next_name("revenue_strip");
+        self.ours(&plugin, "revenue-strip", configuration)
+    }
+
+    /// Adds a chain of these blocks, such as `{"jwt-auth": {…}}`.
+    #[must_use]
+    pub fn chain(self, blocks: &[Value]) -> Self {
+        let text = json!({ "chain": blocks }).to_string();
+        let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text});
+        self.wasm("chain", "lockgate-test", chain(), Some(&text))
+    }
+
+    /// Adds a filter of ours: as its own module, or as the only block of a chain (see [`as_chain`]).
+    fn ours(self, plugin: &str, filter: &str, configuration: Option<&Value>) -> Self {
+        if !as_chain() {
+            let module = match filter {
+                "jwt-auth" => jwt_auth(),
+                _ => revenue_strip(),
+            };
+            return self.plugin(plugin, "lockgate-test", module, configuration);
+        }
+        // What is no JSON object stays what it is.
+        let text = configuration.and_then(|any| any["value"].as_str()).filter(|text| text.starts_with('{'));
+        let wrapped = text.map(|text| {
+            let chain = format!(r#"{{"chain": [{{"{filter}": {text}}}]}}"#);
+            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": chain})
+        });
+        self.plugin(plugin, "lockgate-test", chain(), wrapped.as_ref().or(configuration))
     }
 
     /// Adds a Wasm filter of somebody else that writes the header `x-test-record` to the filter state `key`.
@@ -102,7 +129,8 @@ impl Setup {
     #[must_use]
     pub fn jwt_text(self, configuration: &str) -> Self {
         let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration});
-        self.wasm("jwt_auth", "lockgate-test", jwt_auth(), Some(&text))
+        let plugin = self.next_name("jwt_auth");
+        self.ours(&plugin, "jwt-auth", Some(&text))
     }
 
     /// Adds the jwt-auth filter as a plugin of this name.
@@ -110,7 +138,7 @@ impl Setup {
     pub fn jwt_named(self, name: &str, configuration: &Value) -> Self {
         let text =
             json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration.to_string()});
-        self.plugin(name, "lockgate-test", jwt_auth(), Some(&text))
+        self.ours(name, "jwt-auth", Some(&text))
     }
 
     /// Adds jwt-auth in VMs that die of the header `x-test-die`.
@@ -122,8 +150,12 @@ impl Setup {
     }
 
     fn wasm(self, name: &str, vm_id: &str, module: &Path, configuration: Option<&Value>) -> Self {
-        let plugin = format!("lockgate.{name}.{}", self.filters.len());
+        let plugin = self.next_name(name);
         self.plugin(&plugin, vm_id, module, configuration)
+    }
+
+    fn next_name(&self, name: &str) -> String {
+        format!("lockgate.{name}.{}", self.filters.len())
     }
 
     /// Adds a Wasm filter: a plugin of this name in VMs of this `vm_id`.
@@ -454,6 +486,26 @@ fn identity_writer() -> &'static Path {
 pub fn jwt_auth() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| built("jwt-auth"))
+}
+
+/// The filter as it ships, built if need be.
+///
+/// # Panics
+/// It does not build.
+pub fn chain() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("lockgate-filter"))
+}
+
+/// Whether single filters are run as chains of one block: with `LOCKGATE_FILTERS=chain`. So every test of a filter is one of the
+/// chain as well.
+pub fn as_chain() -> bool {
+    static CHAIN: OnceLock<bool> = OnceLock::new();
+    *CHAIN.get_or_init(|| match std::env::var("LOCKGATE_FILTERS").as_deref() {
+        Ok("chain") => true,
+        Ok("single") | Err(_) => false,
+        Ok(other) => panic!("LOCKGATE_FILTERS={other}: chain or single"),
+    })
 }
 
 fn mortal() -> &'static Path {

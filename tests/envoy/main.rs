@@ -8,6 +8,7 @@
     reason = "functions beside #[test] are tests, too"
 )]
 
+mod chain;
 mod harness;
 mod host;
 mod jwt_auth;

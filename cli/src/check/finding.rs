@@ -34,12 +34,14 @@ pub(super) struct Report {
     file: String,
     /// Lines of the file before the document that is being looked at.
     pub(super) before: usize,
+    /// What stands before the fields of the block that is being looked at.
+    pub(super) within: String,
     findings: Vec<Finding>,
 }
 
 impl Report {
     pub(super) fn new(file: String) -> Self {
-        Self { file, before: 0, findings: Vec::new() }
+        Self { file, before: 0, within: String::new(), findings: Vec::new() }
     }
 
     /// A finding in a line of the document.
@@ -49,8 +51,12 @@ impl Report {
 
     /// A finding in a line of the file, or about the file as a whole.
     pub(super) fn push(&mut self, severity: Severity, line: Option<usize>, field: &str, message: impl fmt::Display) {
-        let finding =
-            Finding { file: self.file.clone(), line, severity, field: field.to_owned(), message: message.to_string() };
+        let field = match (self.within.as_str(), field) {
+            ("", field) => field.to_owned(),
+            (within, "") => within.to_owned(),
+            (within, field) => format!("{within}.{field}"),
+        };
+        let finding = Finding { file: self.file.clone(), line, severity, field, message: message.to_string() };
         // Two plugins of one listener would say the same of it twice.
         if self.findings.len() < MAX_FINDINGS && !self.findings.contains(&finding) {
             self.findings.push(finding);

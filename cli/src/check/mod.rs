@@ -17,7 +17,9 @@ use clap::{Args, ValueEnum};
 use lockgate_harness::EnvoyBinary;
 use serde_json::{Value, json};
 
-use crate::configuration::{Document, Plugin, Settings, documents, find, text_of, verify, verify_text};
+use crate::configuration::{
+    Block, Document, Listener, Plugin, Settings, blocks, documents, find, text_of, verify, verify_text,
+};
 use crate::filter::Filter;
 use crate::place;
 
@@ -145,12 +147,8 @@ fn check_bare(filter: Filter, path: &Path) -> Checked {
         Ok(text) => match verify_text(filter, &text) {
             Err(wrong) => report.push(Severity::Error, Some(wrong.line), &wrong.path, wrong.message),
             Ok(()) => {
-                let json = serde_json::from_str(&text).unwrap_or_default();
                 let line = |field: &str| place::line_of(&text, place::in_json(&text, field));
-                shadow::check(&json, &line, &mut report);
-                if filter == Filter::JwtAuth {
-                    access::check(&text, &line, &mut report);
-                }
+                check_blocks(&blocks(filter, &text), None, &line, &mut report);
             }
         },
     }
@@ -207,15 +205,21 @@ fn check_documents(documents: &[Document], report: &mut Report) -> usize {
             }
             report.before = document.before;
             plugin::check(&plugin, report);
+            let verified = verify(&plugin, document);
+            let blocks = verified.as_ref().map(|json| blocks(plugin.filter, json)).unwrap_or_default();
             if let Some(listener) = &plugin.listener {
                 listener::check(listener, report);
-                if plugin.filter.edits_bodies() {
+                let edits = match blocks.as_slice() {
+                    [] => plugin.filter.edits_bodies(),
+                    blocks => blocks.iter().any(|block| block.filter.edits_bodies()),
+                };
+                if edits {
                     order::check(listener, report);
                 }
             }
-            let json = match verify(&plugin, document) {
+            let json = match verified {
                 Ok(json) => {
-                    check_rules(&plugin, &json, document, report);
+                    check_rules(&plugin, &blocks, &json, document, report);
                     Some(json)
                 }
                 Err(wrong) => {
@@ -231,8 +235,7 @@ fn check_documents(documents: &[Document], report: &mut Report) -> usize {
 }
 
 /// What a configuration means where it stands; the filter accepts it.
-fn check_rules(plugin: &Plugin<'_>, text: &str, document: &Document, report: &mut Report) {
-    let json: Value = serde_json::from_str(text).unwrap_or_default();
+fn check_rules(plugin: &Plugin<'_>, blocks: &[Block], text: &str, document: &Document, report: &mut Report) {
     let line = |field: &str| {
         let line = match plugin.settings {
             Settings::Text(place) => place.line_of(place::in_json(text, field), &document.source),
@@ -241,13 +244,29 @@ fn check_rules(plugin: &Plugin<'_>, text: &str, document: &Document, report: &mu
         };
         line + document.before
     };
-    shadow::check(&json, &line, report);
-    if plugin.filter == Filter::JwtAuth {
-        access::check(text, &line, report);
+    check_blocks(blocks, plugin.listener.as_ref(), &line, report);
+}
+
+/// The same block by block.
+fn check_blocks(blocks: &[Block], listener: Option<&Listener<'_>>, line: &dyn Fn(&str) -> usize, report: &mut Report) {
+    for (n, block) in blocks.iter().enumerate() {
+        let json: Value = serde_json::from_str(&block.text).unwrap_or_default();
+        let line = |field: &str| line(&block.path(field));
+        report.within.clone_from(&block.within);
+        shadow::check(&json, &line, report);
+        match (block.filter, listener) {
+            (Filter::JwtAuth, _) => access::check(&block.text, &line, report),
+            (_, Some(listener)) => {
+                // Then it is known who calls, unless the block asks somebody else.
+                let known = blocks.iter().take(n).any(|before| before.filter == Filter::JwtAuth);
+                if !known || json.get("identity").is_some() {
+                    caller::check(&json, listener, &line, report);
+                }
+            }
+            (_, None) => {}
+        }
     }
-    if let Some(listener) = plugin.listener.as_ref().filter(|_| plugin.filter != Filter::JwtAuth) {
-        caller::check(&json, listener, &line, report);
-    }
+    report.within.clear();
 }
 
 /// Most configurations of a file: each is compared with all before it.

@@ -1,6 +1,7 @@
 //! How a plugin is loaded: what happens when it fails, and what it shares with others.
 
 use crate::configuration::{Plugin, Product};
+use crate::filter::Filter;
 
 use super::finding::{Report, Severity};
 
@@ -47,7 +48,13 @@ fn envoy(plugin: &Plugin<'_>, report: &mut Report) {
     if plugin.name.is_none_or(str::is_empty) {
         report.add(Severity::Warning, line, "config.name", "is absent; write a unique name, by which Envoy counts");
     }
-    if plugin.filter.edits_bodies() && !node.is_true_at("allow_on_headers_stop_iteration") {
+    if plugin.filter == Filter::Lockgate {
+        if !node.is_true_at("allow_on_headers_stop_iteration") {
+            let message = "is not true: a chain decides some requests by their body, and their heads would leave before \
+                           that; write true (Envoy 1.35 and later)";
+            report.add(Severity::Error, line, "config.allow_on_headers_stop_iteration", message);
+        }
+    } else if plugin.filter.edits_bodies() && !node.is_true_at("allow_on_headers_stop_iteration") {
         let message = "is not true: a small answer that cannot be checked is broken off instead of becoming a 502; \
                        write true (Envoy 1.35 and later)";
         report.add(Severity::Note, line, "config.allow_on_headers_stop_iteration", message);

@@ -151,8 +151,23 @@ fn extension_policy<'a>(node: &'a Node, found: &mut Found<'a>) {
 fn add<'a>(plugin: Plugin<'a>, names: impl IntoIterator<Item = Option<&'a str>>, found: &mut Found<'a>) {
     match recognise(names.into_iter().flatten()) {
         Maker::Known(filter) => found.plugins.push(Plugin { filter, ..plugin }),
+        Maker::Unclear if has_chain(plugin.settings) => {
+            found.plugins.push(Plugin { filter: Filter::Lockgate, ..plugin });
+        }
         Maker::Unclear => found.unclear.push(plugin.node),
         Maker::Other => {}
+    }
+}
+
+/// Whether a configuration is one of the chain, as no other filter's is.
+fn has_chain(settings: Settings<'_>) -> bool {
+    match settings {
+        Settings::Text(text) => {
+            let json = serde_json::from_str::<serde_json::Value>(text.as_str());
+            json.is_ok_and(|json| json.get("chain").is_some())
+        }
+        Settings::Tree(tree) => tree.field("chain").is_some(),
+        Settings::Message(..) | Settings::Missing => false,
     }
 }
 

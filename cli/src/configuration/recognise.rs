@@ -18,7 +18,11 @@ pub(super) fn recognise<'a>(names: impl IntoIterator<Item = &'a str>) -> Maker {
     let mut maker = Maker::Other;
     for name in names {
         let name = bare(name);
-        if let Some(filter) = Filter::ALL.into_iter().find(|filter| name.contains(filter.name())) {
+        if name == CHAIN {
+            return Maker::Known(Filter::Lockgate);
+        }
+        let one = Filter::ALL.into_iter().filter(|&filter| filter != Filter::Lockgate);
+        if let Some(filter) = one.into_iter().find(|filter| name.contains(filter.name())) {
             return Maker::Known(filter);
         }
         if name.contains("lockgate") {
@@ -27,6 +31,9 @@ pub(super) fn recognise<'a>(names: impl IntoIterator<Item = &'a str>) -> Maker {
     }
     maker
 }
+
+/// The chain's module. Its name is that of all of us, so that nothing else that is called so need be it.
+const CHAIN: &str = "lockgate.wasm";
 
 /// `https://x.example/a/revenue_strip.wasm?v=1`, `oci://x.example/lockgate/revenue-strip:0.1` → `revenue-strip`.
 fn bare(name: &str) -> String {
@@ -49,6 +56,10 @@ mod tests {
             (&["https://x.example/w/Revenue_Strip.wasm?v=1"], ours),
             (&["/etc/plugin.wasm", "lockgate-revenue-strip"], ours),
             (&["/etc/plugin.wasm", "lockgate"], Maker::Unclear),
+            (&["target/wasm32-wasip1/release/lockgate.wasm", "x"], Maker::Known(Filter::Lockgate)),
+            (&["oci://x.example/lockgate:0.1"], Maker::Unclear),
+            (&["oci://x.example/lockgate/revenue-strip:0.1"], ours),
+            (&["/etc/plugin.wasm", "lockgate-gateway"], Maker::Unclear),
             (&["https://revenue-strip.example/other.wasm", "x"], Maker::Other),
             (&[], Maker::Other),
         ] {

@@ -76,8 +76,10 @@ fn replaced(text: &str, changes: &[(String, String)]) -> Result<String, String> 
 }
 
 /// A module's place in envoy.yaml.
-fn written_module(package: &str) -> String {
-    format!("target/wasm32-wasip1/release/{}.wasm", package.replace('-', "_"))
+pub(super) fn written_module(package: &str) -> String {
+    // The chain's package cannot have the core's name.
+    let module = package.strip_suffix("-filter").unwrap_or(package);
+    format!("target/wasm32-wasip1/release/{}.wasm", module.replace('-', "_"))
 }
 
 #[cfg(test)]
@@ -94,15 +96,23 @@ mod tests {
 
     #[test]
     fn the_reference_configuration_has_all_that_is_changed() {
-        let text = include_str!("../../../envoy.yaml");
+        for (text, packages) in [
+            (include_str!("../../../envoy.yaml"), &["lockgate-filter"][..]),
+            (include_str!("../../../examples/single-filters/envoy.yaml"), &["jwt-auth", "revenue-strip"]),
+        ] {
+            has_all(text, packages);
+        }
+    }
+
+    fn has_all(text: &str, packages: &[&str]) {
         let here = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         let addresses = Addresses {
             gateway: here(3001),
             admin: here(0),
             portals: Portals { onboarding: here(8080), maintenance: here(3003), issuer: here(3002) },
         };
-        let modules =
-            ["jwt-auth", "revenue-strip"].map(|package| (package, PathBuf::from(format!("/x/{package}.wasm"))));
+        let module = |&package| (package, PathBuf::from(format!("/x/{package}.wasm")));
+        let modules: Vec<(&str, PathBuf)> = packages.iter().map(module).collect();
         let changed = with_addresses(&with_modules(text, &modules).unwrap(), &addresses).unwrap();
         let ports: Vec<u16> = changed
             .lines()
@@ -114,7 +124,12 @@ mod tests {
             assert_eq!(changed.matches(&format!("filename: {} }}", module.display())).count(), 1);
             assert!(!changed.contains(&written_module(package)));
         }
-        // A copy with one of the filters, and one with none.
+    }
+
+    #[test]
+    fn a_copy_may_have_some_of_the_filters_and_not_none() {
+        let modules =
+            ["jwt-auth", "revenue-strip"].map(|package| (package, PathBuf::from(format!("/x/{package}.wasm"))));
         let one = with_modules("x target/wasm32-wasip1/release/jwt_auth.wasm", &modules);
         assert_eq!(one.as_deref(), Ok("x /x/jwt-auth.wasm"));
         assert!(with_modules("x", &modules).unwrap_err().contains("target/wasm32-wasip1/release/jwt_auth.wasm"));

@@ -46,8 +46,11 @@ impl Tools {
         progress.step("looking for Envoy");
         let envoy = envoy::find(&workspace, &|line| progress.detail(line)).map_err(explained)?;
         let mut modules = Vec::new();
-        for package in FILTERS {
-            progress.step(&format!("building {}.wasm", package.replace('-', "_")));
+        let loads = |package: &&str| text.contains(&config::written_module(package));
+        let loaded: Vec<&str> = FILTERS.into_iter().filter(loads).collect();
+        for package in if loaded.is_empty() { FILTERS.to_vec() } else { loaded } {
+            let module = config::written_module(package);
+            progress.step(&format!("building {}", module.rsplit('/').next().unwrap_or_default()));
             let module = build::filter(&workspace, package, &|line| progress.detail(line)).map_err(explained)?;
             modules.push((package, module));
         }
@@ -182,8 +185,8 @@ fn explained(error: Error) -> String {
     }
 }
 
-/// The filters of envoy.yaml, by package.
-const FILTERS: [&str; 2] = ["jwt-auth", "revenue-strip"];
+/// The filters that a configuration may load, by package; the first is that of envoy.yaml.
+const FILTERS: [&str; 3] = ["lockgate-filter", "jwt-auth", "revenue-strip"];
 /// Gauges of Envoy: how many instances of a portal are healthy.
 const CLUSTERS: [&str; 2] = ["cluster.onboarding.membership_healthy", "cluster.maintenance.membership_healthy"];
 const READY_WITHIN: Duration = Duration::from_secs(30);

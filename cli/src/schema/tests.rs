@@ -43,7 +43,11 @@ fn files(folder: &Path, endings: &[&str], found: &mut Vec<std::path::PathBuf>) {
 
 #[test]
 fn every_example_configuration_fits_its_schema() {
-    let validators = [(Filter::JwtAuth, validator(Of::JwtAuth)), (Filter::RevenueStrip, validator(Of::RevenueStrip))];
+    let validators = [
+        (Filter::JwtAuth, validator(Of::JwtAuth)),
+        (Filter::RevenueStrip, validator(Of::RevenueStrip)),
+        (Filter::Lockgate, validator(Of::Lockgate)),
+    ];
     let validator = |filter: Filter| &validators.iter().find(|(of, _)| *of == filter).unwrap().1;
     let mut paths = vec![repository().join("envoy.yaml")];
     files(&repository().join("examples"), &["yaml", "yml"], &mut paths);

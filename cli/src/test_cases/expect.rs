@@ -87,7 +87,7 @@ impl Expect {
         check_headers("headers", &self.headers, &outcome.headers, &mut unmet);
         let sent: &[u8] = match answer {
             Answer::Response { content, .. } => &content.body,
-            Answer::Reset | Answer::Timeout => b"",
+            Answer::Reset | Answer::Timeout | Answer::Reply { .. } => b"",
         };
         self.body.check("", sent, &outcome.body, &mut unmet);
         match (&self.forwarded, &outcome.forwarded) {

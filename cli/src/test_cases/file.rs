@@ -10,7 +10,8 @@ use lockgate::replay::{Answer, Content, Fields, Request};
 use serde_json::value::RawValue;
 
 use crate::configuration::{
-    Document, Plugin, Settings, Wrong, documents, find, text_of, verify, verify_settings, verify_text, with_way_out,
+    Document, Plugin, Settings, Wrong, block_of, documents, find, text_of, verify, verify_settings, verify_text,
+    with_way_out,
 };
 use crate::filter::{Filter, Variables};
 use crate::place;
@@ -148,12 +149,16 @@ impl Reader<'_> {
                     find(&document.root).plugins.into_iter().map(move |plugin| (plugin, document))
                 });
                 let fits = |plugin: &Plugin<'_>| {
-                    plugin.filter == wire.filter && (wire.plugin.is_none() || plugin.name == wire.plugin.as_deref())
+                    // Itself, or a block of the chain that it is.
+                    let has = plugin.filter == wire.filter || block_of(plugin, wire.filter).is_some();
+                    has && (wire.plugin.is_none() || plugin.name == wire.plugin.as_deref())
                 };
                 let plugins: Vec<_> = plugins.filter(|(plugin, _)| fits(plugin)).collect();
                 match plugins.as_slice() {
                     [(plugin, document)] => {
-                        verify(plugin, document).map(String::from).map_err(|wrong| in_file(&path, wrong))
+                        let whole = verify(plugin, document).map_err(|wrong| in_file(&path, wrong))?;
+                        let block = block_of(plugin, wire.filter).filter(|_| plugin.filter != wire.filter);
+                        Ok(block.map_or_else(|| whole.into_owned(), |block| block.text))
                     }
                     [] => {
                         let field = if wire.plugin.is_some() { "plugin" } else { "envoy" };

@@ -1,5 +1,7 @@
 //! `lockgate test`: policy tests as data.
 
+#[cfg(test)]
+mod alike;
 mod difference;
 mod expect;
 mod file;

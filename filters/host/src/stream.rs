@@ -93,6 +93,11 @@ impl<P: Policy + 'static> Stream<P> {
     }
 
     fn head_goes_on(&mut self, side: Side, step: &Step, ends: bool) -> Action {
+        if side == Side::Request && *step == Step::Hold && !ends && self.exchange.decides_by_body() {
+            // On no list of those that go on when their body is long in coming.
+            self.request = Way::Held { seen: 0 };
+            return Action::Pause;
+        }
         // A head without a body is never held: no body callback would come to release it.
         if *step == Step::Hold && !ends && self.plugin.heads.wait(self.id, side, &self.plugin.ticker) {
             *self.way(side) = Way::Waiting;
@@ -304,8 +309,18 @@ impl<P: Policy + 'static> Stream<P> {
             *self.way(side) = Way::Settled { seen: size };
             return Action::Pause;
         }
-        if side == Side::Response {
-            self.plugin.heads.unsettle(self.id);
+        match side {
+            Side::Response => self.plugin.heads.unsettle(self.id),
+            Side::Request => {
+                // It can be written as long as it is held.
+                if self.request != Way::Sent {
+                    let mut head = Head::default();
+                    self.exchange.release(&mut head);
+                    if let Err(status) = write(MapType::HttpRequestHeaders, &head) {
+                        return self.fail(format_args!("write a held head: {status:?}"));
+                    }
+                }
+            }
         }
         *self.way(side) = Way::Sent;
         Action::Continue
@@ -372,7 +387,7 @@ impl<P: Policy + 'static> Stream<P> {
             Answer::Awaited => Open::Answered,
             Answer::Sized | Answer::Unsized => Open::Stopped,
         });
-        let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers = reply.headers.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
         let body = (!reply.body.is_empty()).then_some(reply.body.as_slice());
         let sent = hostcalls::send_http_response(u32::from(reply.status), headers, body);
         if let Err(status) = sent {

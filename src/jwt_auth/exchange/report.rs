@@ -1,11 +1,10 @@
 //! What an exchange leaves behind, and what a client is told.
 
-use super::{Exchange, NOBODY};
+use super::{Exchange, NOBODY, nobody};
 use crate::audit::Audit;
 use crate::exchange::{Policy as _, Step};
 use crate::head::Head;
 use crate::host::Host;
-use crate::identity::FILTER_STATE;
 use crate::jwt_auth::Policy;
 use crate::jwt_auth::access::{At, Denied};
 use crate::jwt_auth::counters::Rule;
@@ -44,7 +43,7 @@ impl Exchange {
         if let Some(at) = at {
             host.count(counters.rule(at.rule(), if denied { Rule::Denied } else { Rule::Refused }), 1);
         }
-        host.leave(FILTER_STATE, NOBODY);
+        host.leave_identity(&nobody(), NOBODY);
         self.record(if denied { "denied" } else { "refused" }, Some(reason), at, false, note, now_ms, head, host);
         let (status, challenge) = reason.answer();
         // What the rule says to those with a good token; the others are not even told that there is a rule.
@@ -63,11 +62,11 @@ impl Exchange {
             }
         };
         if let Some(challenge) = challenge {
-            reply.headers.push(("www-authenticate", challenge));
+            reply.headers.push(("www-authenticate".into(), challenge));
         }
         match status {
-            429 => reply.headers.push(("retry-after", note.wait_ms.div_ceil(1000).max(1).to_string())),
-            503 => reply.headers.push(("retry-after", RETRY_AFTER_S.to_string())),
+            429 => reply.headers.push(("retry-after".into(), note.wait_ms.div_ceil(1000).max(1).to_string())),
+            503 => reply.headers.push(("retry-after".into(), RETRY_AFTER_S.to_string())),
             _ => {}
         }
         Step::Reply(reply)

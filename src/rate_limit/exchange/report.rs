@@ -59,10 +59,11 @@ impl Exchange {
             reply.body = problem.body(reply.status, id.as_deref());
         }
         if reason != Reason::UnsafePath {
-            reply.headers.push(("retry-after", headers::seconds(wait_ms).to_string()));
+            reply.headers.push(("retry-after".into(), headers::seconds(wait_ms).to_string()));
         }
         if reason == Reason::Quota {
-            reply.headers.extend(headers::fields(&self.shared.config, &self.standings));
+            let fields = headers::fields(&self.shared.config, &self.standings);
+            reply.headers.extend(fields.into_iter().map(|(name, value)| (name.into(), value)));
         }
         Step::Reply(reply)
     }

@@ -210,7 +210,7 @@ fn what_cannot_be_measured_is_refused_unless_it_may_pass() {
             let Step::Reply(reply) = step else { panic!("{what}: {step:?}") };
             assert_eq!((reply.status, reply.reason), (status, code), "{what}");
             assert_eq!((counted(&format!("request.refused_{code}")), audits), (1, 1), "{what}");
-            assert!(reply.headers.contains(&("retry-after", "1".to_owned())), "{what}");
+            assert!(reply.headers.contains(&("retry-after".into(), "1".to_owned())), "{what}");
             let body: Value = serde_json::from_slice(&reply.body).unwrap();
             let kind = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
             assert_eq!(body["type"], kind, "{what}");

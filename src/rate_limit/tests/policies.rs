@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Gate, NOW, one, policy, reason};
-use crate::exchange::Policy as _;
+use crate::exchange::{Exchange as _, Policy as _};
 use crate::rate_limit::Policy;
 
 #[test]

@@ -18,7 +18,7 @@ pub(super) struct Caller<'a> {
     pub(super) source: &'a Source,
     pub(super) head: &'a Head,
     pub(super) host: &'a mut dyn Host,
-    pub(super) identity: Option<Identity>,
+    pub(super) identity: Option<Rc<Identity>>,
 }
 
 impl Caller<'_> {

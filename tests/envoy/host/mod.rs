@@ -305,3 +305,35 @@ fn nobody_waits_for_ever() {
     assert!(gate.access_log("/x")["audit"].as_str().unwrap().contains("waited_too_long"));
     assert_well(&gate);
 }
+
+#[test]
+fn a_head_that_may_be_forged_is_held_however_long_its_body_takes() {
+    let (upstream, keys) = (Upstream::start(), Upstream::start());
+    let gate = waiter(&upstream, &keys).start();
+    let begun = |kind: &str| {
+        let request = Request::new("POST", "/x").header("x-hold", kind).header("x-released", "no");
+        let mut client = gate.connect();
+        client.send(&request.header("content-length", "9").raw_body(""));
+        client
+    };
+    let mut fast = begun("fast");
+    until_active(&gate, 1);
+    // It has waited longer than this one, which goes on before its body comes.
+    let mut soft = begun("soft");
+    let sent = || gate.envoy.counter("cluster.portal.upstream_rq_active").is_ok_and(|sent| sent > 0).then_some(());
+    gate.envoy.process().wait_until("a request on its way", HANGS_AFTER, sent).unwrap();
+    assert_eq!(gate.envoy.counter("cluster.portal.upstream_rq_total").unwrap(), 1);
+    soft.send_raw(b"some body");
+    assert_hello(&soft.response("POST"));
+    assert_eq!(gate.envoy.counter("cluster.portal.upstream_rq_total").unwrap(), 1, "the other one has not left");
+    upstream.forget();
+    fast.send_raw(b"some");
+    fast.send_raw(b" body");
+    assert_hello(&fast.response("POST"));
+    let received = upstream.last("/x");
+    assert_eq!(received.body, b"some body");
+    let released: Vec<&[u8]> =
+        received.headers.iter().filter(|(name, _)| name == b"x-released").map(|(_, value)| value.as_slice()).collect();
+    assert_eq!(released, [b"yes"], "in place of the client's");
+    assert_well(&gate);
+}

@@ -6,8 +6,11 @@
 //! - `signal`: until a request comes with `x-wait: give`.
 //! - `never`: until somebody else ends it.
 //!
-//! `signal` is asked only after one; `x-asked` tells the portal how often it was. With `x-body` the body is put into upper case. `x-starts` tells the portal how many VMs have started, and `x-alien` what
-//! became of a call that the exchange tried to make itself.
+//! With `x-hold` the head is held until the body has ended: `soft` as far as the host likes, `fast` in any case. Then `x-released`
+//! tells the portal.
+//!
+//! `signal` is asked only after one; `x-asked` tells the portal how often it was. With `x-body` the body is put into upper case.
+//! `x-starts` tells the portal how many VMs have started, and `x-alien` what became of a call that the exchange tried to make itself.
 #![expect(missing_docs, reason = "`main!` makes the entry point")]
 
 use std::cell::{Cell, RefCell};
@@ -15,7 +18,7 @@ use std::rc::Rc;
 
 use lockgate::audit::Audit;
 use lockgate::config::{ConfigError, Environment};
-use lockgate::exchange::{self, Body, Chunk, Part, Side, Step};
+use lockgate::exchange::{self, Body, Chunk, HeadState, Part, Side, Step};
 use lockgate::head::{Head, Single};
 use lockgate::host::{Call, CallId, CallResult, Host, Written};
 use lockgate::reply::Reply;
@@ -69,7 +72,7 @@ impl exchange::Policy for Policy {
     }
 
     fn open(&self) -> Exchange {
-        Exchange { state: Rc::clone(&self.state), wait: Wait::Tick, since: 0, asked: 0, upper: false }
+        Exchange { state: Rc::clone(&self.state), wait: Wait::Tick, since: 0, asked: 0, upper: false, hold: Hold::No }
     }
 
     fn start(&self, host: &mut dyn Host) {
@@ -130,6 +133,14 @@ struct Exchange {
     since: u32,
     asked: u32,
     upper: bool,
+    hold: Hold,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    No,
+    Soft,
+    Fast,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,11 +154,19 @@ enum Wait {
 
 impl exchange::Exchange for Exchange {
     fn wants(&self, side: Side, part: Part) -> bool {
-        side == Side::Request && (part != Part::Body || self.upper)
+        side == Side::Request && (part != Part::Body || self.upper || self.hold != Hold::No)
     }
 
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         self.upper = head.has("x-body");
+        self.hold = match head.single("x-hold") {
+            Single::One(b"soft") => Hold::Soft,
+            Single::One(b"fast") => Hold::Fast,
+            Single::One(_) | Single::Absent | Single::Many => Hold::No,
+        };
+        if self.hold != Hold::No {
+            return Step::Hold;
+        }
         let starts = host.slot(STARTS).map_or(0, |slot| slot.bytes.len());
         let call = Call {
             cluster: "portal",
@@ -209,7 +228,18 @@ impl exchange::Exchange for Exchange {
         Step::Continue
     }
 
+    fn decides_by_body(&self) -> bool {
+        self.hold == Hold::Fast
+    }
+
+    fn release(&mut self, head: &mut Head) {
+        head.set("x-released", b"yes");
+    }
+
     fn request_body(&mut self, chunk: Chunk<'_>, out: &mut Vec<u8>, _: &mut dyn Host) -> Body {
+        if self.hold != Hold::No {
+            return if chunk.head == HeadState::Held && !chunk.end { Body::Hold } else { Body::Unchanged };
+        }
         out.extend(chunk.bytes.iter().map(u8::to_ascii_uppercase));
         Body::Replaced
     }

@@ -4,6 +4,7 @@
 //! An input that begins with options has them in its first line, one letter each (see [`Options`]), so that seeds are
 //! text that can be written by hand.
 
+mod chain;
 mod configuration;
 mod csv;
 mod editor;
@@ -24,7 +25,8 @@ mod signature;
 mod table_record;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 14] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 15] = [
+    ("chain", chain::check),
     ("configuration", configuration::check),
     ("csv", csv::check),
     ("editor", editor::check),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use lockgate_envoy_tests::gate::{envoy_binary, jwt_auth, revenue_strip};
+use lockgate_envoy_tests::gate::{chain, envoy_binary};
 use lockgate_envoy_tests::token::Issuer;
 use lockgate_envoy_tests::{Answer, Client, End, Request, Upstream, h2};
 use lockgate_harness::{Envoy, EnvoyConfig, EnvoyOptions};
@@ -84,12 +84,11 @@ fn the_reference_configuration_unpacks_strips_and_packs() {
 
 /// Envoy with envoy.yaml, the upstream in the place of portals and issuer.
 fn reference(upstream: &Upstream) -> (Envoy, SocketAddr) {
-    let modules = [jwt_auth(), revenue_strip()].map(|module| module.display().to_string());
+    let module = chain().display().to_string();
     let portal = format!("port_value: {} }}", upstream.address().port());
     let mut text = include_str!("../../../../envoy.yaml").to_owned();
     for (from, to) in [
-        ("target/wasm32-wasip1/release/jwt_auth.wasm", modules[0].as_str()),
-        ("target/wasm32-wasip1/release/revenue_strip.wasm", modules[1].as_str()),
+        ("target/wasm32-wasip1/release/lockgate.wasm", module.as_str()),
         ("port_value: 8080 }", "port_value: 0 }"),
         ("port_value: 9901 }", "port_value: 0 }"),
         ("port_value: 3001 }", &portal),

@@ -1,0 +1,154 @@
+//! The host as a block sees it: counters, slots and calls of its own, and what the blocks before it have left.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::Shared;
+use crate::audit::Audit;
+use crate::host::{Call, CallId, Check, Host, Slot, Written};
+use crate::identity::Identity;
+
+/// Which block each call without a result belongs to.
+#[derive(Debug, Default)]
+pub(super) struct Calls(RefCell<BTreeMap<CallId, usize>>);
+
+impl Calls {
+    /// Whose call has ended.
+    pub(super) fn end(&self, id: CallId) -> Option<usize> {
+        self.0.borrow_mut().remove(&id)
+    }
+}
+
+/// What blocks know together, so that the host is asked once.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    /// The time of the callback.
+    now_ms: Option<Option<u64>>,
+    /// The client's address.
+    address: Option<Option<Vec<u8>>>,
+    /// Who is calling, as jwt-auth has left it.
+    identity: Option<Rc<Identity>>,
+    /// What blocks have left in filter state.
+    left: Vec<(String, Vec<u8>)>,
+}
+
+impl Memo {
+    /// Another callback begins.
+    pub(super) fn begin(&mut self) {
+        self.now_ms = None;
+    }
+}
+
+/// The host for one block.
+pub(super) struct BlockHost<'a> {
+    host: &'a mut dyn Host,
+    shared: &'a Shared,
+    at: usize,
+    memo: &'a mut Memo,
+    answer: Answer,
+}
+
+/// Whose answer a response step is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// As the host says.
+    Any,
+    /// A block's reply: no portal made it, whatever the host knows of one.
+    OfBlock,
+}
+
+impl<'a> BlockHost<'a> {
+    pub(super) fn new(host: &'a mut dyn Host, shared: &'a Shared, at: usize, memo: &'a mut Memo) -> Self {
+        Self { host, shared, at, memo, answer: Answer::Any }
+    }
+
+    /// The same for a reply of another block.
+    pub(super) fn for_reply(self) -> Self {
+        Self { answer: Answer::OfBlock, ..self }
+    }
+
+    fn name(&self) -> &'static str {
+        self.shared.blocks.get(self.at).map_or("", |placed| placed.block.name())
+    }
+
+    fn key(&self, key: &str) -> String {
+        [self.name(), "/", key].concat()
+    }
+}
+
+impl Host for BlockHost<'_> {
+    fn now_ms(&mut self) -> Option<u64> {
+        let host = &mut *self.host;
+        *self.memo.now_ms.get_or_insert_with(|| host.now_ms())
+    }
+
+    fn random(&mut self) -> Option<u64> {
+        self.host.random()
+    }
+
+    fn attribute(&mut self, path: &[&str]) -> Option<Vec<u8>> {
+        let host = &mut *self.host;
+        match (path, self.answer) {
+            (["response", "code_details"], Answer::OfBlock) => None,
+            (["upstream", "request_attempt_count"], Answer::OfBlock) => Some(0_u64.to_le_bytes().to_vec()),
+            (["source", "address"], _) => self.memo.address.get_or_insert_with(|| host.attribute(path)).clone(),
+            ([state], _) => {
+                let left = self.memo.left.iter().rev().find(|(name, _)| name == state);
+                left.map(|(_, value)| value.clone()).or_else(|| host.attribute(path))
+            }
+            (_, _) => host.attribute(path),
+        }
+    }
+
+    fn leave(&mut self, name: &str, value: &[u8]) {
+        self.memo.left.retain(|(given, _)| given != name);
+        self.memo.left.push((name.to_owned(), value.to_vec()));
+        self.host.leave(name, value);
+    }
+
+    fn leave_identity(&mut self, identity: &Rc<Identity>, record: &[u8]) {
+        self.memo.identity = Some(Rc::clone(identity));
+        // For other filters and the access log.
+        self.host.leave_identity(identity, record);
+    }
+
+    fn identity(&mut self) -> Option<Rc<Identity>> {
+        self.memo.identity.clone()
+    }
+
+    fn count(&mut self, counter: usize, by: u64) {
+        let first = self.shared.blocks.get(self.at).map_or(0, |placed| placed.first_counter);
+        self.host.count(first.saturating_add(counter), by);
+    }
+
+    fn audit(&mut self, audit: &Audit) {
+        self.host.audit(audit);
+    }
+
+    fn slot(&mut self, key: &str) -> Option<Slot> {
+        self.host.slot(&self.key(key))
+    }
+
+    fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written {
+        self.host.set_slot(&self.key(key), bytes, stamp)
+    }
+
+    fn call(&mut self, call: &Call<'_>) -> Option<CallId> {
+        let id = self.host.call(call)?;
+        self.shared.calls.0.borrow_mut().insert(id, self.at);
+        Some(id)
+    }
+
+    fn verify(&mut self, check: &Check<'_>) -> Option<bool> {
+        self.host.verify(check)
+    }
+}
+
+impl Calls {
+    /// How many have no result.
+    #[cfg(test)]
+    pub(super) fn open(&self) -> usize {
+        self.0.borrow().len()
+    }
+}
