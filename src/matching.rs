@@ -62,14 +62,17 @@ impl Match {
     /// answer has the same head.
     #[must_use]
     pub fn takes_away(&self, method: &[u8], path: &[u8]) -> Option<&PathPattern> {
-        if let Some(methods) = &self.methods {
-            let is = |want: &str| want.as_bytes().eq_ignore_ascii_case(method);
-            let same = |want: &String| is(want) || want == "GET" && is("HEAD");
-            if !methods.iter().any(same) {
-                return None;
-            }
+        if !self.takes_away_method(method) {
+            return None;
         }
         self.paths.iter().find(|pattern| pattern.matches(path, Strictness::Lenient))
+    }
+
+    /// Whether a rule that takes away is about this method.
+    pub(crate) fn takes_away_method(&self, method: &[u8]) -> bool {
+        let is = |want: &str| want.as_bytes().eq_ignore_ascii_case(method);
+        let same = |want: &String| is(want) || want == "GET" && is("HEAD");
+        self.methods.as_ref().is_none_or(|methods| methods.iter().any(same))
     }
 
     /// The first pattern that fits, for a rule that grants: method and path exactly as written.
