@@ -17,6 +17,10 @@ pub trait Policy: Sized {
     /// The filter's name in metrics, audit lines and logs, such as `revenue_strip`.
     const NAME: &'static str;
 
+    /// Whether [`Exchange::done`] has something to do. Where it has not, a host need not hear of the end: it keeps what a head step
+    /// has recorded at once, and its module may leave the callback out.
+    const HEARS_OF_THE_END: bool = true;
+
     /// Reads the plugin's configuration; secrets come from the environment.
     ///
     /// # Errors

@@ -4,7 +4,8 @@
 #[derive(Clone, Debug, Default)]
 pub struct Head {
     fields: Vec<(String, Vec<u8>)>,
-    changed: Vec<String>,
+    /// Names in lower case, with whether the host has a field of that name.
+    changed: Vec<(String, Known)>,
     end: bool,
 }
 
@@ -19,11 +20,22 @@ pub enum Single<'a> {
     Many,
 }
 
+/// Whether the host has a field of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It has: adding a value would leave the old ones there.
+    Yes,
+    /// It has none. Adding to these is cheaper than replacing what is not there.
+    No,
+}
+
 /// What the host is to do with one field name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change<'a> {
-    /// The field's name.
+    /// The field's name, in lower case.
     pub name: &'a str,
+    /// Whether the host has one of this name.
+    pub known: Known,
     /// Its values from now on; none means it goes.
     pub values: Vec<&'a [u8]>,
 }
@@ -70,11 +82,9 @@ impl Head {
 
     /// Removes every field of this name; whether there was one.
     pub fn remove(&mut self, name: &str) -> bool {
-        let before = self.fields.len();
-        self.fields.retain(|(given, _)| !given.eq_ignore_ascii_case(name));
-        let removed = self.fields.len() != before;
+        let removed = self.take(name) == Known::Yes;
         if removed {
-            self.note(name);
+            self.note(name, Known::Yes);
         }
         removed
     }
@@ -87,9 +97,9 @@ impl Head {
         if self.single(name) == Single::One(&value) {
             return;
         }
-        self.fields.retain(|(given, _)| !given.eq_ignore_ascii_case(name));
+        let known = self.take(name);
         self.fields.push((name.to_owned(), value));
-        self.note(name);
+        self.note(name, known);
     }
 
     /// The same head when the host has been told what differs.
@@ -100,19 +110,27 @@ impl Head {
 
     /// What differs from what the host gave.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
-        self.changed.iter().map(|name| Change { name, values: self.values(name).collect() })
+        self.changed.iter().map(|(name, known)| Change { name, known: *known, values: self.values(name).collect() })
     }
 
-    fn note(&mut self, name: &str) {
-        if !self.changed.iter().any(|noted| noted.eq_ignore_ascii_case(name)) {
-            self.changed.push(name.to_ascii_lowercase());
+    /// Takes all fields of this name out; whether there were any.
+    fn take(&mut self, name: &str) -> Known {
+        let before = self.fields.len();
+        self.fields.retain(|(given, _)| !given.eq_ignore_ascii_case(name));
+        if self.fields.len() == before { Known::No } else { Known::Yes }
+    }
+
+    /// Notes a change. What the host has was said by the first one.
+    fn note(&mut self, name: &str, known: Known) {
+        if !self.changed.iter().any(|(noted, _)| noted.eq_ignore_ascii_case(name)) {
+            self.changed.push((name.to_ascii_lowercase(), known));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Head, Single};
+    use super::{Change, Head, Known, Single};
 
     fn head(fields: &[(&str, &str)]) -> Head {
         Head::new(fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(), false)
@@ -137,7 +155,35 @@ mod tests {
         head.set("b", b"4");
         head.set("b", b"5");
         let changes: Vec<_> = head.changes().collect();
-        assert_eq!(changes, [Change { name: "a", values: vec![] }, Change { name: "b", values: vec![b"5"] }]);
+        let known = Known::Yes;
+        assert_eq!(
+            changes,
+            [Change { name: "a", known, values: vec![] }, Change { name: "b", known, values: vec![b"5"] }]
+        );
+    }
+
+    #[test]
+    fn what_the_host_has_is_never_added_to() {
+        let mut head = head(&[("X-Known", "1"), ("x-twice", "1"), ("x-twice", "2"), ("x-gone", "1")]);
+        for name in ["x-known", "X-Twice", "x-new"] {
+            head.set(name, b"0");
+        }
+        // Taken out, and set again: the host still has what the client sent.
+        head.remove("x-gone");
+        head.set("x-gone", b"0");
+        // Set, taken out, and set again: the host never had it.
+        head.set("x-newer", b"1");
+        head.remove("x-newer");
+        head.set("x-newer", b"0");
+        let changes: Vec<_> = head.changes().collect();
+        let want = [
+            ("x-known", Known::Yes),
+            ("x-twice", Known::Yes),
+            ("x-new", Known::No),
+            ("x-gone", Known::Yes),
+            ("x-newer", Known::No),
+        ];
+        assert_eq!(changes, want.map(|(name, known)| Change { name, known, values: vec![b"0"] }));
     }
 
     #[test]

@@ -303,10 +303,6 @@ impl steps::Exchange for Exchange {
         }
         self.judge(head, host)
     }
-
-    fn done(&mut self, _host: &mut dyn Host) {
-        self.waiting = None;
-    }
 }
 
 /// What a browser asks before a request to another origin (Fetch, section 4.8).

@@ -85,6 +85,7 @@ impl steps::Policy for Policy {
     type Exchange = Exchange;
 
     const NAME: &'static str = "jwt_auth";
+    const HEARS_OF_THE_END: bool = false;
 
     fn read(text: &[u8], environment: &dyn Environment) -> Result<Self, ConfigError> {
         let config = Config::read(text, environment)?;

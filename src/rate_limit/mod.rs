@@ -94,6 +94,7 @@ impl steps::Policy for Policy {
     type Exchange = Exchange;
 
     const NAME: &'static str = "rate_limit";
+    const HEARS_OF_THE_END: bool = false;
 
     fn read(text: &[u8], _environment: &dyn Environment) -> Result<Self, ConfigError> {
         let config = Config::from_json(text)?;

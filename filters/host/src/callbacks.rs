@@ -31,7 +31,11 @@ impl<P: Policy + 'static> Callbacks<P> {
     }
 
     fn step(&self, step: impl FnOnce(&mut Stream<P>) -> Action) -> Action {
-        self.exchange().map_or(Action::Pause, |mut exchange| step(&mut exchange))
+        self.exchange().map_or(Action::Pause, |mut exchange| {
+            let action = step(&mut exchange);
+            exchange.keep();
+            action
+        })
     }
 }
 

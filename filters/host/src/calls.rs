@@ -34,8 +34,7 @@ pub(crate) struct Calls<'a> {
     pub(crate) place: Place<'a>,
 }
 
-/// Puts the audit lines of an exchange behind those of the filters that have written theirs. At its end, once: an exchange
-/// that is not over has no line in an access log.
+/// Puts the audit lines of an exchange behind those of the filters that have written theirs.
 pub(crate) fn write_audit(lines: &str) {
     if lines.is_empty() {
         return;
@@ -134,7 +133,7 @@ impl Host for Calls<'_> {
                 if !lines.is_empty() {
                     lines.push('\n');
                 }
-                lines.push_str(&audit.to_json());
+                audit.write_json(lines);
             }
             Place::Plugin => log::info!("{}", audit.to_json()),
         }

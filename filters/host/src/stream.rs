@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::rc::{Rc, Weak};
 
 use lockgate::exchange::{Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
-use lockgate::head::Head;
+use lockgate::head::{Head, Known};
 use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
@@ -56,6 +56,15 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => &mut self.request,
             Side::Response => &mut self.response,
         }
+    }
+
+    /// After each step: keeps what was recorded, where nobody will say that the exchange has ended.
+    pub(crate) fn keep(&mut self) {
+        if !P::HEARS_OF_THE_END && !self.audit.is_empty() {
+            write_audit(&self.audit);
+            self.audit.clear();
+        }
+        self.plugin.shared.metrics.report_memory();
     }
 
     pub(crate) fn head(&mut self, side: Side, ends: bool) -> Action {
@@ -460,14 +469,15 @@ fn read(map: MapType) -> Result<Vec<(String, Vec<u8>)>, Status> {
 /// Writes what differs.
 fn write(map: MapType, head: &Head) -> Result<(), Status> {
     for change in head.changes() {
-        match change.values.split_first() {
-            None => hostcalls::remove_map_value(map, change.name)?,
-            Some((first, more)) => {
-                hostcalls::set_map_value_bytes(map, change.name, Some(first))?;
-                for value in more {
-                    hostcalls::add_map_value_bytes(map, change.name, value)?;
-                }
+        let mut values = change.values.iter();
+        if change.known == Known::Yes {
+            match values.next() {
+                None => hostcalls::remove_map_value(map, change.name)?,
+                Some(first) => hostcalls::set_map_value_bytes(map, change.name, Some(first))?,
             }
+        }
+        for value in values {
+            hostcalls::add_map_value_bytes(map, change.name, value)?;
         }
     }
     Ok(())

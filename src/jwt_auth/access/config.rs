@@ -7,7 +7,7 @@ mod system;
 use serde::Deserialize;
 
 use crate::config::{ConfigError, Named};
-use crate::path::{PathIndex, PathPattern};
+use crate::path::{PathIndex, PathPattern, Strictness};
 
 use super::role::Role;
 use super::rule::Rule;
@@ -127,18 +127,21 @@ impl Access {
         at_most("access.rules", all_paths, MAX_PATHS, "paths of all rules together")?;
         lint::unreachable(&rules)?;
 
-        let system_paths = Index::new(checked_systems.iter().map(|system| system.paths.as_slice()));
-        let rule_paths = Index::new(rules.iter().map(|rule| rule.matches.paths()));
-        Ok(Self { systems: checked_systems, system_paths, shape, roles, rules, rule_paths })
+        let of_systems = checked_systems.iter().map(|system| system.paths.as_slice());
+        let of_rules = rules.iter().map(|rule| rule.matches.paths());
+        let system_paths = Index::new(of_systems, Strictness::Exact);
+        let rule_paths = Index::new(of_rules.clone(), Strictness::Exact);
+        let near_paths = Index::new(of_rules, Strictness::Lenient);
+        Ok(Self { systems: checked_systems, system_paths, shape, roles, rules, rule_paths, near_paths })
     }
 }
 
 impl Index {
     /// Of the paths of each owner.
-    fn new<'a>(owners: impl Iterator<Item = &'a [PathPattern]> + Clone) -> Self {
+    fn new<'a>(owners: impl Iterator<Item = &'a [PathPattern]> + Clone, strictness: Strictness) -> Self {
         let places =
             owners.clone().enumerate().flat_map(|(rule, paths)| (0..paths.len()).map(move |path| At { rule, path }));
-        Self { owners: places.collect(), patterns: PathIndex::new(owners.flatten()) }
+        Self { owners: places.collect(), patterns: PathIndex::new(owners.flatten(), strictness) }
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Access {
     rules: Vec<Rule>,
     /// The rules' paths, each with the place of its rule.
     rule_paths: Index,
+    /// The same, when letters of either case and a trailing slash are overlooked.
+    near_paths: Index,
 }
 
 /// Patterns and what each belongs to.
@@ -104,7 +106,11 @@ impl Access {
         let wanted = |owner: At| self.rules.get(owner.rule).is_some_and(|rule| rule.matches.grants_method(method));
         let Some(at) = self.rule_paths.first(path, wanted) else { return Entry::Closed };
         // None of them fits exactly.
-        if self.rules.iter().take(at.rule).any(|rule| rule.matches.takes_away(method, path).is_some()) {
+        let before = |owner: At| {
+            let rule = self.rules.get(owner.rule).filter(|_| owner.rule < at.rule);
+            rule.is_some_and(|rule| rule.matches.takes_away_method(method))
+        };
+        if self.near_paths.first(path, before).is_some() {
             return Entry::Closed;
         }
         match self.rules.get(at.rule).map(|rule| &rule.asks) {

@@ -26,7 +26,13 @@ impl<P: Policy + 'static> Stream<P> {
             log::error!("{}: exchange {} is gone: {status:?}", P::NAME, self.id);
             return self.plugin.waiting.forget(self.id);
         }
-        if self.resumed(come, patience) == Action::Continue
+        // Envoy has answered by itself, to a client that was too slow for it: no portal was asked.
+        if matches!(hostcalls::get_property(vec!["response", "code_details"]), Ok(Some(_))) {
+            return self.close(Open::Answered);
+        }
+        let action = self.resumed(come, patience);
+        self.keep();
+        if action == Action::Continue
             && self.open == Open::Yes
             && let Err(status) = hostcalls::resume_http_request()
         {
