@@ -88,11 +88,11 @@ impl Policy {
     /// A chain of these blocks.
     fn of(blocks: Vec<Box<dyn Block>>) -> Self {
         // The first one runs first in any case, and then in one step.
-        let early = |&(at, block): &(usize, &Box<dyn Block>)| at > 0 && block.has_pre_auth();
-        let pre_auth = blocks.iter().enumerate().filter(early);
+        let early = |at: usize, block: &dyn Block| at > 0 && block.has_pre_auth();
+        let pre_auth = blocks.iter().enumerate().filter(|&(at, block)| early(at, &**block));
         let mut stages: Vec<Stage> = pre_auth.map(|(block, _)| Stage { block, run: Run::PreAuth }).collect();
         stages.extend(blocks.iter().enumerate().map(|(at, block)| {
-            let run = if early(&(at, block)) { Run::PostAuth } else { Run::All };
+            let run = if early(at, &**block) { Run::PostAuth } else { Run::All };
             Stage { block: at, run }
         }));
         let mut first_counter = 0_usize;

@@ -112,7 +112,7 @@ impl steps::Policy for Policy {
     }
 
     fn reads(&self) -> Vec<steps::Read> {
-        self.0.config.who_asks().map(|path| identity::read_at(path)).into_iter().collect()
+        self.0.config.who_asks().map(identity::read_at).into_iter().collect()
     }
 
     fn has_pre_auth(&self) -> bool {
