@@ -11,6 +11,9 @@ pub struct Head {
     /// Names in lower case, with whether the host has a field of that name.
     changed: Vec<(Span, Known)>,
     end: bool,
+    /// Whether the host was asked which fields it has. [`Head::default`] is of a head that nobody has read: what is set there takes
+    /// the place of whatever the host has.
+    read: bool,
 }
 
 /// Where a field's texts are.
@@ -60,7 +63,7 @@ impl Head {
     /// A head; `end` when no body and no trailers follow.
     #[must_use]
     pub fn new(fields: Vec<(String, Vec<u8>)>, end: bool) -> Self {
-        let mut head = Self { end, ..Self::default() };
+        let mut head = Self { end, read: true, ..Self::default() };
         for (name, value) in fields {
             let name = head.put_name(&name);
             let from = head.values.len();
@@ -78,7 +81,7 @@ impl Head {
     #[must_use]
     pub fn from_pairs(pairs: Vec<u8>, end: bool) -> Option<Self> {
         if pairs.is_empty() {
-            return Some(Self { end, ..Self::default() });
+            return Some(Self { end, read: true, ..Self::default() });
         }
         let mut sizes = pairs.as_slice();
         let count = number(&mut sizes)?;
@@ -100,7 +103,7 @@ impl Head {
             return None;
         }
         let names = String::from_utf8(names).ok()?;
-        Some(Self { names, values: pairs, fields, changed: Vec::new(), end })
+        Some(Self { names, values: pairs, fields, changed: Vec::new(), end, read: true })
     }
 
     /// Whether the message ends here: no body, no trailers.
@@ -185,6 +188,7 @@ impl Head {
 
     /// Notes a change. What the host has was said by the first one.
     fn note(&mut self, name: &str, known: Known) {
+        let known = if self.read { known } else { Known::Yes };
         let names = &self.names;
         if !self.changed.iter().any(|(noted, _)| noted.of_str(names).eq_ignore_ascii_case(name)) {
             let name = self.put_name(name);
@@ -280,6 +284,9 @@ mod tests {
         head.remove("x-newer");
         head.set("x-newer", b"0");
         let changes: Vec<_> = head.changes().collect();
+        let mut unread = Head::default();
+        unread.set("x-any", b"0");
+        assert_eq!(unread.changes().collect::<Vec<_>>(), [Change { name: "x-any", known: Known::Yes }]);
         let want = [
             ("x-known", Known::Yes),
             ("x-twice", Known::Yes),
@@ -289,6 +296,19 @@ mod tests {
         ];
         assert_eq!(changes, want.map(|(name, known)| Change { name, known }));
         assert!(want.iter().all(|(name, _)| head.single(name) == Single::One(b"0")));
+    }
+
+    #[test]
+    fn what_was_written_is_what_the_host_has() {
+        let mut head = head(&[("x-gone", "1")]);
+        head.set("x-new", b"1");
+        head.remove("x-gone");
+        let mut head = head.written();
+        assert_eq!(head.changes().count(), 0);
+        head.set("x-new", b"2");
+        head.set("x-gone", b"2");
+        let changes: Vec<_> = head.changes().collect();
+        assert_eq!(changes, [Change { name: "x-new", known: Known::Yes }, Change { name: "x-gone", known: Known::No }]);
     }
 
     #[test]
