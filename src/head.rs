@@ -119,13 +119,16 @@ impl Head {
 
     /// The values of all fields of this name, in order.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.fields().filter(move |(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.fields
+            .iter()
+            .filter(move |field| field.name.says(name, &self.names))
+            .map(|field| field.value.of(&self.values))
     }
 
     /// The value of a field that may stand at most once.
     #[must_use]
     pub fn single(&self, name: &str) -> Single<'_> {
-        let mut fields = self.fields.iter().filter(|field| field.name.of_str(&self.names).eq_ignore_ascii_case(name));
+        let mut fields = self.fields.iter().filter(|field| field.name.says(name, &self.names));
         match (fields.next(), fields.next()) {
             (None, _) => Single::Absent,
             (Some(field), None) => Single::One(field.value.of(&self.values)),
@@ -182,7 +185,7 @@ impl Head {
     fn take(&mut self, name: &str) -> Known {
         let before = self.fields.len();
         let names = &self.names;
-        self.fields.retain(|field| !field.name.of_str(names).eq_ignore_ascii_case(name));
+        self.fields.retain(|field| !field.name.says(name, names));
         if self.fields.len() == before { Known::No } else { Known::Yes }
     }
 
@@ -190,7 +193,7 @@ impl Head {
     fn note(&mut self, name: &str, known: Known) {
         let known = if self.read { known } else { Known::Yes };
         let names = &self.names;
-        if !self.changed.iter().any(|(noted, _)| noted.of_str(names).eq_ignore_ascii_case(name)) {
+        if !self.changed.iter().any(|(noted, _)| noted.says(name, names)) {
             let name = self.put_name(name);
             if let Some(name) = self.names.get_mut(name.from..name.to) {
                 name.make_ascii_lowercase();
@@ -216,6 +219,12 @@ impl Span {
 
     fn of_str(self, text: &str) -> &str {
         text.get(self.from..self.to).unwrap_or_default()
+    }
+
+    /// Whether it is this name in `names`. Most differ in length.
+    #[inline]
+    fn says(self, name: &str, names: &str) -> bool {
+        self.to - self.from == name.len() && self.of_str(names).eq_ignore_ascii_case(name)
     }
 }
 
