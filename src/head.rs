@@ -155,16 +155,21 @@ impl Head {
     /// line feed would start a new field. Nothing happens when the field already is as asked.
     pub fn set(&mut self, name: &str, value: &[u8]) {
         let from = self.values.len();
-        if value.iter().any(|&byte| is_unfit(byte)) {
+        // Without a way out, so that many are looked at in one step.
+        if value.iter().fold(false, |unfit, &byte| unfit | is_unfit(byte)) {
             self.values.extend(value.iter().map(|&byte| if is_unfit(byte) { b'?' } else { byte }));
         } else {
             self.values.extend_from_slice(value);
         }
         let value = Span { from, to: self.values.len() };
-        if self.single(name) == Single::One(value.of(&self.values)) {
-            return self.values.truncate(from);
-        }
-        let known = self.take(name);
+        let mut there = self.fields.iter().filter(|field| field.name.says(name, &self.names));
+        let known = match (there.next(), there.next()) {
+            (None, _) => Known::No,
+            (Some(one), None) if one.value.of(&self.values) == value.of(&self.values) => {
+                return self.values.truncate(from);
+            }
+            (Some(_), _) => self.take(name),
+        };
         let field = Field { name: self.put_name(name), value };
         self.fields.push(field);
         self.note(name, known);
@@ -229,8 +234,9 @@ impl Span {
 }
 
 /// Whether a byte must not stand in a value.
+#[inline]
 fn is_unfit(byte: u8) -> bool {
-    byte.is_ascii_control() && byte != b'\t'
+    (byte < b' ') & (byte != b'\t') | (byte == 0x7f)
 }
 
 fn number(bytes: &mut &[u8]) -> Option<usize> {
