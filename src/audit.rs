@@ -129,8 +129,13 @@ fn push_ascii(out: &mut String, text: &[u8]) {
 
 /// RFC 8259, section 7: what must be escaped, and no more.
 fn push_escaped(out: &mut String, text: &str) {
+    let is_odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    // Without a way out, so that many are looked at in one step.
+    if !text.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
+        return out.push_str(text);
+    }
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+    while let Some(at) = rest.bytes().position(is_odd) {
         // ASCII, so both cuts are between characters.
         let (plain, odd) = rest.split_at(at);
         out.push_str(plain);

@@ -63,6 +63,9 @@ impl fmt::Display for Unnormal {
 /// # Errors
 /// The first reason why it has not.
 pub fn check_normal(target: &[u8]) -> Result<(), Unnormal> {
+    if is_plain(target) {
+        return Ok(());
+    }
     if target.first() != Some(&b'/') {
         return Err(Unnormal::NotAbsolute);
     }
@@ -89,6 +92,18 @@ pub fn check_normal(target: &[u8]) -> Result<(), Unnormal> {
         return Err(Unnormal::DotSegment);
     }
     Ok(())
+}
+
+/// Whether a target is nothing but segments of letters, digits, `-` and `_`, as most are: then it is normal.
+fn is_plain(target: &[u8]) -> bool {
+    let mut before = b' ';
+    let plain = target.iter().all(|&byte| {
+        let slash = byte == b'/';
+        let fits = if slash { before != b'/' } else { byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') };
+        before = byte;
+        fits
+    });
+    plain && target.first() == Some(&b'/')
 }
 
 /// The one normal form of a request target: unreserved characters decoded, `\` as `/`, no parameters, no empty or dot

@@ -1,5 +1,7 @@
 //! Many patterns at once: which is the first that fits a path.
 
+use std::cmp::Ordering;
+
 use super::{Part, PathPattern, Strictness, fits, next_segment, same_segment};
 
 /// Patterns by their beginnings: a request looks only at those that begin as its path does.
@@ -12,7 +14,7 @@ pub(crate) struct PathIndex {
 /// What begins with the same named segments.
 #[derive(Debug, Default)]
 struct Node {
-    /// The next segment and the place of its node, in the order of the segments. In lower case where case does not matter.
+    /// The next segment and the place of its node, in the order of [`order`]. In lower case where case does not matter.
     next: Vec<(Vec<u8>, usize)>,
     /// The patterns that name no further segment before their first wildcard, in the order of their places.
     here: Vec<Rest>,
@@ -92,7 +94,7 @@ impl PathIndex {
     fn child(&mut self, at: usize, segment: &[u8]) -> usize {
         let fresh = self.nodes.len();
         let Some(node) = self.nodes.get_mut(at) else { return at };
-        match node.next.binary_search_by(|(name, _)| name.as_slice().cmp(segment)) {
+        match node.next.binary_search_by(|(name, _)| order(name, segment, Strictness::Exact)) {
             Ok(found) => node.next.get(found).map_or(at, |&(_, place)| place),
             Err(place) => {
                 node.next.insert(place, (segment.to_vec(), fresh));
@@ -110,15 +112,17 @@ impl Node {
             let found = self.next.iter().find(|(name, _)| same_segment(segment, name, strictness));
             return found.map(|&(_, place)| place);
         }
-        let found = match strictness {
-            Strictness::Exact => self.next.binary_search_by(|(name, _)| name.as_slice().cmp(segment)),
-            Strictness::Lenient => {
-                let lower = || segment.iter().map(u8::to_ascii_lowercase);
-                self.next.binary_search_by(|(name, _)| name.iter().copied().cmp(lower()))
-            }
-        };
+        let found = self.next.binary_search_by(|(name, _)| order(name, segment, strictness));
         self.next.get(found.ok()?).map(|&(_, place)| place)
     }
+}
+
+/// By length, as most differ in it, then by letters.
+fn order(name: &[u8], segment: &[u8], strictness: Strictness) -> Ordering {
+    name.len().cmp(&segment.len()).then_with(|| match strictness {
+        Strictness::Exact => name.cmp(segment),
+        Strictness::Lenient => name.iter().copied().cmp(segment.iter().map(u8::to_ascii_lowercase)),
+    })
 }
 
 #[cfg(test)]

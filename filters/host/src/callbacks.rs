@@ -33,8 +33,7 @@ impl<P: Policy + 'static> Callbacks<P> {
     fn step(&self, step: impl FnOnce(&mut Stream<P>) -> Action) -> Action {
         self.exchange().map_or(Action::Pause, |mut exchange| {
             let action = step(&mut exchange);
-            exchange.keep();
-            action
+            exchange.keep(action)
         })
     }
 }

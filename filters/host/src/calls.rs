@@ -1,6 +1,6 @@
 //! The core's [`Host`] by host calls.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,6 +10,7 @@ use lockgate::host::{Call, CallId, CallResult, Check, Host, Slot, Written};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
 
+use crate::abi;
 use crate::metrics::Metrics;
 use crate::verifier::Verifier;
 
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     /// What stands before the keys of this plugin's shared slots: filter and plugin.
     pub(crate) slots: String,
     verifier: Verifier,
+    /// Whether something could not be left for later filters since this was asked last.
+    unleft: Cell<bool>,
     /// Calls without a result, with the longest body that is read.
     pending: RefCell<BTreeMap<CallId, usize>>,
 }
@@ -40,12 +43,15 @@ pub(crate) fn write_audit(lines: &str) {
         return;
     }
     // Filters before this one, in VMs of their own.
-    let mut all = hostcalls::get_property(vec![AUDIT_STATE]).ok().flatten().unwrap_or_default();
-    if !all.is_empty() {
+    let mut all = abi::property(AUDIT_STATE).unwrap_or_default();
+    let lines = if all.is_empty() {
+        lines.as_bytes()
+    } else {
         all.push(b'\n');
-    }
-    all.extend_from_slice(lines.as_bytes());
-    if let Err(status) = hostcalls::set_property(vec![AUDIT_STATE], Some(&all)) {
+        all.extend_from_slice(lines.as_bytes());
+        &all
+    };
+    if let Err(status) = abi::set_property(AUDIT_STATE, lines) {
         log::warn!("write {AUDIT_STATE}: {status:?}");
     }
 }
@@ -60,7 +66,12 @@ pub(crate) enum Place<'a> {
 
 impl Shared {
     pub(crate) fn new(metrics: Metrics, slots: String) -> Self {
-        Self { metrics, slots, verifier: Verifier::default(), pending: RefCell::default() }
+        Self { metrics, slots, verifier: Verifier::default(), unleft: Cell::new(false), pending: RefCell::default() }
+    }
+
+    /// Whether something could not be left for later filters. They could take what an earlier one has left for what is true now.
+    pub(crate) fn take_unleft(&self) -> bool {
+        self.unleft.take()
     }
 
     /// How a call ended whose answer has so many header fields and so many bytes.
@@ -142,8 +153,9 @@ impl Host for Calls<'_> {
     fn leave(&mut self, name: &str, value: &[u8]) {
         match self.place {
             Place::Exchange(_) => {
-                if let Err(status) = hostcalls::set_property(vec![name], Some(value)) {
-                    log::warn!("write {name}: {status:?}");
+                if let Err(status) = abi::set_property(name, value) {
+                    log::error!("write {name}: {status:?}");
+                    self.shared.unleft.set(true);
                 }
             }
             Place::Plugin => {}

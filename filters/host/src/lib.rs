@@ -4,6 +4,8 @@
 //! crate does about it, stands in ARCHITECTURE.md; in short: whole header maps as bytes, once a phase, while they are
 //! there; only differences are written back; every status is looked at; nothing panics.
 
+#[expect(unsafe_code, reason = "foreign functions")]
+mod abi;
 mod callbacks;
 mod calls;
 mod heads;

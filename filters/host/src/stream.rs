@@ -12,6 +12,7 @@ use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
+use crate::abi::header_map;
 use crate::calls::write_audit;
 use crate::root::Plugin;
 use crate::states::{Answer, Come, Ends, Open, Way};
@@ -59,12 +60,16 @@ impl<P: Policy + 'static> Stream<P> {
     }
 
     /// After each step: keeps what was recorded, where nobody will say that the exchange has ended.
-    pub(crate) fn keep(&mut self) {
+    pub(crate) fn keep(&mut self, action: Action) -> Action {
         if !P::HEARS_OF_THE_END && !self.audit.is_empty() {
             write_audit(&self.audit);
             self.audit.clear();
         }
         self.plugin.shared.metrics.report_memory();
+        if self.plugin.shared.take_unleft() {
+            return self.fail(format_args!("nothing can be left for later filters"));
+        }
+        action
     }
 
     pub(crate) fn head(&mut self, side: Side, ends: bool) -> Action {
@@ -72,9 +77,9 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => MapType::HttpRequestHeaders,
             Side::Response => MapType::HttpResponseHeaders,
         };
-        let mut head = match read(map) {
-            Ok(fields) => Head::new(fields, ends),
-            Err(status) => return self.fail(format_args!("read {side:?} head: {status:?}")),
+        let mut head = match read(map, ends) {
+            Ok(head) => head,
+            Err(why) => return self.fail(format_args!("read {side:?} head: {why}")),
         };
         if side == Side::Response && head.has("content-length") {
             self.answer = Answer::Sized;
@@ -285,9 +290,9 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => MapType::HttpRequestTrailers,
             Side::Response => MapType::HttpResponseTrailers,
         };
-        let mut trailers = match read(map) {
-            Ok(fields) => Head::new(fields, true),
-            Err(status) => return self.fail(format_args!("read {side:?} trailers: {status:?}")),
+        let mut trailers = match read(map, true) {
+            Ok(trailers) => trailers,
+            Err(why) => return self.fail(format_args!("read {side:?} trailers: {why}")),
         };
         let mut out = self.plugin.borrow_buffer();
         let mut host = self.plugin.calls(&mut self.audit);
@@ -462,14 +467,16 @@ fn buffer(side: Side) -> BufferType {
     }
 }
 
-fn read(map: MapType) -> Result<Vec<(String, Vec<u8>)>, Status> {
-    hostcalls::get_map_bytes(map)
+/// A head or trailers. The error says why there are none.
+fn read(map: MapType, ends: bool) -> Result<Head, String> {
+    let pairs = header_map(map).map_err(|status| format!("{status:?}"))?;
+    Head::from_pairs(pairs, ends).ok_or_else(|| "not understood".to_owned())
 }
 
 /// Writes what differs.
 fn write(map: MapType, head: &Head) -> Result<(), Status> {
     for change in head.changes() {
-        let mut values = change.values.iter();
+        let mut values = head.values(change.name);
         if change.known == Known::Yes {
             match values.next() {
                 None => hostcalls::remove_map_value(map, change.name)?,

@@ -156,10 +156,10 @@ pub(in crate::jwt_auth) struct ServiceKey {
 pub(in crate::jwt_auth) struct Taken {
     /// In lower case, `-` for `_`.
     names: Vec<String>,
-    /// A bit for each length that a name has (63 and more share one), and for each letter that one begins with: most
+    /// A bit for each length that a name has (63 and more share one), and for the first and third letter that one has: most
     /// fields need no further look.
     lengths: u64,
-    first_letters: u64,
+    letters: u64,
 }
 
 impl ForwardWire {
@@ -319,7 +319,7 @@ impl Taken {
         names.dedup();
         let beginnings = names.iter().map(String::as_str).chain(REMOVED_PREFIXES);
         Self {
-            first_letters: beginnings.fold(0, |letters, name| letters | first_letter_bit(name)),
+            letters: beginnings.fold(0, |letters, name| letters | letters_bit(name)),
             lengths: names.iter().fold(0, |lengths, name| lengths | length_bit(name.len())),
             names,
         }
@@ -327,7 +327,7 @@ impl Taken {
 
     /// Whether a field of this name is taken from requests.
     pub(in crate::jwt_auth) fn takes(&self, name: &str) -> bool {
-        if self.first_letters & first_letter_bit(name) == 0 {
+        if self.letters & letters_bit(name) == 0 {
             return false;
         }
         let same =
@@ -342,9 +342,10 @@ fn length_bit(length: usize) -> u64 {
     1 << length.min(63)
 }
 
-/// Letters of either case share a bit, and so do some other characters.
-fn first_letter_bit(name: &str) -> u64 {
-    name.bytes().next().map_or(0, |byte| 1 << (letter(byte) % 64))
+/// What is compared alike shares a bit, and so do some other letters. The second letter of most is a dash.
+fn letters_bit(name: &str) -> u64 {
+    let letter_at = |at: usize| name.as_bytes().get(at).map_or(0, |&byte| letter(byte));
+    1 << (letter_at(0).wrapping_mul(5) ^ letter_at(2)) % 64
 }
 
 /// As names are compared: lower case, `-` for `_`.

@@ -1,5 +1,7 @@
 //! The adapter: exchanges that wait for background work, and calls that the plugin makes.
 
+mod exports;
+
 use lockgate::exchange::MAX_WAITING;
 use lockgate_envoy_tests::wire::HANGS_AFTER;
 use lockgate_envoy_tests::{Answer, Client, End, Gate, Request, Response, Setup, Upstream, cases, h2};

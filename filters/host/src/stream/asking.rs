@@ -31,8 +31,7 @@ impl<P: Policy + 'static> Stream<P> {
             return self.close(Open::Answered);
         }
         let action = self.resumed(come, patience);
-        self.keep();
-        if action == Action::Continue
+        if self.keep(action) == Action::Continue
             && self.open == Open::Yes
             && let Err(status) = hostcalls::resume_http_request()
         {
@@ -43,10 +42,10 @@ impl<P: Policy + 'static> Stream<P> {
     /// What becomes of the request now. The head is still in the host: it was never let go.
     fn resumed(&mut self, come: Come, patience: Patience) -> Action {
         let map = MapType::HttpRequestHeaders;
-        let mut head = match read(map) {
-            Ok(fields) if !fields.is_empty() => Head::new(fields, come == Come::All),
+        let mut head = match read(map, come == Come::All) {
+            Ok(head) if head.fields().next().is_some() => head,
             Ok(_) => return self.fail(format_args!("a waiting head is gone")),
-            Err(status) => return self.fail(format_args!("read a waiting head: {status:?}")),
+            Err(why) => return self.fail(format_args!("read a waiting head: {why}")),
         };
         let mut host = self.plugin.calls(&mut self.audit);
         let step = self.exchange.resume(&mut head, &mut host);

@@ -1,0 +1,57 @@
+//! The host calls of every request, without what the SDK does around them: two texts for each header field, a list for each
+//! path of a property, and a panic, which would end the VM, at a status that it does not expect.
+//!
+//! The only `unsafe` code of the filters. What makes it sound: the host writes the place and size of what it hands over where it is
+//! told to, having got the place from `proxy_on_memory_allocate`, which the SDK exports and which sets aside exactly so many bytes with
+//! the global allocator.
+
+use std::ptr;
+
+use proxy_wasm::types::MapType;
+
+/// `WasmResult::Ok` of the ABI.
+const OK: u32 = 0;
+
+/// A status other than "Ok".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused(u32);
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_property(path: *const u8, length: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, length: usize, data: *const u8, size: usize) -> u32;
+}
+
+/// A header section or trailers, as pairs.
+pub(crate) fn header_map(map: MapType) -> Result<Vec<u8>, Refused> {
+    // SAFETY: see above; both places are live until the call returns.
+    handed_over(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) })
+}
+
+/// A property, by one name.
+pub(crate) fn property(name: &str) -> Result<Vec<u8>, Refused> {
+    // SAFETY: as above, and the name is live too.
+    handed_over(|data, size| unsafe { proxy_get_property(name.as_ptr(), name.len(), data, size) })
+}
+
+/// Sets a property, by one name.
+pub(crate) fn set_property(name: &str, value: &[u8]) -> Result<(), Refused> {
+    // SAFETY: the host reads both texts before it returns.
+    let status = unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+    if status == OK { Ok(()) } else { Err(Refused(status)) }
+}
+
+/// What a call hands over.
+fn handed_over(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>, Refused> {
+    let mut data = ptr::null_mut();
+    let mut size = 0;
+    let status = call(&raw mut data, &raw mut size);
+    match (status, data.is_null()) {
+        // An empty value has no place.
+        (OK, true) => Ok(Vec::new()),
+        // SAFETY: see above; it is ours now, and nobody else's.
+        (OK, false) => Ok(unsafe { Vec::from_raw_parts(data, size, size) }),
+        (_, _) => Err(Refused(status)),
+    }
+}
