@@ -93,7 +93,8 @@ fn a_thousand_that_wait_do_not_occupy_a_worker() {
         assert!(slowest < Duration::from_millis(500), "{slowest:?}");
         go_on.give();
         for exchange in waiting {
-            assert_eq!(exchange.response().await.code(), 200);
+            let response = exchange.response().await;
+            assert_eq!(response.code(), 200, "{response:?}: {}", gate.envoy.log());
         }
     });
     assert_eq!(keys.received("/keys").len(), 1);
