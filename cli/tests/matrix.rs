@@ -344,8 +344,14 @@ fn the_matrix_that_tests_ask_is_that_of_envoy_yaml() {
             .take_while(|line| line.trim().is_empty() || line.len() - line.trim_start().len() >= indent);
         serde_json::from_str(&block.collect::<String>()).ok()
     };
-    let found = text.split("value: |\n").filter_map(configuration).filter(|json| !json["access"].is_null());
-    let [here] = found.collect::<Vec<_>>().try_into().expect("one configuration of jwt-auth");
+    // Alone, or a block of a chain.
+    let blocks = |json: serde_json::Value| match json["chain"].as_array() {
+        Some(blocks) => blocks.iter().map(|block| block["jwt-auth"].clone()).collect(),
+        None => vec![json],
+    };
+    let found = text.split("value: |\n").filter_map(configuration).flat_map(blocks);
+    let found: Vec<serde_json::Value> = found.filter(|json| !json["access"].is_null()).collect();
+    let [here] = found.try_into().expect("one configuration of jwt-auth");
     let tests = fs::read(root.join("tests/cases/jwt_auth/reference.json")).unwrap();
     let tests: serde_json::Value = serde_json::from_slice(&tests).unwrap();
     for part in ["/systems", "/claims", "/access", "/sources", "/fingerprint"] {

@@ -51,6 +51,7 @@ fn unknown_kids_cause_one_fetch_an_interval() {
 #[test]
 fn a_thousand_that_wait_do_not_occupy_a_worker() {
     const WAITING: usize = 1000;
+    const CONNECTIONS: usize = 20;
     let (portal, key) = (portal(), Key::es256(1).kid("one"));
     let keys = Upstream::start();
     let go_on = Signal::new();
@@ -63,11 +64,15 @@ fn a_thousand_that_wait_do_not_occupy_a_worker() {
     policy["limits"] = json!({"max_waiting": 1024, "wait_ms": 10_000});
     let gate = Setup::new(&portal).cluster("keys", Some(keys.address())).jwt(&policy).start();
     h2::run(async {
-        let mut connections = [h2::Connection::open(gate.address()).await, h2::Connection::open(gate.address()).await];
+        // The client takes only so many answers on one connection before it reads them.
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS {
+            connections.push(h2::Connection::open(gate.address()).await);
+        }
         let authorization = format!("Bearer {}", key.sign(&claims("a")));
         let mut waiting = Vec::new();
         for number in 0..WAITING {
-            let connection = &mut connections[number % 2];
+            let connection = &mut connections[number % CONNECTIONS];
             let request = connection.request("GET", PARTS).header("authorization", &authorization).body(()).unwrap();
             waiting.push(connection.send(request, true).await.unwrap());
         }
@@ -93,7 +98,8 @@ fn a_thousand_that_wait_do_not_occupy_a_worker() {
         assert!(slowest < Duration::from_millis(500), "{slowest:?}");
         go_on.give();
         for exchange in waiting {
-            assert_eq!(exchange.response().await.code(), 200);
+            let response = exchange.response().await;
+            assert_eq!(response.code(), 200, "{response:?}: {}", gate.envoy.log());
         }
     });
     assert_eq!(keys.received("/keys").len(), 1);
