@@ -6,6 +6,8 @@ pub struct Head {
     fields: Vec<(String, Vec<u8>)>,
     /// Names in lower case, with whether the host has a field of that name.
     changed: Vec<(String, Known)>,
+    /// Whether the host has fields that are not here.
+    others: Known,
     end: bool,
 }
 
@@ -21,11 +23,12 @@ pub enum Single<'a> {
 }
 
 /// Whether the host has a field of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Known {
     /// It has: adding a value would leave the old ones there.
     Yes,
     /// It has none. Adding to these is cheaper than replacing what is not there.
+    #[default]
     No,
 }
 
@@ -44,7 +47,13 @@ impl Head {
     /// A head; `end` when no body and no trailers follow.
     #[must_use]
     pub fn new(fields: Vec<(String, Vec<u8>)>, end: bool) -> Self {
-        Self { fields, changed: Vec::new(), end }
+        Self { fields, changed: Vec::new(), others: Known::No, end }
+    }
+
+    /// A head that was not read: it has no fields, and what is set in it, or removed, is so whatever the host has.
+    #[must_use]
+    pub fn unread() -> Self {
+        Self { others: Known::Yes, ..Self::default() }
     }
 
     /// Whether the message ends here: no body, no trailers.
@@ -80,7 +89,7 @@ impl Head {
         self.single(name) != Single::Absent
     }
 
-    /// Removes every field of this name; whether there was one.
+    /// Removes every field of this name; whether there was one, as far as is known.
     pub fn remove(&mut self, name: &str) -> bool {
         let removed = self.take(name) == Known::Yes;
         if removed {
@@ -117,7 +126,7 @@ impl Head {
     fn take(&mut self, name: &str) -> Known {
         let before = self.fields.len();
         self.fields.retain(|(given, _)| !given.eq_ignore_ascii_case(name));
-        if self.fields.len() == before { Known::No } else { Known::Yes }
+        if self.fields.len() == before { self.others } else { Known::Yes }
     }
 
     /// Notes a change. What the host has was said by the first one.
@@ -159,6 +168,19 @@ mod tests {
         assert_eq!(
             changes,
             [Change { name: "a", known, values: vec![] }, Change { name: "b", known, values: vec![b"5"] }]
+        );
+    }
+
+    #[test]
+    fn what_is_set_in_an_unread_head_replaces_what_the_host_has() {
+        let mut head = Head::unread();
+        head.set("x-a", b"1");
+        assert!(head.remove("x-b"));
+        let changes: Vec<_> = head.changes().collect();
+        let known = Known::Yes;
+        assert_eq!(
+            changes,
+            [Change { name: "x-a", known, values: vec![b"1"] }, Change { name: "x-b", known, values: vec![] }]
         );
     }
 

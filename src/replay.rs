@@ -529,7 +529,7 @@ fn pass_on<E: Exchange>(
     }
     if let Some(mut head) = held.take() {
         if let Side::Request = side {
-            let mut last = Head::default();
+            let mut last = Head::unread();
             exchange.release(&mut last);
             for change in last.changes() {
                 head.remove(change.name);
