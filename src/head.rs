@@ -41,11 +41,12 @@ pub enum Single<'a> {
 }
 
 /// Whether the host has a field of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Known {
     /// It has: adding a value would leave the old ones there.
     Yes,
     /// It has none. Adding to these is cheaper than replacing what is not there.
+    #[default]
     No,
 }
 
@@ -106,6 +107,12 @@ impl Head {
         Some(Self { names, values: pairs, fields, changed: Vec::new(), end, read: true })
     }
 
+    /// A head that was not read: it has no fields, and what is set in it, or removed, is so whatever the host has.
+    #[must_use]
+    pub fn unread() -> Self {
+        Self::default()
+    }
+
     /// Whether the message ends here: no body, no trailers.
     #[must_use]
     pub fn ends(&self) -> bool {
@@ -142,7 +149,7 @@ impl Head {
         self.single(name) != Single::Absent
     }
 
-    /// Removes every field of this name; whether there was one.
+    /// Removes every field of this name; whether there was one, as far as is known.
     pub fn remove(&mut self, name: &str) -> bool {
         let removed = self.take(name) == Known::Yes;
         if removed {
@@ -164,7 +171,8 @@ impl Head {
         let value = Span { from, to: self.values.len() };
         let mut there = self.fields.iter().filter(|field| field.name.says(name, &self.names));
         let known = match (there.next(), there.next()) {
-            (None, _) => Known::No,
+            (None, _) if self.read => Known::No,
+            (None, _) => Known::Yes,
             (Some(one), None) if one.value.of(&self.values) == value.of(&self.values) => {
                 return self.values.truncate(from);
             }
@@ -191,12 +199,11 @@ impl Head {
         let before = self.fields.len();
         let names = &self.names;
         self.fields.retain(|field| !field.name.says(name, names));
-        if self.fields.len() == before { Known::No } else { Known::Yes }
+        if self.fields.len() == before && self.read { Known::No } else { Known::Yes }
     }
 
     /// Notes a change. What the host has was said by the first one.
     fn note(&mut self, name: &str, known: Known) {
-        let known = if self.read { known } else { Known::Yes };
         let names = &self.names;
         if !self.changed.iter().any(|(noted, _)| noted.says(name, names)) {
             let name = self.put_name(name);
@@ -283,6 +290,16 @@ mod tests {
         assert_eq!(changes, ["a", "b"].map(|name| Change { name, known: Known::Yes }));
         assert_eq!(head.values("a").count(), 0);
         assert_eq!(head.values("b").collect::<Vec<_>>(), [b"5"]);
+    }
+
+    #[test]
+    fn what_is_set_in_an_unread_head_replaces_what_the_host_has() {
+        let mut head = Head::unread();
+        head.set("x-a", b"1");
+        assert!(head.remove("x-b"));
+        let changes: Vec<_> = head.changes().collect();
+        assert_eq!(changes, ["x-a", "x-b"].map(|name| Change { name, known: Known::Yes }));
+        assert_eq!(head.values("x-a").collect::<Vec<_>>(), [b"1"]);
     }
 
     #[test]

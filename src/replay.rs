@@ -529,11 +529,11 @@ fn pass_on<E: Exchange>(
     }
     if let Some(mut head) = held.take() {
         if let Side::Request = side {
-            let mut last = Head::default();
+            let mut last = Head::unread();
             exchange.release(&mut last);
             for change in last.changes() {
                 head.remove(change.name);
-                change.values.iter().for_each(|value| head.set(change.name, value));
+                last.values(change.name).for_each(|value| head.set(change.name, value));
             }
         }
         sent.head = Some(head);

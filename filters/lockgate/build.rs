@@ -1,4 +1,4 @@
-//! Everything concerns this filter.
+//! Everything concerns some block.
 
 include!("../host/exports.rs");
 

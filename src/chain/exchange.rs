@@ -67,7 +67,10 @@ impl Exchange {
         let shared = Rc::clone(&self.shared);
         while let Some(&Stage { block: at, run }) = shared.stages.get(self.stage) {
             let resumed = self.waiting.take().map(|changed| change(head, changed)).is_some();
-            let Some(link) = self.links.get_mut(at) else { break };
+            // There is one for each block.
+            let Some(link) = self.links.get_mut(at) else {
+                return Step::Reply(Reason::HeadNotHeld.refuse(correlation_id(head).as_deref(), host));
+            };
             link.begun = true;
             let mut own = BlockHost::new(host, &shared, at, &mut self.memo);
             let step = match (resumed, run) {
@@ -78,8 +81,8 @@ impl Exchange {
             };
             match step {
                 Step::Wait => {
-                    let first = |values: &[&[u8]]| values.first().map(|value| value.to_vec());
-                    let changed = head.changes().map(|change| (change.name.to_owned(), first(&change.values)));
+                    let first = |name: &str| head.values(name).next().map(<[u8]>::to_vec);
+                    let changed = head.changes().map(|change| (change.name.to_owned(), first(change.name)));
                     self.waiting = Some(changed.collect());
                     return Step::Wait;
                 }
@@ -103,7 +106,7 @@ impl Exchange {
                     }
                     if decides {
                         self.stage = self.stage.saturating_add(1);
-                        self.pending = Some(Pending { head: head.clone(), by: at });
+                        self.pending = Some(Pending { head: head.clone().written(), by: at });
                         return Step::Hold;
                     }
                 }
@@ -118,7 +121,7 @@ impl Exchange {
     /// # Errors
     /// The answer that the client gets instead.
     pub(super) fn let_on(&mut self, pending: Pending, host: &mut dyn Host) -> Result<(), Reply> {
-        let mut head = pending.head.written();
+        let mut head = pending.head;
         if let Some(link) = self.links.get_mut(pending.by) {
             link.holds = false;
             link.exchange.release(&mut head);
@@ -126,7 +129,7 @@ impl Exchange {
         match self.advance(&mut head, host) {
             Step::Continue | Step::Hold => {
                 if let Some(later) = &mut self.pending {
-                    // What is changed is written with what will be.
+                    // What is changed is not written yet.
                     later.head = head;
                 } else {
                     self.held = Some(head);

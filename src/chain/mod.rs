@@ -7,7 +7,7 @@
 //!
 //! # Blocks
 //!
-//! A block is any [`steps::Policy`]; [`Kind`](block::Kind) has one line for each. What a block sees is what it would see alone:
+//! A block is any [`steps::Policy`]; `block.rs` has one line for each. What a block sees is what it would see alone:
 //! counters, slots and calls of its own, and of a body what the block before it lets go. What blocks need of each other
 //! they say by [`leaves`](steps::Policy::leaves) and [`reads`](steps::Policy::reads), and a chain in which that cannot work is refused.
 //!

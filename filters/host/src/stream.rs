@@ -328,7 +328,7 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => {
                 // It can be written as long as it is held.
                 if self.request != Way::Sent {
-                    let mut head = Head::default();
+                    let mut head = Head::unread();
                     self.exchange.release(&mut head);
                     if let Err(status) = write(MapType::HttpRequestHeaders, &head) {
                         return self.fail(format_args!("write a held head: {status:?}"));

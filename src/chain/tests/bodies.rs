@@ -193,3 +193,23 @@ fn a_block_that_waits_when_the_body_has_come_is_refused() {
     assert_eq!((&got.ending, got.status), (&Ending::Reply("cannot_wait"), 503));
     assert!(got.forwarded.is_none());
 }
+
+#[test]
+fn two_blocks_may_decide_by_the_body_one_after_the_other() {
+    let decides = |name| Probe {
+        name,
+        head: Does::Hold,
+        decides: true,
+        body: Bytes { edit: Edit::Keep, hold: 5, refuse: None },
+        ..Probe::default()
+    };
+    for chunk in [0, 1, 3, 7] {
+        let got =
+            run(&[decides("a"), decides("b"), Probe { name: "c", ..Probe::default() }], chunk, false, Heads::Wait);
+        let sent = got.forwarded.expect("it went on");
+        assert_eq!(sent.body, TEXT);
+        for name in ["x-a", "x-a-released", "x-b", "x-b-released", "x-c"] {
+            assert!(sent.headers.iter().any(|(given, _)| given == name), "{name}, chunk {chunk}");
+        }
+    }
+}

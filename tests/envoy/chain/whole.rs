@@ -32,7 +32,7 @@ fn one_context_does_what_all_filters_do() {
 
     let response = gate.ask(&get("/api/x", &user));
     assert_eq!((response.status, response.text().as_str(), response.end), (200, STRIPPED, End::Complete), "{response}");
-    assert_eq!(response.header("ratelimit").as_deref(), Some(r#""consumer";r=3;t=60, "address";r=99;t=60"#));
+    assert_eq!(response.header("ratelimit").as_deref(), Some(r#""address";r=99;t=60, "consumer";r=3;t=60"#));
     assert_eq!(response.header("vary").as_deref(), Some("authorization"));
     let told = portal.last("/api/x");
     assert_eq!((told.header("x-user-id").as_deref(), told.header("authorization")), (Some("u"), None));
