@@ -94,7 +94,8 @@ fn the_policy_tests_fail_when_a_limit_is_another() {
         assert_ne!(changed, policy, "{name}");
         folder.file("envoy.yaml", &changed);
         let tests = fs::read_to_string(repository().join("tests/cases/rate_limit").join(file)).expect("a file");
-        let file = folder.file("x.yaml", &tests.replacen("../../../examples/single-filters/envoy.yaml", "envoy.yaml", 1));
+        let file =
+            folder.file("x.yaml", &tests.replacen("../../../examples/single-filters/envoy.yaml", "envoy.yaml", 1));
         let (code, out) = said(&lockgate(&["test", &file]).output().expect("it starts"));
         assert!(code == 1 && out.contains("FAIL "), "{name}\n{out}");
     }
@@ -107,7 +108,8 @@ fn the_chain_has_the_limits_of_the_single_filters() {
     let single = dense(include_str!("../../examples/single-filters/envoy.yaml"));
     let mut lists = 0;
     for part in single.split("\"policies\":[").skip(1) {
-        let policies = part.split("],\"penalties\"").next().and_then(|part| part.split("],\"table\"").next()).expect("a list");
+        let policies =
+            part.split("],\"penalties\"").next().and_then(|part| part.split("],\"table\"").next()).expect("a list");
         assert!(chain.contains(policies), "{policies}");
         lists += 1;
     }
