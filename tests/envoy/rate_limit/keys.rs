@@ -52,7 +52,10 @@ fn nobody_chooses_an_address() {
     let portal = portal();
     let edge = json!({"use_remote_address": true});
     let behind = json!({"use_remote_address": true, "xff_num_trusted_hops": 1});
-    let rows: [(&str, &Value, &[&str], bool); 6] = [
+    // Envoy's default: it believes anybody. `lockgate check` warns of it.
+    let believing = json!({});
+    let rows: [(&str, &Value, &[&str], bool); 7] = [
+        ("believing everybody", &believing, &["203.0.113.1", "203.0.113.2"], true),
         ("at the edge, other texts", &edge, &["203.0.113.1", "203.0.113.2"], false),
         ("at the edge, none and one", &edge, &["", "203.0.113.2"], false),
         ("at the edge, lists", &edge, &["203.0.113.1, 203.0.113.7", "203.0.113.2, 203.0.113.8"], false),
