@@ -36,6 +36,10 @@ pub trait Host {
     /// Adds to the counter with this place in [`Policy::counters`](crate::exchange::Policy::counters).
     fn count(&mut self, counter: usize, by: u64);
 
+    /// Tells the operator something about the configuration, such as how much memory it takes: a line of the log. Nothing of a
+    /// request, and no secret.
+    fn note(&mut self, _line: &str) {}
+
     /// Records one decision.
     fn audit(&mut self, audit: &Audit);
 

@@ -22,6 +22,8 @@ pub struct MemoryHost {
     pub counters: BTreeMap<usize, u64>,
     /// All records so far.
     pub audits: Vec<Audit>,
+    /// All lines for the operator so far.
+    pub notes: Vec<String>,
     /// Shared slots by key, with the semantics of Envoy's shared data.
     pub slots: BTreeMap<String, Slot>,
     /// What calls are answered, by cluster and path; any other fails.
@@ -72,6 +74,10 @@ impl Host for MemoryHost {
 
     fn audit(&mut self, audit: &Audit) {
         self.audits.push(audit.clone());
+    }
+
+    fn note(&mut self, line: &str) {
+        self.notes.push(line.to_owned());
     }
 
     fn leave(&mut self, name: &str, value: &[u8]) {

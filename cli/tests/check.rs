@@ -41,7 +41,7 @@ fn the_reference_configuration_is_good_as_it_stands() {
     let output =
         lockgate(&[&["check", "--no-envoy", "--deny-warnings"], &files[..]].concat()).current_dir(root).output();
     let (code, out) = said(&output.expect("it starts"));
-    let good = "envoy.yaml: 1 configuration is good\nexamples/single-filters/envoy.yaml: 2 configurations are good\n";
+    let good = "envoy.yaml: 1 configuration is good\nexamples/single-filters/envoy.yaml: 4 configurations are good\n";
     assert_eq!((code, out.as_str()), (0, good));
 }
 
@@ -320,6 +320,142 @@ fn mistakes_in_the_reference_configuration_are_named() {
             assert!(out.contains(part), "{name} lacks {part:?}\n{out}");
         }
     }
+}
+
+/// What is replaced in the single filters' envoy.yaml by what, for the two rate-limits that stand in it; a text of the line that must be named; exit
+/// code; what must be said.
+const LIMITS: [(&str, &str, &str, &str, i32, &[&str]); 12] = [
+    (
+        "a limit of nothing",
+        "\"limit\": 1000, \"window_s\": 60",
+        "\"limit\": 0, \"window_s\": 60",
+        "\"limit\": 0",
+        2,
+        &["error: policies[0].limit: is 0 and must be 1..=4000000000"],
+    ),
+    (
+        "a policy out of reach",
+        "{\"name\": \"invoices\"",
+        "{\"name\": \"more\", \"match\": {\"paths\": [\"/api/onboarding/**\"]}, \"key\": [\"consumer\"], \"limit\": 100, \"window_s\": 3600}, {\"name\": \"invoices\"",
+        "\"limit\": 100, \"window_s\": 60",
+        2,
+        &["error: policies[0].limit: can never be reached: policies[3] (`more`)"],
+    ),
+    (
+        "a caller before it is known",
+        "\"key\": [\"address\"],\n",
+        "\"key\": [\"consumer\"],\n",
+        "{\"name\": \"address\"",
+        2,
+        &["error: policies[0].key[0]: is never known here"],
+    ),
+    (
+        "a caller before jwt-auth",
+        "\"limit\": 1000, \"window_s\": 60, \"phase\": \"pre-auth\"",
+        "\"limit\": 1000, \"window_s\": 60, \"unless\": {\"roles\": [\"SMS_ADMIN\"]}",
+        "\"unless\": {\"roles\"",
+        2,
+        &["error: policies[0].unless: asks who is calling, and jwt-auth stands after this filter (http_filters[2])"],
+    ),
+    (
+        "a consumer before jwt-auth",
+        "\"key\": [\"address\"],\n                                  \"limit\": 1000, \"window_s\": 60, \"phase\": \"pre-auth\"",
+        "\"key\": [\"consumer\"], \"limit\": 1000, \"window_s\": 60",
+        "\"key\": [\"consumer\"]",
+        2,
+        &["error: policies[0].key: asks who is calling", "put this policy into a rate-limit after jwt-auth"],
+    ),
+    (
+        "a shield behind",
+        "\"limit\": 10, \"window_s\": 3600}",
+        "\"limit\": 10, \"window_s\": 3600}, {\"name\": \"x\", \"match\": {\"paths\": [\"/**\"]}, \"key\": [\"address\"], \"limit\": 5, \"window_s\": 1, \"phase\": \"pre-auth\"}",
+        "{\"name\": \"x\"",
+        0,
+        &[
+            "warning: policies[3].phase: runs after the token was verified (http_filters[2])",
+            "with a plugin name of its own",
+        ],
+    ),
+    (
+        "penalties behind",
+        "\"table\": {\"keys\": 5000}",
+        "\"table\": {\"keys\": 5000}, \"penalties\": [{\"name\": \"x\", \"block_s\": 60, \"flood\": {}}]",
+        "\"penalties\": [{\"name\": \"x\"",
+        0,
+        &["warning: penalties: stand after the filter that verifies tokens (http_filters[2])"],
+    ),
+    (
+        "one that talks over the other",
+        "\"headers\": {\"rate_limit\": false}",
+        "\"headers\": {\"rate_limit\": true}",
+        "\"rate_limit\": true",
+        0,
+        &[
+            "warning: headers.rate_limit: is not false, so this filter replaces what the rate-limit behind it (http_filters[3])",
+        ],
+    ),
+    (
+        "addresses that clients choose",
+        "use_remote_address: true",
+        "use_remote_address: false",
+        "use_remote_address: false",
+        0,
+        &["warning: use_remote_address: is not true", "write true, and xff_num_trusted_hops"],
+    ),
+    (
+        "two in one VM",
+        "vm_id: lockgate-pre-auth",
+        "vm_id: lockgate",
+        "vm_id: lockgate\n                          runtime: envoy.wasm.runtime.v8\n                          code:\n                            local: { filename: target/wasm32-wasip1/release/rate_limit.wasm }\n                        failure_policy: FAIL_RELOAD\n                        configuration:\n                          \"@type\": type.googleapis.com/google.protobuf.StringValue\n                          # All policies",
+        0,
+        &["warning: config.vm_config.vm_id: `lockgate` is also the VM of the plugin in line "],
+    ),
+    (
+        "two of one name",
+        "name: lockgate-rate-limit-pre-auth",
+        "name: lockgate-rate-limit",
+        "name: lockgate-rate-limit\n                        root_id: lockgate-rate-limit\n                        vm_config:\n                          vm_id: lockgate\n",
+        2,
+        &["error: config.name: `lockgate-rate-limit` is also the name of the plugin in line "],
+    ),
+    (
+        "a limit that only watches",
+        "\"burst\": 10}",
+        "\"burst\": 10, \"mode\": \"shadow\"}",
+        "\"mode\": \"shadow\"",
+        0,
+        &["warning: policies[4].mode: SHADOW: "],
+    ),
+];
+
+#[test]
+fn mistakes_in_limits_and_their_places_are_named() {
+    let folder = Folder::new("limits");
+    let reference = include_str!("../../examples/single-filters/envoy.yaml");
+    for (name, from, to, line, code, wanted) in LIMITS {
+        assert!(reference.contains(from), "{name}: {from}");
+        let text = reference.replacen(from, to, 1);
+        let file = folder.file("changed.yaml", &text);
+        let (is, out) = said(&lockgate(&["check", "--no-envoy", &file]).output().expect("it starts"));
+        assert_eq!(is, code, "{name}: {out}");
+        let at = text.find(line).unwrap_or_else(|| unreachable!("{name}: no line has {line}"));
+        let place = format!("{file}:{}: {}", text[..at].matches('\n').count() + 1, wanted[0]);
+        assert!(out.contains(&place), "{name}: {place}\n{out}");
+        assert!(wanted.iter().all(|part| out.contains(part)), "{name}: {wanted:?}\n{out}");
+    }
+}
+
+#[test]
+fn nobody_tells_a_limit_who_is_calling() {
+    let folder = Folder::new("nobody");
+    let reference = include_str!("../../examples/single-filters/envoy.yaml");
+    let from = reference.find("                  # Who is calling, and what he may do.").expect("jwt-auth");
+    let to = reference.find("                  # How often a caller may come, now").expect("the limits behind it");
+    let text = [&reference[..from], &reference[to..]].concat();
+    let file = folder.file("x.yaml", &text);
+    let (code, out) = said(&lockgate(&["check", "--no-envoy", &file]).output().expect("it starts"));
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("warning: identity: no filter before this one can leave `lockgate.identity`"), "{out}");
 }
 
 #[test]

@@ -39,6 +39,8 @@ fn what_it_prints_to_try_holds_wherever_it_is_started() {
         "ok   As nobody, no token: 401: 401, ",
         "ok   A token is revoked: 200, and ",
         "ok   The issuer takes new keys: 25 requests with tokens of 3 keys, all of them 200",
+        "ok   Payments come too fast: 1",
+        "ok   Somebody guesses tokens: guess ",
         "All answers are as they must be.",
     ] {
         assert!(out.lines().any(|said| said.starts_with(line)), "{line}\n{out}");

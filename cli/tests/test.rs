@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 #[test]
 fn the_policy_tests_of_the_repository_hold() {
-    for (folder, least) in [("jwt_auth", 3), ("revenue_strip", 5)] {
+    for (folder, least) in [("jwt_auth", 3), ("rate_limit", 3), ("revenue_strip", 5)] {
         let folder = repository().join("tests/cases").join(folder);
         let files: Vec<PathBuf> = fs::read_dir(&folder)
             .expect("a folder")
@@ -59,13 +59,74 @@ fn the_policy_tests_fail_when_the_matrix_is_another() {
 }
 
 #[test]
+fn the_policy_tests_fail_when_a_limit_is_another() {
+    let folder = Folder::new("limits");
+    let policy = include_str!("../../examples/single-filters/envoy.yaml");
+    for (name, from, to, file) in [
+        (
+            "onboarding",
+            "\"limit\": 100, \"window_s\": 60},\n",
+            "\"limit\": 101, \"window_s\": 60},\n",
+            "consumers.yaml",
+        ),
+        ("maintenance", "\"limit\": 200, \"window_s\": 60", "\"limit\": 199, \"window_s\": 60", "consumers.yaml"),
+        (
+            "a portal",
+            "\"/api/parts/**\", \"/api/analytics/**\",\n                                    \"/api/invoices/**\", \"/api/payments/**\"\n                                  ]}, \"key\"",
+            "\"/api/analytics/**\",\n                                    \"/api/invoices/**\", \"/api/payments/**\"\n                                  ]}, \"key\"",
+            "consumers.yaml",
+        ),
+        ("reports", "\"limit\": 10, \"window_s\": 3600", "\"limit\": 10, \"window_s\": 360", "endpoints.yaml"),
+        ("a burst", "\"burst\": 10", "\"burst\": 11", "endpoints.yaml"),
+        ("a tier", "\"limit\": 1000, \"when\"", "\"limit\": 1001, \"when\"", "endpoints.yaml"),
+        ("guesses", "\"statuses\": [401], \"limit\": 5", "\"statuses\": [401], \"limit\": 6", "addresses.yaml"),
+        ("a flood", "\"per_second\": 100", "\"per_second\": 101", "addresses.yaml"),
+        ("a block", "\"block_s\": 600", "\"block_s\": 60", "addresses.yaml"),
+        ("an address", "\"limit\": 1000, \"window_s\": 60", "\"limit\": 999, \"window_s\": 60", "addresses.yaml"),
+        (
+            "what is told",
+            "\"headers\": {\"rate_limit\": false}",
+            "\"headers\": {\"rate_limit\": true}",
+            "addresses.yaml",
+        ),
+    ] {
+        let changed = policy.replacen(from, to, 1);
+        assert_ne!(changed, policy, "{name}");
+        folder.file("envoy.yaml", &changed);
+        let tests = fs::read_to_string(repository().join("tests/cases/rate_limit").join(file)).expect("a file");
+        let file =
+            folder.file("x.yaml", &tests.replacen("../../../examples/single-filters/envoy.yaml", "envoy.yaml", 1));
+        let (code, out) = said(&lockgate(&["test", &file]).output().expect("it starts"));
+        assert!(code == 1 && out.contains("FAIL "), "{name}\n{out}");
+    }
+}
+
+#[test]
+fn the_chain_has_the_limits_of_the_single_filters() {
+    let dense = |text: &str| text.split_whitespace().collect::<String>();
+    let chain = dense(include_str!("../../envoy.yaml"));
+    let single = dense(include_str!("../../examples/single-filters/envoy.yaml"));
+    let mut lists = 0;
+    for part in single.split("\"policies\":[").skip(1) {
+        let policies =
+            part.split("],\"penalties\"").next().and_then(|part| part.split("],\"table\"").next()).expect("a list");
+        assert!(chain.contains(policies), "{policies}");
+        lists += 1;
+    }
+    let (_, penalties) = single.split_once("\"penalties\":[").expect("penalties");
+    let penalties = penalties.split("],\"headers\"").next().expect("a list");
+    assert!(penalties.len() > 100 && chain.contains(penalties), "{penalties}");
+    assert_eq!(lists, 2);
+}
+
+#[test]
 fn the_policy_tests_fail_when_a_rule_is_taken_out() {
     let folder = Folder::new("without");
     let policy = include_str!("../../envoy.yaml");
     let protected = policy.find("\"protected\"").expect("it is there");
     let (before, after) = policy.split_at(protected);
     for (name, changed, file) in [
-        ("revenue", policy.replacen("\"/api/**\"", "\"/other/**\"", 1), "roles.yaml"),
+        ("revenue", policy.replace("\"/api/**\"", "\"/other/**\""), "roles.yaml"),
         ("personal", policy.replacen("\"ssn\"", "\"other\"", 1), "personal.yaml"),
         ("exemption", policy.replacen("[\"SMS_ADMIN\"]}\n", "[\"OTHER\"]}\n", 1), "roles.yaml"),
         ("requests", policy.replacen("\"direction\": \"request\"", "\"direction\": \"response\"", 1), "requests.yaml"),

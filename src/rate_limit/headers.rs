@@ -45,7 +45,7 @@ pub(super) fn set(head: &mut Head, config: &Config, standings: &[Standing]) {
     if fields.is_empty() {
         return;
     }
-    for name in LEGACY.into_iter().chain(OTHERS) {
+    for name in [POLICY, LEFT].into_iter().chain(LEGACY).chain(OTHERS) {
         if !fields.iter().any(|(ours, _)| *ours == name) {
             head.remove(name);
         }

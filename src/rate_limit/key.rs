@@ -7,7 +7,7 @@ use crate::address::Prefixes;
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::identity::Identity;
-use crate::table::{Counters, Key, Seed};
+use crate::table::{Counters, Key, Parts, Seed};
 
 /// One thing that tells requests apart. The order is that in which parts are hashed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,16 +96,15 @@ impl<'a> Caller<'a> {
 
     /// The place of this request's records under a plan, for a rule whose `pattern` has fitted.
     pub(super) fn place(&mut self, seed: &Seed, plan: &Plan, pattern: &str) -> Key {
-        let values: Vec<Vec<u8>> = plan.parts.iter().map(|part| self.value(part, pattern)).collect();
-        let mut parts: Vec<&[u8]> = vec![plan.name.as_bytes()];
-        parts.extend(values.iter().map(Vec::as_slice));
-        seed.key(&parts)
+        let mut key = seed.begin();
+        key.part(b"", plan.name.as_bytes());
+        plan.parts.iter().for_each(|part| self.value(part, pattern, &mut key));
+        key.end()
     }
 
     /// A part's value behind a letter that says what it is: a caller without a subject is told apart by address, and never
     /// meets a caller of that name; who has no address either shares one count with all such.
-    fn value(&mut self, part: &Part, pattern: &str) -> Vec<u8> {
-        let own = |value: &[u8]| [b"=", value].concat();
+    fn value(&mut self, part: &Part, pattern: &str, key: &mut Parts) {
         let value = match part {
             Part::Address => None,
             Part::Consumer => self.identity().subject.as_deref().filter(|text| !text.is_empty()).map(str::as_bytes),
@@ -120,11 +119,11 @@ impl<'a> Caller<'a> {
             Part::Constant(text) => Some(text.as_bytes()),
         };
         if let Some(value) = value {
-            return own(value);
+            return key.part(b"=", value);
         }
         match self.address() {
-            Some(address) => [b"@", address].concat(),
-            None => b"?".to_vec(),
+            Some(address) => key.part(b"@", address),
+            None => key.part(b"?", b""),
         }
     }
 }

@@ -42,7 +42,7 @@ use crate::exchange as steps;
 use crate::head::Head;
 use crate::host::Host;
 use crate::identity;
-use crate::table::{self, Seed};
+use crate::table::{self, Lease, Seed};
 
 use self::config::{Config, Phase};
 use self::counters::Counters;
@@ -123,7 +123,21 @@ impl steps::Policy for Policy {
     fn open(&self) -> Exchange {
         Exchange::new(Rc::clone(&self.0))
     }
+
+    /// Says how large the tables are: once for all workers of a process that load the same configuration.
+    fn start(&self, host: &mut dyn Host) {
+        let (now_ms, owner) = (host.now_ms().unwrap_or(0), host.random().unwrap_or(0));
+        let first = Lease::new(&format!("sizes-{:016x}", self.0.version));
+        if first.try_acquire(host, now_ms, SIZES_ONCE_MS, owner) {
+            for line in self.sizes() {
+                host.note(&format!("{}: {line}", Self::NAME));
+            }
+        }
+    }
 }
+
+/// For how long a table's sizes are not said again, in milliseconds: workers start within it.
+const SIZES_ONCE_MS: u64 = 60_000;
 
 impl Shared {
     /// What keys are hashed with. The proposal is made of all that is hard to guess about a VM's first request: its

@@ -61,19 +61,37 @@ impl Seed {
     /// says what is counted, so that one address has a key for each purpose.
     #[must_use]
     pub fn key(&self, parts: &[&[u8]]) -> Key {
-        let mut hasher = SipHasher24::new_with_key(&self.0);
-        for part in parts {
-            hasher.write_u64(u64::try_from(part.len()).unwrap_or(u64::MAX));
-            hasher.write(part);
-        }
-        let hash = hasher.finish128();
-        Key(u128::from(hash).to_le_bytes())
+        let mut key = self.begin();
+        parts.iter().for_each(|part| key.part(b"", part));
+        key.end()
+    }
+
+    /// The same, part by part.
+    pub(crate) fn begin(&self) -> Parts {
+        Parts(SipHasher24::new_with_key(&self.0))
     }
 
     /// The key of one thing among several that have a place in common.
     #[must_use]
     pub fn key_at(&self, place: Key, what: &[u8]) -> Key {
         self.key(&[&place.0, what])
+    }
+}
+
+/// A key of which not all parts are known yet.
+pub(crate) struct Parts(SipHasher24);
+
+impl Parts {
+    /// The next part, in two pieces.
+    pub(crate) fn part(&mut self, lead: &[u8], rest: &[u8]) {
+        self.0.write_u64(u64::try_from(lead.len().saturating_add(rest.len())).unwrap_or(u64::MAX));
+        self.0.write(lead);
+        self.0.write(rest);
+    }
+
+    /// The key.
+    pub(crate) fn end(self) -> Key {
+        Key(u128::from(self.0.finish128()).to_le_bytes())
     }
 }
 

@@ -98,6 +98,7 @@ pub use charge::{Account, Acts, Charge, Charged, Found, Measure, Verdict, charge
 pub use claims::{Claim, Claims, Longest, MAX_KEEP_MS};
 pub use counters::{Counters, Hit, Note};
 pub use document::{MAX_DOCUMENT_BYTES, Newer};
+pub(crate) use key::Parts;
 pub use key::{Key, Seed};
 pub use lease::{Lease, MAX_LEASE_MS};
 pub use quota::{Balance, Quota};

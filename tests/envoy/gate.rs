@@ -92,6 +92,7 @@ impl Setup {
         if !as_chain() {
             let module = match filter {
                 "jwt-auth" => jwt_auth(),
+                "rate-limit" => rate_limit(),
                 _ => revenue_strip(),
             };
             return self.plugin(plugin, "lockgate-test", module, configuration);
@@ -139,6 +140,28 @@ impl Setup {
         let text =
             json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration.to_string()});
         self.ours(name, "jwt-auth", Some(&text))
+    }
+
+    /// Adds the rate-limit filter with this configuration.
+    #[must_use]
+    pub fn limits(self, configuration: &Value) -> Self {
+        self.limits_text(&configuration.to_string())
+    }
+
+    /// Adds the rate-limit filter with configuration text that need not be JSON.
+    #[must_use]
+    pub fn limits_text(self, configuration: &str) -> Self {
+        let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration});
+        let plugin = self.next_name("rate_limit");
+        self.ours(&plugin, "rate-limit", Some(&text))
+    }
+
+    /// Adds rate-limit in VMs that die of the header `x-test-die`.
+    #[must_use]
+    pub fn mortal_limits(self, configuration: &Value) -> Self {
+        let text =
+            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration.to_string()});
+        self.wasm("mortal_limits", "lockgate-test", mortal_limits(), Some(&text))
     }
 
     /// Adds jwt-auth in VMs that die of the header `x-test-die`.
@@ -420,6 +443,15 @@ impl Gate {
         stats.iter().filter(|(name, _)| wanted(&name[JWT_COUNTERS.len()..])).map(|(_, value)| value).sum()
     }
 
+    /// The sum of the counters of rate-limit whose name after the prefix `wanted` accepts.
+    ///
+    /// # Panics
+    /// Envoy does not answer.
+    pub fn count_limits(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        let stats = self.envoy.stats(LIMIT_COUNTERS).unwrap();
+        stats.iter().filter(|(name, _)| wanted(&name[LIMIT_COUNTERS.len()..])).map(|(_, value)| value).sum()
+    }
+
     /// The access log's record of a request: the first whose path is `path`.
     ///
     /// # Panics
@@ -437,6 +469,9 @@ pub const COUNTERS: &str = "wasmcustom.lockgate.revenue_strip.";
 
 /// Those of jwt-auth.
 pub const JWT_COUNTERS: &str = "wasmcustom.lockgate.jwt_auth.";
+
+/// Those of rate-limit.
+pub const LIMIT_COUNTERS: &str = "wasmcustom.lockgate.rate_limit.";
 
 /// The identity source of most tests: what the client says in two headers.
 pub fn trusted_headers() -> Value {
@@ -506,6 +541,20 @@ pub fn as_chain() -> bool {
         Ok("single") | Err(_) => false,
         Ok(other) => panic!("LOCKGATE_FILTERS={other}: chain or single"),
     })
+}
+
+/// The filter as it ships, built if need be.
+///
+/// # Panics
+/// It does not build.
+pub fn rate_limit() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("rate-limit"))
+}
+
+fn mortal_limits() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("mortal-limits"))
 }
 
 fn mortal() -> &'static Path {

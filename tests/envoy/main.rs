@@ -12,6 +12,7 @@ mod chain;
 mod harness;
 mod host;
 mod jwt_auth;
+mod rate_limit;
 mod revenue_strip;
 mod skeleton;
 mod versions;

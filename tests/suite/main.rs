@@ -7,6 +7,7 @@ mod csv;
 mod editor;
 mod filter;
 mod graphql;
+mod limits;
 mod linear;
 mod modes;
 mod oracle;

@@ -41,7 +41,10 @@ impl From<lockgate_harness::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage => write!(f, "usage: lockgate-bench envoy|instructions|wasm|csv|modes|size|smoke|record"),
+            Self::Usage => write!(
+                f,
+                "usage: lockgate-bench envoy|instructions|jwt|limits|keys|wasm|csv|modes|size|smoke|record|record-jwt|record-limits"
+            ),
             Self::Harness(error) => error.fmt(f),
             Self::Io { what, source } => write!(f, "cannot {what}: {source}"),
             Self::Failed { what, tail } => write!(f, "{what} failed:\n{tail}"),

@@ -6,6 +6,9 @@
 //!                          the instructions that the filters add in Envoy: with `perf`, else under valgrind, which takes minutes
 //! cargo run --release -p lockgate-bench -- jwt      the instructions that jwt-auth adds, against Envoy's own jwt_authn
 //! cargo run --release -p lockgate-bench -- record-jwt      the same, written to benches/record/jwt_auth.md
+//! cargo run --release -p lockgate-bench -- limits   the instructions that rate-limit adds
+//! cargo run --release -p lockgate-bench -- keys     10 million keys in the core and 500,000 through Envoy: memory, and who is forgotten
+//! cargo run --release -p lockgate-bench -- record-limits   both, written to benches/record/rate_limit.md
 //! cargo run --release -p lockgate-bench -- wasm     the same work under wasmtime and, where it is, node
 //! cargo run --release -p lockgate-bench -- csv      tables under the same engines
 //! cargo run --release -p lockgate-bench -- modes    each format through the filter, without and with the second guard
@@ -24,6 +27,8 @@ mod error;
 mod gates;
 mod instructions;
 mod jwt;
+mod keys;
+mod limits;
 mod machine;
 mod modules;
 mod perf;
@@ -55,6 +60,10 @@ const LEAST_IN_PROCESS: f64 = 2.0;
 const LEAST_COUNTED: f64 = 3.8;
 const LEAST_THROUGH_ENVOY: f64 = 5.0;
 
+/// Keys that come once, in the core and through Envoy.
+const NATIVE_KEYS: u64 = 10_000_000;
+const ENVOY_KEYS: u64 = 500_000;
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -79,6 +88,9 @@ fn run(words: &[&str]) -> Result<(), Error> {
         ["instructions"] => print(&instructions::measure(&workspace, &modules)?.to_markdown()),
         ["jwt"] => print(&jwt::measure(&workspace, &modules)?.to_markdown()),
         ["record-jwt"] => report::record_jwt(&workspace, &modules)?,
+        ["limits"] => print(&limits::measure(&workspace, &modules)?.to_markdown()),
+        ["keys"] => print(&keys::measure(&workspace, &modules, NATIVE_KEYS, ENVOY_KEYS)?.to_markdown()),
+        ["record-limits"] => report::record_limits(&workspace, &modules)?,
         ["wasm"] => print(&wasm::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
         ["csv"] => print(&wasm::measure_without_comparison(&workspace, &modules, "csv")?),
         ["modes"] => print(&wasm::measure_without_comparison(&workspace, &modules, "modes")?),

@@ -57,6 +57,16 @@ impl<'a> Modules<'a> {
         Ok(fs::metadata(&path).map_err(Error::io("read jwt_auth.wasm"))?.len())
     }
 
+    /// `rate_limit.wasm` exactly as it ships.
+    pub(crate) fn rate_limit(&self) -> Result<PathBuf, Error> {
+        Ok(build::filter(self.workspace, "rate-limit", &say)?)
+    }
+
+    pub(crate) fn rate_limit_bytes(&self) -> Result<u64, Error> {
+        let path = self.rate_limit()?;
+        Ok(fs::metadata(&path).map_err(Error::io("read rate_limit.wasm"))?.len())
+    }
+
     /// A filter that does nothing.
     pub(crate) fn empty(&self) -> Result<PathBuf, Error> {
         Ok(build::filter(self.workspace, "empty-filter", &say)?)

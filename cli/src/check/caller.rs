@@ -4,13 +4,22 @@ use lockgate::identity::FILTER_STATE;
 use serde_json::Value;
 
 use crate::configuration::Listener;
+use crate::filter::Filter;
 use crate::yaml::Node;
 
 use super::finding::{Report, Severity};
+use super::limits;
 use super::order::{Neighbour, neighbours};
 
-/// Checks the identity source of a configuration; `line` is where a field of it stands.
-pub(super) fn check(json: &Value, listener: &Listener<'_>, line: &dyn Fn(&str) -> usize, report: &mut Report) {
+/// Checks the identity source of a configuration; `line` is where a field of it stands, `beside` are our filters on its
+/// listener.
+pub(super) fn check(
+    json: &Value,
+    listener: &Listener<'_>,
+    beside: &[(usize, Filter)],
+    line: &dyn Fn(&str) -> usize,
+    report: &mut Report,
+) {
     let identity = json.get("identity").unwrap_or(&Value::Null);
     let neighbours = neighbours(listener);
     let before: Vec<&Neighbour<'_>> = neighbours.iter().filter(|other| other.place < listener.place).collect();
@@ -38,8 +47,16 @@ pub(super) fn check(json: &Value, listener: &Listener<'_>, line: &dyn Fn(&str) -
     } else {
         let state = identity.get("filter_state").and_then(Value::as_str).unwrap_or(FILTER_STATE);
         let writers = ["wasm", "set_filter_state", "golang", "dynamic_modules", "ext_proc"];
-        let written = before.iter().any(|other| writers.iter().any(|kind| other.is(kind)) || other.kind.is_empty());
-        if !written && asks_who(json) {
+        // Of ours, jwt-auth alone, and a chain, which may have it.
+        let silent = |other: &Neighbour<'_>| {
+            let says = |filter: Filter| matches!(filter, Filter::JwtAuth | Filter::Lockgate);
+            beside.iter().any(|(place, filter)| *place == other.place && !says(*filter))
+        };
+        let may_write = |other: &&Neighbour<'_>| writers.iter().any(|kind| other.is(kind)) || other.kind.is_empty();
+        let written = before.iter().any(|other| may_write(other) && !silent(other));
+        // Of a rate-limit that is said as a fault of its place.
+        let later = beside.iter().any(|(place, filter)| *filter == Filter::JwtAuth && *place > listener.place);
+        if !written && (is_exempting(json) || !later && limits_callers(json)) {
             let message = format!(
                 "no filter before this one can leave `{state}` in filter state, so every caller is nobody; name the \
                  source, such as {{\"jwt_authn\": {{…}}}}"
@@ -49,8 +66,14 @@ pub(super) fn check(json: &Value, listener: &Listener<'_>, line: &dyn Fn(&str) -
     }
 }
 
-/// Whether anybody is exempt from a rule.
-fn asks_who(json: &Value) -> bool {
+/// Whether a policy of rate-limit asks who is calling.
+fn limits_callers(json: &Value) -> bool {
+    let mut policies = json.get("policies").and_then(Value::as_array).into_iter().flatten();
+    policies.any(|policy| limits::asks_who(policy).is_some())
+}
+
+/// Whether anybody is exempt from a rule of revenue-strip.
+fn is_exempting(json: &Value) -> bool {
     let rules = ["rules", "protected"].iter().filter_map(|list| json.get(list)?.as_array()).flatten();
     rules.into_iter().any(|rule| rule.get("unless").is_some_and(|unless| !unless.is_null()))
 }

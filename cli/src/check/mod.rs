@@ -4,6 +4,7 @@ mod access;
 mod ask_envoy;
 mod caller;
 mod finding;
+mod limits;
 mod listener;
 mod order;
 mod plugin;
@@ -197,6 +198,7 @@ fn check_documents(documents: &[Document], report: &mut Report) -> usize {
                            such as revenue_strip.wasm, or the root_id after the filter";
             report.add(Severity::Warning, node.line, "name", message);
         }
+        let all = found.plugins.clone();
         for plugin in found.plugins {
             if loaded.len() >= MAX_PLUGINS {
                 let message = format!("the file has more than {MAX_PLUGINS} Lockgate configurations; divide it");
@@ -219,7 +221,7 @@ fn check_documents(documents: &[Document], report: &mut Report) -> usize {
             }
             let json = match verified {
                 Ok(json) => {
-                    check_rules(&plugin, &blocks, &json, document, report);
+                    check_rules(&plugin, &all, &blocks, &json, document, report);
                     Some(json)
                 }
                 Err(wrong) => {
@@ -235,7 +237,14 @@ fn check_documents(documents: &[Document], report: &mut Report) -> usize {
 }
 
 /// What a configuration means where it stands; the filter accepts it.
-fn check_rules(plugin: &Plugin<'_>, blocks: &[Block], text: &str, document: &Document, report: &mut Report) {
+fn check_rules(
+    plugin: &Plugin<'_>,
+    all: &[Plugin<'_>],
+    blocks: &[Block],
+    text: &str,
+    document: &Document,
+    report: &mut Report,
+) {
     let line = |field: &str| {
         let line = match plugin.settings {
             Settings::Text(place) => place.line_of(place::in_json(text, field), &document.source),
@@ -244,23 +253,37 @@ fn check_rules(plugin: &Plugin<'_>, blocks: &[Block], text: &str, document: &Doc
         };
         line + document.before
     };
-    check_blocks(blocks, plugin.listener.as_ref(), &line, report);
+    let stand = plugin.listener.map(|listener| Stand { listener, beside: limits::beside(all, &listener) });
+    check_blocks(blocks, stand.as_ref(), &line, report);
+}
+
+/// Where a plugin stands: its listener, and our filters there by their places.
+struct Stand<'a> {
+    listener: Listener<'a>,
+    beside: Vec<(usize, Filter)>,
 }
 
 /// The same block by block.
-fn check_blocks(blocks: &[Block], listener: Option<&Listener<'_>>, line: &dyn Fn(&str) -> usize, report: &mut Report) {
+fn check_blocks(blocks: &[Block], stand: Option<&Stand<'_>>, line: &dyn Fn(&str) -> usize, report: &mut Report) {
     for (n, block) in blocks.iter().enumerate() {
         let json: Value = serde_json::from_str(&block.text).unwrap_or_default();
         let line = |field: &str| line(&block.path(field));
         report.within.clone_from(&block.within);
         shadow::check(&json, &line, report);
-        match (block.filter, listener) {
+        match (block.filter, stand) {
             (Filter::JwtAuth, _) => access::check(&block.text, &line, report),
-            (_, Some(listener)) => {
+            (_, Some(Stand { listener, beside })) => {
                 // Then it is known who calls, unless the block asks somebody else.
                 let known = blocks.iter().take(n).any(|before| before.filter == Filter::JwtAuth);
                 if !known || json.get("identity").is_some() {
-                    caller::check(&json, listener, &line, report);
+                    caller::check(&json, listener, beside, &line, report);
+                }
+                if block.filter == Filter::RateLimit {
+                    limits::addresses(&json, listener, report);
+                    // A chain runs what shields before all blocks, and the core has looked at the order of the rest.
+                    if blocks.iter().all(|other| other.filter != Filter::JwtAuth) {
+                        limits::check(&json, listener, beside, &line, report);
+                    }
                 }
             }
             (_, None) => {}

@@ -33,8 +33,12 @@ pub(super) fn run(setup: &Setup) -> Result<u8, String> {
             ));
         }
     }
-    for (what, told) in [("A token is revoked", story::revocation), ("The issuer takes new keys", story::rotation)]
-        as [(_, story::Story); 2]
+    for (what, told) in [
+        ("A token is revoked", story::revocation),
+        ("The issuer takes new keys", story::rotation),
+        ("Payments come too fast", story::limit),
+        ("Somebody guesses tokens", story::guessing),
+    ] as [(_, story::Story); 4]
     {
         let (verdict, seen) = match told(&client, addresses)? {
             Ok(seen) => ("ok", seen),

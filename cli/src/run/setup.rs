@@ -186,7 +186,7 @@ fn explained(error: Error) -> String {
 }
 
 /// The filters that a configuration may load, by package; the first is that of envoy.yaml.
-const FILTERS: [&str; 3] = ["lockgate-filter", "jwt-auth", "revenue-strip"];
+const FILTERS: [&str; 4] = ["lockgate-filter", "jwt-auth", "rate-limit", "revenue-strip"];
 /// Gauges of Envoy: how many instances of a portal are healthy.
 const CLUSTERS: [&str; 2] = ["cluster.onboarding.membership_healthy", "cluster.maintenance.membership_healthy"];
 const READY_WITHIN: Duration = Duration::from_secs(30);

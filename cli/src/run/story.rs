@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::config::Addresses;
-use super::trial::{FAULT, REVOKED_WITHIN_S};
+use super::trial::{AT_ONCE, FAULT, GUESSES, PAYMENTS, REVOKED_WITHIN_S};
 use super::web::Client;
 
 /// What was seen, or what was wrong.
@@ -60,6 +60,58 @@ pub(super) fn rotation(client: &Client, addresses: &Addresses) -> Told {
     Ok(Ok(format!("{asked} requests with tokens of {} keys, all of them 200", tokens.len())))
 }
 
+/// Payments are refused when they come too fast, and pass again when the time is over that the answer says.
+pub(super) fn limit(client: &Client, addresses: &Addresses) -> Told {
+    let token = client.token(addresses.portals.issuer, "role=COMPANY_ADMIN")?;
+    let ask = || client.get(addresses.gateway, PAYMENTS, Some(&token), None);
+    let mut passed = 0_u32;
+    let refused = loop {
+        let answer = ask()?;
+        match answer.status {
+            // A slow machine gets back some of what it spends meanwhile.
+            200 if passed < AT_ONCE * 2 => passed = passed.saturating_add(1),
+            429 if passed >= AT_ONCE => break answer,
+            status => return Ok(Err(format!("{status} after {passed} that passed"))),
+        }
+    };
+    let Some(wait_s) = refused.header("retry-after").and_then(|text| text.parse().ok()) else {
+        return Ok(Err("429 without Retry-After".to_owned()));
+    };
+    thread::sleep(Duration::from_secs(wait_s).min(LONGEST));
+    let (status, left) = (ask()?.status, refused.header("ratelimit").unwrap_or_default().to_owned());
+    if status != 200 {
+        return Ok(Err(format!("{wait_s} s after the 429 {status}")));
+    }
+    Ok(Ok(format!("{passed} pass, then 429 ({left}), and {wait_s} s later 200")))
+}
+
+/// Who guesses tokens is locked out, good tokens or not. The last one: nobody comes from this address afterwards.
+pub(super) fn guessing(client: &Client, addresses: &Addresses) -> Told {
+    let good = client.token(addresses.portals.issuer, "role=MANAGER")?;
+    let guess = |number: u32| format!("{good}{number}");
+    let mut guesses = 0;
+    while guesses <= GUESSES {
+        guesses = guesses.saturating_add(1);
+        match client.get(addresses.gateway, FAULT, Some(&guess(guesses)), None)?.status {
+            401 => {}
+            429 => {
+                let answer = client.get(addresses.gateway, FAULT, Some(&good), None)?;
+                let wait_s = answer.header("retry-after").unwrap_or("nothing").to_owned();
+                let seen = format!("guess {guesses} gets 429, and so does a good token, for {wait_s} s");
+                return Ok(if answer.status == 429 {
+                    Ok(seen)
+                } else {
+                    Err(format!("a good token {}", answer.status))
+                });
+            }
+            status => return Ok(Err(format!("guess {guesses} gets {status}"))),
+        }
+    }
+    Ok(Err(format!("{guesses} guesses, and none is refused with 429")))
+}
+
+/// The longest time that is waited for.
+const LONGEST: Duration = Duration::from_secs(10);
 const BETWEEN: Duration = Duration::from_millis(100);
 /// Enough for both workers to be asked.
 const ROUNDS: u32 = 5;

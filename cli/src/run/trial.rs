@@ -129,6 +129,17 @@ pub(super) fn what_to_try(addresses: &Addresses) -> String {
         "\nThe issuer takes a new key, announced or not: no request fails\n{token}    curl -s -X POST 'http://{issuer}/rotate'\n{ask}\n    \
          curl -s -X POST 'http://{issuer}/rotate?unseen=true'\n{token}{ask}\n"
     ));
+    let admin = format!("    TOKEN=$(curl -s 'http://{issuer}/token?role=COMPANY_ADMIN')\n");
+    let bearer = r#"-H "authorization: Bearer $TOKEN""#;
+    let pay = format!("    curl -si {bearer} 'http://{gateway}{PAYMENTS}'");
+    text.push_str(&format!(
+        "\n{AT_ONCE} payments at once, and one more: 429; when the seconds of Retry-After are over, 200\n{admin}    curl -s -o /dev/null -w \
+         '%{{http_code}}\\n' {bearer} 'http://{gateway}{PAYMENTS}?n=[1-{AT_ONCE}]'\n{pay}\n    sleep 2\n{pay}\n"
+    ));
+    text.push_str(&format!(
+        "\nSomebody guesses tokens: after {GUESSES} within a minute nobody from this address gets in for a minute, 429\n{token}    curl -s -o \
+         /dev/null -w '%{{http_code}}\\n' -H 'authorization: Bearer x.y.z' 'http://{gateway}{FAULT}?n=[0-{GUESSES}]'\n{ask}\n"
+    ));
     text.push_str(&format!(
         "\nCounters: http://{}/stats?filter=lockgate\nEvery decision is shown below. Ctrl-C stops everything.\n",
         addresses.admin
@@ -140,6 +151,12 @@ pub(super) fn what_to_try(addresses: &Addresses) -> String {
 pub(super) const REVOKED_WITHIN_S: u64 = 6;
 /// An endpoint for everybody.
 pub(super) const FAULT: &str = "/api/maintenance/faults/1";
+/// An endpoint that takes a few requests at once.
+pub(super) const PAYMENTS: &str = "/api/payments";
+/// So many.
+pub(super) const AT_ONCE: u32 = 10;
+/// So many answers 401 in a minute are forgiven.
+pub(super) const GUESSES: u32 = 5;
 const WHOAMI: &str = "/api/maintenance/whoami";
 const TOLD: &[&str] = &[
     r#""x-user-id":"usr-2002""#,
@@ -179,6 +196,9 @@ mod tests {
             "    curl -sN -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/maintenance/events?events=6&every_ms=100'\n",
             "    curl -si --compressed -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/maintenance/parts?per_page=2'\n",
             "    curl -si 'http://127.0.0.1:8080/api/maintenance/parts?per_page=2'\n",
+            "    curl -s -o /dev/null -w '%{http_code}\\n' -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/payments?n=[1-10]'\n",
+            "    curl -si -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/payments'\n",
+            "    curl -s -o /dev/null -w '%{http_code}\\n' -H 'authorization: Bearer x.y.z' 'http://127.0.0.1:8080/api/maintenance/faults/1?n=[0-5]'\n",
         ] {
             assert!(text.contains(line), "{text}");
         }

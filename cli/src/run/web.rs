@@ -103,7 +103,12 @@ impl Client {
 
 impl Answer {
     pub(super) fn has_header(&self, name: &str) -> bool {
-        self.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name))
+        self.header(name).is_some()
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name))?;
+        Some(value)
     }
 
     /// The same with its body unpacked, if it is packed at all.

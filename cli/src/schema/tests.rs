@@ -45,6 +45,7 @@ fn files(folder: &Path, endings: &[&str], found: &mut Vec<std::path::PathBuf>) {
 fn every_example_configuration_fits_its_schema() {
     let validators = [
         (Filter::JwtAuth, validator(Of::JwtAuth)),
+        (Filter::RateLimit, validator(Of::RateLimit)),
         (Filter::RevenueStrip, validator(Of::RevenueStrip)),
         (Filter::Lockgate, validator(Of::Lockgate)),
     ];
@@ -79,7 +80,8 @@ fn every_file_of_policy_tests_fits_its_schema() {
     let mut paths = Vec::new();
     files(&repository().join("tests/cases/revenue_strip"), &["yaml", "json"], &mut paths);
     files(&repository().join("tests/cases/jwt_auth"), &["yaml"], &mut paths);
-    assert!(paths.len() >= 8);
+    files(&repository().join("tests/cases/rate_limit"), &["yaml"], &mut paths);
+    assert!(paths.len() >= 10);
     for path in paths {
         for document in yaml::read(&fs::read_to_string(&path).unwrap()).unwrap() {
             let value = serde_json::from_str(&document.to_json()).unwrap();

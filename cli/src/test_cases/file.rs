@@ -36,6 +36,8 @@ pub(super) struct Test {
     /// Where it begins, from 1.
     pub(super) line: usize,
     pub(super) chunk: Option<usize>,
+    /// How often the request is made.
+    pub(super) times: u32,
     pub(super) case: Case,
     pub(super) expect: Expect,
 }
@@ -186,7 +188,11 @@ impl Reader<'_> {
     }
 
     fn test(&self, field: &str, wire: CaseWire, config: &str) -> Result<Test, Fault> {
-        let CaseWire { name, identity, now, chunk, address, request, response, expect } = wire;
+        let CaseWire { name, identity, now, chunk, address, session, times, request, response, expect } = wire;
+        let times = times.unwrap_or(1);
+        if !(1..=MAX_TIMES).contains(&times) {
+            return Err(self.fault(&format!("{field}.times"), format!("is {times} and must be 1..={MAX_TIMES}")));
+        }
         let place = format!("{field}.request");
         let body = [request.body, request.body_b64, request.body_file];
         let request = Request {
@@ -214,7 +220,7 @@ impl Reader<'_> {
         let case = Case {
             config: config.to_owned(),
             now_ms: now.map(|seconds| seconds.saturating_mul(1000)),
-            session: None,
+            session,
             request,
             answer,
             identity,
@@ -222,7 +228,7 @@ impl Reader<'_> {
             variables: Variables::default(),
             calls: Vec::new(),
         };
-        Ok(Test { line: self.line(field), name, chunk, case, expect })
+        Ok(Test { line: self.line(field), name, chunk, times, case, expect })
     }
 
     fn content(
@@ -338,5 +344,7 @@ impl Reader<'_> {
     }
 }
 
+/// Most requests of one case.
+const MAX_TIMES: u32 = 100_000;
 /// The largest body that is read from a file.
 const MAX_BODY_BYTES: u64 = 64 << 20;

@@ -9,13 +9,14 @@ mod headers;
 mod names;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::filter::Session;
+use crate::filter::{Filter, Session};
 use crate::try_case::exchange;
 
 use self::expect::Unmet;
@@ -63,8 +64,9 @@ pub(crate) fn run(args: &TestArgs) -> Result<u8, String> {
             Err(fault) => faults.push(fault),
             Ok(tests) => {
                 for Tests { filter, cases } in tests {
+                    let mut sessions = BTreeMap::new();
                     for test in cases {
-                        match judge(filter, &test) {
+                        match judge(filter, &test, &mut sessions) {
                             Ok(unmet) => {
                                 judged.push(Judged { file: file.clone(), line: test.line, name: test.name, unmet });
                             }
@@ -92,12 +94,28 @@ pub(crate) fn run(args: &TestArgs) -> Result<u8, String> {
     })
 }
 
-/// What is not as it must be.
-fn judge(filter: crate::filter::Filter, test: &Test) -> Result<Vec<Unmet>, String> {
+/// What is not as it must be, of the first request that is not answered so.
+fn judge(filter: Filter, test: &Test, sessions: &mut BTreeMap<String, Session>) -> Result<Vec<Unmet>, String> {
     let case = &test.case;
-    let outcome = exchange(filter, case, None, test.chunk, &mut Session::default());
-    let outcome = outcome.map_err(|error| format!("the configuration is refused: {error}"))?;
-    Ok(test.expect.unmet(&case.request, &case.answer, &outcome))
+    let mut own = Session::default();
+    let session = match &case.session {
+        Some(name) => sessions.entry(name.clone()).or_default(),
+        None => &mut own,
+    };
+    for nth in 1..=test.times {
+        let outcome = exchange(filter, case, None, test.chunk, session);
+        let outcome = outcome.map_err(|error| format!("the configuration is refused: {error}"))?;
+        let mut unmet = test.expect.unmet(&case.request, &case.answer, &outcome);
+        if unmet.is_empty() {
+            continue;
+        }
+        if test.times > 1 {
+            let message = format!("request {nth} of {} is not answered so", test.times);
+            unmet.insert(0, Unmet { field: "times".to_owned(), message });
+        }
+        return Ok(unmet);
+    }
+    Ok(Vec::new())
 }
 
 fn print_text(judged: &[Judged], faults: &[Fault], files: usize) -> io::Result<()> {

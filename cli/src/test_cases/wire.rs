@@ -51,6 +51,10 @@ pub(crate) struct CaseWire {
     pub(super) chunk: Option<usize>,
     /// The client's address.
     pub(super) address: Option<String>,
+    /// Cases of one session follow each other on one gateway, which remembers what came before. Absent: a new one.
+    pub(super) session: Option<String>,
+    /// How often the request is made, one after another; each answer must be as expected. 1 (default) to 100,000.
+    pub(super) times: Option<u32>,
     pub(super) request: RequestWire,
     /// What the portal answers. Absent: an empty 200.
     pub(super) response: Option<AnswerWire>,

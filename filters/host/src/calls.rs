@@ -150,6 +150,10 @@ impl Host for Calls<'_> {
         }
     }
 
+    fn note(&mut self, line: &str) {
+        log::info!("{line}");
+    }
+
     fn leave(&mut self, name: &str, value: &[u8]) {
         match self.place {
             Place::Exchange(_) => {

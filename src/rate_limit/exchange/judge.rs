@@ -80,7 +80,14 @@ impl Exchange {
             return Step::Continue;
         }
         let measured = self.measure(&shared, &asked, &mut caller);
-        self.who = Who::of(&caller);
+        // Most requests leave no line, and are not asked for what would stand in it.
+        let speaks = match &measured {
+            Ok((_, charged)) => charged.found.iter().flatten().any(says_something),
+            Err(_) => true,
+        };
+        if speaks || !self.failures.is_empty() {
+            self.who = Who::of(&caller);
+        }
         let (asked, charged) = match measured {
             Ok(measured) => measured,
             Err(reason) => return self.trouble(reason, &asked, head, host),
@@ -182,6 +189,7 @@ impl Exchange {
             }
             if let (Rule::Policy(_, measured), Found::Within(balance) | Found::Over(balance)) = (asked.rule, *found)
                 && !shadow
+                && shared.config.headers.any()
             {
                 let &Measured { limit, window_s, .. } = measured;
                 self.standings.push(Standing { policy: asked.at, limit, window_s, balance });
@@ -208,6 +216,14 @@ impl Exchange {
         host.count(self.shared.counters.beside(Beside::Unmeasured), 1);
         self.record("unmeasured", reason, None, !acts, host);
         Step::Continue
+    }
+}
+
+/// Whether a record is left of it.
+fn says_something(found: &Found) -> bool {
+    match found {
+        Found::Over(_) | Found::Blocked { .. } => true,
+        Found::Within(_) | Found::Free => false,
     }
 }
 

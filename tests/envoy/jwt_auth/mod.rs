@@ -28,7 +28,7 @@ fn now_s() -> u64 {
 }
 
 /// The claims of a manager; `jti` tells tokens apart.
-fn claims(jti: &str) -> Value {
+pub(crate) fn claims(jti: &str) -> Value {
     json!({
         "iss": ISSUER, "aud": "portals", "sub": "usr-1", "jti": jti, "iat": now_s(), "exp": now_s() + 600,
         "tenantId": "t-1",
@@ -40,7 +40,7 @@ fn claims(jti: &str) -> Value {
 }
 
 /// The same with one member changed, or taken out by `null`.
-fn claims_with(jti: &str, member: &str, value: Value) -> Value {
+pub(crate) fn claims_with(jti: &str, member: &str, value: Value) -> Value {
     let mut claims = claims(jti);
     if value.is_null() {
         claims.as_object_mut().unwrap().remove(member);
@@ -51,7 +51,7 @@ fn claims_with(jti: &str, member: &str, value: Value) -> Value {
 }
 
 /// A provider with these keys.
-fn provider(jwks: &Value) -> Value {
+pub(crate) fn provider(jwks: &Value) -> Value {
     json!({
         "name": "issuer", "issuer": ISSUER, "audiences": ["portals"],
         "algorithms": ["ES256", "RS256", "EdDSA"],
@@ -60,7 +60,7 @@ fn provider(jwks: &Value) -> Value {
     })
 }
 
-fn inline<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Value {
+pub(crate) fn inline<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Value {
     json!({"inline": key_set(keys)})
 }
 
@@ -73,7 +73,7 @@ fn remote() -> Value {
 }
 
 /// Two systems, five kinds of endpoint.
-fn policy(provider: &Value) -> Value {
+pub(crate) fn policy(provider: &Value) -> Value {
     json!({
         "providers": [provider],
         "systems": {
@@ -121,9 +121,9 @@ fn portal() -> Upstream {
     upstream
 }
 
-const PARTS: &str = "/api/maintenance/parts";
+pub(crate) const PARTS: &str = "/api/maintenance/parts";
 
-fn bearer(path: &str, token: &str) -> Request {
+pub(crate) fn bearer(path: &str, token: &str) -> Request {
     Request::get(path).header("authorization", format!("Bearer {token}"))
 }
 

@@ -19,13 +19,15 @@ mod modes;
 mod names;
 mod pairs;
 mod paths;
+mod rate_limit_config;
+mod rate_limit_decisions;
 #[cfg(test)]
 mod replay;
 mod signature;
 mod table_record;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 15] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 17] = [
     ("chain", chain::check),
     ("configuration", configuration::check),
     ("csv", csv::check),
@@ -39,6 +41,8 @@ pub(crate) const TARGETS: [(&str, fn(&[u8])); 15] = [
     ("modes", modes::check),
     ("pairs", pairs::check),
     ("paths", paths::check),
+    ("rate_limit_config", rate_limit_config::check),
+    ("rate_limit_decisions", rate_limit_decisions::check),
     ("signature", signature::check),
     ("table_record", table_record::check),
 ];
