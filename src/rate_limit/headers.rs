@@ -1,6 +1,8 @@
 //! What clients are told: `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11), the older
 //! `X-RateLimit-*`, `Retry-After`, and the problem of a refusal.
 
+use std::rc::Rc;
+
 use serde_json::json;
 
 use super::config::{Config, Headers};
@@ -17,13 +19,20 @@ const LEGACY: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-rate
 const OTHERS: [&str; 3] = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
 
 /// How a request stands with a policy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Standing {
     /// The policy's place.
     pub(super) policy: usize,
     pub(super) limit: u32,
-    pub(super) window_s: u32,
+    /// See [`told`].
+    pub(super) told: Rc<str>,
     pub(super) balance: Balance,
+}
+
+/// What `RateLimit-Policy` says of a policy: the same for all who are in one tier, so it is written once. Names have nothing that a
+/// quoted text must escape.
+pub(super) fn told(name: &str, limit: u32, window_s: u32) -> Rc<str> {
+    format!("\"{name}\";q={limit};w={window_s}").into()
 }
 
 impl Standing {
@@ -60,16 +69,24 @@ pub(super) fn fields(config: &Config, standings: &[Standing]) -> Vec<(&'static s
     let Headers { rate_limit, legacy } = config.headers;
     let mut fields = Vec::new();
     if rate_limit && !standings.is_empty() {
-        let (mut policies, mut left) = (Vec::new(), Vec::new());
+        // Written by hand: this is done for every answer, and `format!` takes some thousand instructions.
+        let (mut policies, mut left) = (String::with_capacity(64), String::with_capacity(64));
         for standing in standings {
             let Some(policy) = config.policies.get(standing.policy) else { continue };
-            // Names have nothing that a quoted text must escape.
-            let (name, Standing { limit, window_s, .. }) = (&policy.name, standing);
-            policies.push(format!("\"{name}\";q={limit};w={window_s}"));
-            left.push(format!("\"{name}\";r={};t={}", standing.balance.left, standing.seconds()));
+            if !policies.is_empty() {
+                policies.push_str(", ");
+                left.push_str(", ");
+            }
+            policies.push_str(&standing.told);
+            left.push('"');
+            left.push_str(&policy.name);
+            left.push_str("\";r=");
+            push_number(&mut left, u64::from(standing.balance.left));
+            left.push_str(";t=");
+            push_number(&mut left, standing.seconds());
         }
-        fields.push((POLICY, policies.join(", ")));
-        fields.push((LEFT, left.join(", ")));
+        fields.push((POLICY, policies));
+        fields.push((LEFT, left));
     }
     // The older fields know one policy: that of which least is left.
     if legacy && let Some(least) = standings.iter().min_by_key(|standing| standing.balance.left) {
@@ -78,6 +95,23 @@ pub(super) fn fields(config: &Config, standings: &[Standing]) -> Vec<(&'static s
     }
     fields
 }
+
+/// Appends a number in decimal.
+fn push_number(text: &mut String, number: u64) {
+    let (mut digits, mut rest, mut used) = ([b'0'; MAX_DIGITS], number, 0);
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        used += 1;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    text.extend(digits.into_iter().skip(MAX_DIGITS - used).map(char::from));
+}
+
+/// Digits of the largest number.
+const MAX_DIGITS: usize = 20;
 
 /// Why a client cannot have what it asked for (RFC 9457; section 5 of the draft).
 pub(super) enum Problem<'a> {
@@ -107,5 +141,19 @@ impl Problem<'_> {
             members.insert("instance".to_owned(), id.into());
         }
         body.to_string().into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_number;
+
+    #[test]
+    fn numbers_are_decimal() {
+        for number in [0, 1, 9, 10, 99, 100, 4_000_000_000, u64::MAX - 1, u64::MAX] {
+            let mut text = "r=".to_owned();
+            push_number(&mut text, number);
+            assert_eq!(text, format!("r={number}"));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `policies`: how often whom.
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 
 use super::key::{self, Known, PartWire};
@@ -7,6 +9,7 @@ use super::{Keys, Mode, at_most, check_names, within};
 use crate::config::ConfigError;
 use crate::identity::{Rights, RightsWire, Source};
 use crate::matching::{Match, MatchWire};
+use crate::rate_limit::headers::told;
 use crate::rate_limit::key::Caller;
 use crate::table::{MAX_SPAN_MS, Quota};
 
@@ -98,6 +101,8 @@ pub(in crate::rate_limit) struct Measured {
     pub(in crate::rate_limit) quota: Quota,
     pub(in crate::rate_limit) limit: u32,
     pub(in crate::rate_limit) window_s: u32,
+    /// What clients are told of it.
+    pub(in crate::rate_limit) told: Rc<str>,
     /// The policy's name, and those numbers that say what its records mean. A new limit of a sliding window is none of them:
     /// who changes the tier keeps what he has spent.
     pub(in crate::rate_limit) stem: Vec<u8>,
@@ -209,7 +214,7 @@ impl Numbers<'_> {
         if let Quota::Paced { limit, burst, .. } = quota {
             stem = format!("{stem}\0{limit}\0{burst}");
         }
-        Ok(Measured { quota, limit, window_s, stem: stem.into_bytes() })
+        Ok(Measured { quota, limit, window_s, told: told(self.name, limit, window_s), stem: stem.into_bytes() })
     }
 }
 

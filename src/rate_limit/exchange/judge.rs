@@ -191,8 +191,8 @@ impl Exchange {
                 && !shadow
                 && shared.config.headers.any()
             {
-                let &Measured { limit, window_s, .. } = measured;
-                self.standings.push(Standing { policy: asked.at, limit, window_s, balance });
+                let (limit, told) = (measured.limit, Rc::clone(&measured.told));
+                self.standings.push(Standing { policy: asked.at, limit, told, balance });
             }
         }
         match verdict {
