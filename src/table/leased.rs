@@ -32,7 +32,8 @@ use crate::host::Host;
 /// The largest lease.
 pub const MAX_LEASED: u32 = 1 << MAX_LOG;
 
-/// How long after the end of the service's window a lease may still be spent, in milliseconds.
+/// How long after the end of the service's window a lease may still be spent, in milliseconds; longer only by as much as the
+/// answer was under way.
 pub const MAX_SPILL_MS: u64 = SECOND_MS + MIN_LIFE_MS;
 
 const MAX_LOG: u8 = 19;

@@ -13,7 +13,8 @@
 //! - What is spent was granted, and what is granted in one window of the service is at most `L`. So in any `n` windows together at
 //!   most `n · L + G · B` is admitted: what was granted before the first of them and was left.
 //! - A lease ends with its window, but what the last second of a window grants, or what is left when a new window grants more,
-//!   is spent at most [`MAX_SPILL_MS`](crate::table::MAX_SPILL_MS) later or with the new lease. So in one window at most
+//!   is spent at most [`MAX_SPILL_MS`](crate::table::MAX_SPILL_MS) later (and as long as the answer was under way), or with the
+//!   new lease. So in one window at most
 //!   `L + G · B` is admitted.
 //! - In the other direction, what is leased and not spent when its window ends is lost, at most `B` a gateway, and so is what a
 //!   failed call had been granted. A refused lease may have used up what the service had left, at most one lease a gateway and
@@ -227,11 +228,8 @@ impl Service {
 
     /// Asks for what is wanted, as far as calls are free and the circuit lets it.
     fn ask(&self, now_ms: u64, plans: &[Plan], counters: &Counters, host: &mut dyn Host) {
-        let wanted = self.wishes.borrow().wanted();
+        let wanted = self.wishes.borrow_mut().wanted();
         for wish in wanted {
-            if self.wishes.borrow().pending() >= MAX_PENDING {
-                return;
-            }
             if self.circuit.borrow().admits(now_ms) == Admits::Nothing {
                 self.fail(&wish, now_ms);
                 continue;

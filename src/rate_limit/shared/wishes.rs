@@ -1,6 +1,7 @@
 //! What is to be leased: wishes that exchanges leave and that ticks fulfil.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::host::CallId;
 use crate::table::{Key, Supply, Terms};
@@ -56,6 +57,8 @@ pub(super) struct Wishes {
     all: BTreeMap<Key, Entry>,
     /// How many rounds have begun.
     rounds: u64,
+    /// The last one that was looked at, so that all have their turn.
+    last: Option<Key>,
 }
 
 #[derive(Debug)]
@@ -96,12 +99,18 @@ impl Wishes {
         }
     }
 
-    pub(super) fn wanted(&self) -> Vec<Wish> {
-        let wanted = self.all.values().filter(|entry| matches!(entry.state, State::Wanted { .. }));
-        wanted.map(|entry| entry.wish.clone()).collect()
+    /// Some that nobody of this VM asks for: as many as it may, others each time.
+    pub(super) fn wanted(&mut self) -> Vec<Wish> {
+        let free = MAX_PENDING.saturating_sub(self.pending());
+        let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let turn = self.all.range((after, Bound::Unbounded)).chain(self.all.iter());
+        let wanted = turn.take(self.all.len()).filter(|(_, entry)| matches!(entry.state, State::Wanted { .. }));
+        let wanted: Vec<Wish> = wanted.take(free).map(|(_, entry)| entry.wish.clone()).collect();
+        self.last = wanted.last().map(|wish| wish.supply.lease);
+        wanted
     }
 
-    pub(super) fn pending(&self) -> usize {
+    fn pending(&self) -> usize {
         self.all.values().filter(|entry| matches!(entry.state, State::Pending { .. })).count()
     }
 
