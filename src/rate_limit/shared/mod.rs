@@ -146,7 +146,8 @@ impl Service {
         if self.wishes.borrow().is_empty() {
             return;
         }
-        for wish in self.wishes.borrow_mut().overdue(now_ms, self.call_ms()) {
+        let overdue = self.wishes.borrow_mut().overdue(now_ms, self.call_ms());
+        for wish in overdue {
             self.failed(now_ms, counters, host);
             self.put_down(&wish, (now_ms, 0), Answer::Failed, plans, now_ms, host);
         }
