@@ -72,9 +72,10 @@ pub(super) fn read(body: &[u8]) -> Result<Said, Error> {
         match (field, value) {
             (1, Value::Number(code)) => overall = code,
             (2, Value::Bytes(bytes)) => {
-                if status.replace(Status::read(bytes)?).is_some() {
-                    return Err(Error::Statuses);
-                }
+                status = match status {
+                    None => Some(Status::read(bytes)?),
+                    Some(_) => return Err(Error::Statuses),
+                };
             }
             (3, Value::Bytes(bytes)) => headers.read(bytes)?,
             (1..=3, _) => return Err(Error::Wire),
