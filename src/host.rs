@@ -56,6 +56,12 @@ pub trait Host {
     /// it. `None` when the host refuses, as for an unknown cluster.
     fn call(&mut self, call: &Call<'_>) -> Option<CallId>;
 
+    /// Starts a unary gRPC call, under the rules of [`Host::call`]. Answered is what came with the status `OK`; any other gRPC
+    /// status, and none, is [`CallResult::Failed`]. `None` also when the host knows no such calls.
+    fn grpc(&mut self, _call: &GrpcCall<'_>) -> Option<CallId> {
+        None
+    }
+
     /// Verifies a signature with the proxy's own cryptography, several times faster than ours in Wasm. `None` when it
     /// cannot: then the rules do it themselves, with the same verdict.
     fn verify(&mut self, check: &Check<'_>) -> Option<bool>;
@@ -94,6 +100,23 @@ pub struct Call<'a> {
     /// Further header fields.
     pub headers: &'a [(&'a str, &'a str)],
     /// How long the answer may take, in milliseconds; at least 1 (Envoy takes 0 for "for ever").
+    pub timeout_ms: u32,
+    /// The longest body that is read, in bytes.
+    pub max_body_bytes: usize,
+}
+
+/// A unary gRPC call that the rules make themselves, to a cluster that speaks HTTP/2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrpcCall<'a> {
+    /// The cluster, as the proxy knows it.
+    pub cluster: &'a str,
+    /// The `:authority`.
+    pub authority: &'a str,
+    /// The path: `/package.Service/Method`.
+    pub method: &'a str,
+    /// The message in its frame.
+    pub body: &'a [u8],
+    /// How long the answer may take, in milliseconds; at least 1.
     pub timeout_ms: u32,
     /// The longest body that is read, in bytes.
     pub max_body_bytes: usize,

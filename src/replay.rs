@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::audit::Audit;
 use crate::exchange::{Body, Chunk, Exchange, HeadState, Policy, Step};
 use crate::head::Head;
-use crate::host::{Call, CallId, CallResult, Check, Host, Slot, Written};
+use crate::host::{Call, CallId, CallResult, Check, GrpcCall, Host, Slot, Written};
 use crate::reply::Reply;
 
 /// A host of plain data.
@@ -56,6 +56,19 @@ impl MemoryHost {
             policy.call_result(id, result, self);
         }
     }
+
+    /// Starts a call whose result is due.
+    fn answer(&mut self, cluster: &str, path: &str, most: usize) -> Option<CallId> {
+        let id = CallId(u32::try_from(self.calls.len()).ok()?);
+        let key = (cluster.to_owned(), path.to_owned());
+        let result = match self.answers.get(&key).cloned().unwrap_or(CallResult::Failed) {
+            CallResult::Answered { body, .. } if body.len() > most => CallResult::TooLong,
+            result => result,
+        };
+        self.calls.push(key);
+        self.due.push_back((id, result));
+        Some(id)
+    }
 }
 
 impl Host for MemoryHost {
@@ -99,15 +112,11 @@ impl Host for MemoryHost {
     }
 
     fn call(&mut self, call: &Call<'_>) -> Option<CallId> {
-        let id = CallId(u32::try_from(self.calls.len()).ok()?);
-        let key = (call.cluster.to_owned(), call.path.to_owned());
-        let result = match self.answers.get(&key).cloned().unwrap_or(CallResult::Failed) {
-            CallResult::Answered { body, .. } if body.len() > call.max_body_bytes => CallResult::TooLong,
-            result => result,
-        };
-        self.calls.push(key);
-        self.due.push_back((id, result));
-        Some(id)
+        self.answer(call.cluster, call.path, call.max_body_bytes)
+    }
+
+    fn grpc(&mut self, call: &GrpcCall<'_>) -> Option<CallId> {
+        self.answer(call.cluster, call.method, call.max_body_bytes)
     }
 
     fn verify(&mut self, check: &Check<'_>) -> Option<bool> {

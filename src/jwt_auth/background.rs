@@ -3,11 +3,8 @@
 use super::Shared;
 use super::counters::Provider;
 use super::remote::Fetch;
-use crate::host::{CallId, CallResult, Host, Written};
-use crate::table::{CREATE, MAX_TRIES};
-
-/// The slot that counts the VMs of the process.
-const VM_SLOT: &str = "vms/1/0";
+use crate::host::{CallId, CallResult, Host};
+use crate::table::number_of_vm;
 
 impl Shared {
     pub(super) fn has_background(&self) -> bool {
@@ -81,21 +78,4 @@ impl Shared {
             host.count(self.counters.provider(provider, Provider::KeysSkipped), skipped as u64);
         }
     }
-}
-
-/// A number that no other VM of the process has: the core has no random numbers to tell them apart. 0, with which leases
-/// are still held and only not told apart, where nothing is shared.
-fn number_of_vm(host: &mut dyn Host) -> u64 {
-    for _ in 0..MAX_TRIES {
-        let Some(slot) = host.slot(VM_SLOT) else { return 0 };
-        let last = slot.bytes.as_slice().try_into().map_or(0, u64::from_le_bytes);
-        let number = last.wrapping_add(1).max(1);
-        let stamp = if slot.stamp == 0 { CREATE } else { slot.stamp };
-        match host.set_slot(VM_SLOT, &number.to_le_bytes(), stamp) {
-            Written::Done => return number,
-            Written::Changed => {}
-            Written::Unavailable => return 0,
-        }
-    }
-    0
 }

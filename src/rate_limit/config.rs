@@ -9,6 +9,7 @@ use serde::Deserialize;
 use self::penalty::PenaltyWire;
 use self::policy::PolicyWire;
 use super::key::{METHOD_COUNTS, Part, Plan};
+use super::shared::{Shared, SharedWire};
 use crate::address::Prefixes;
 use crate::config::{self, ConfigError};
 use crate::identity::{Source, SourceWire};
@@ -40,6 +41,7 @@ pub(super) struct Wire {
     options: Option<Options>,
     on_contention: Option<OnTrouble>,
     on_error: Option<OnTrouble>,
+    shared: Option<SharedWire>,
     table: Option<TableWire>,
     headers: Option<HeadersWire>,
     unnormalized: Option<Unnormalized>,
@@ -135,6 +137,8 @@ pub(super) struct Config {
     pub(super) options: Options,
     pub(super) on_contention: OnTrouble,
     pub(super) on_error: OnTrouble,
+    /// Where hits of shared policies are leased.
+    pub(super) shared: Option<Shared>,
     pub(super) headers: Headers,
     pub(super) unnormalized: Unnormalized,
 }
@@ -157,14 +161,18 @@ impl Config {
             policies.chain(penalties)
         };
         check_names(places())?;
+        let shared = wire.shared.map(SharedWire::check).transpose()?;
 
         let mut keys = Keys::default();
         let mut checked = Vec::with_capacity(policies.len());
         for (n, policy) in policies.into_iter().enumerate() {
-            checked.push(policy.check(&format!("policies[{n}]"), &identity, &mut keys)?);
+            checked.push(policy.check(&format!("policies[{n}]"), &identity, shared.as_ref(), &mut keys)?);
         }
         let policies = checked;
         policy::check_reach(&policies)?;
+        if shared.is_some() && policies.iter().all(|policy| !policy.is_shared()) {
+            return Err(ConfigError::new("shared", "is used by no policy; take it out"));
+        }
         let mut checked = Vec::with_capacity(penalties.len());
         for (n, penalty) in penalties.into_iter().enumerate() {
             checked.push(penalty.check(&format!("penalties[{n}]"), &mut keys)?);
@@ -189,6 +197,7 @@ impl Config {
             options: wire.options.unwrap_or(Options::Exempt),
             on_contention: wire.on_contention.unwrap_or(OnTrouble::Deny),
             on_error: wire.on_error.unwrap_or(OnTrouble::Deny),
+            shared,
             headers: Headers {
                 rate_limit: headers.rate_limit.unwrap_or(true),
                 legacy: headers.legacy.unwrap_or(false),
@@ -220,15 +229,15 @@ struct Keys(Vec<Uses>);
 #[derive(Debug)]
 struct Uses {
     parts: Vec<Part>,
-    /// Rules that have it.
+    /// Records that its rules have, one or two each.
     rules: usize,
     /// Their patterns, over all.
     patterns: usize,
 }
 
 impl Keys {
-    /// The place of a key that a rule with so many patterns uses.
-    fn place(&mut self, path: &str, parts: Vec<Part>, patterns: usize) -> Result<usize, ConfigError> {
+    /// The place of a key that a rule with so many records and patterns uses.
+    fn place(&mut self, path: &str, parts: Vec<Part>, records: usize, patterns: usize) -> Result<usize, ConfigError> {
         let place = match self.0.iter().position(|uses| uses.parts == parts) {
             Some(place) => place,
             None => {
@@ -237,14 +246,14 @@ impl Keys {
             }
         };
         if let Some(uses) = self.0.get_mut(place) {
-            uses.rules = uses.rules.saturating_add(1);
+            uses.rules = uses.rules.saturating_add(records);
             uses.patterns = uses.patterns.saturating_add(patterns);
             if uses.rules > MAX_GROUP {
                 return Err(ConfigError::new(
                     path,
                     format_args!(
-                        "is the key of more than {MAX_GROUP} policies and penalties, whose counts stand in one slot; \
-                         give some of them a further part, such as {{\"constant\": \"second\"}}"
+                        "is the key of more than {MAX_GROUP} policies and penalties (a shared policy counts twice), \
+                         whose counts stand in one slot; give some of them a further part, such as {{\"constant\": \"second\"}}"
                     ),
                 ));
             }
@@ -309,7 +318,7 @@ fn at_most(path: &str, length: usize, most: usize) -> Result<(), ConfigError> {
 }
 
 /// A number of a range.
-fn within(path: &str, given: u64, most: u32) -> Result<u32, ConfigError> {
+pub(super) fn within(path: &str, given: u64, most: u32) -> Result<u32, ConfigError> {
     u32::try_from(given)
         .ok()
         .filter(|given| (1..=most).contains(given))

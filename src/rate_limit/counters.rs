@@ -8,6 +8,7 @@ use super::error::Reason;
 pub(super) struct Counters {
     policies: Vec<String>,
     penalties: Vec<String>,
+    shared: bool,
 }
 
 /// What became of a request under a policy.
@@ -45,6 +46,23 @@ pub(super) enum Beside {
     Repaired,
 }
 
+/// What became of asking the rate-limit service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    /// It was asked.
+    Asked,
+    /// It has granted a lease.
+    Granted,
+    /// It has refused one.
+    Refused,
+    /// It has not answered, or not with sense.
+    Failed,
+    /// It is left alone for a while.
+    CircuitOpened,
+    /// A request was decided without it.
+    Unanswered,
+}
+
 const LIMIT: [(Limit, &str); 5] = [
     (Limit::Allowed, "allowed"),
     (Limit::Refused, "refused"),
@@ -64,11 +82,21 @@ const BESIDE: [(Beside, &str); 3] = [
     (Beside::Repaired, "table.repaired"),
 ];
 
+const SERVICE: [(Service, &str); 6] = [
+    (Service::Asked, "asked"),
+    (Service::Granted, "granted"),
+    (Service::Refused, "refused"),
+    (Service::Failed, "failed"),
+    (Service::CircuitOpened, "circuit_opened"),
+    (Service::Unanswered, "unanswered"),
+];
+
 impl Counters {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             policies: config.policies.iter().map(|policy| segment(&policy.name)).collect(),
             penalties: config.penalties.iter().map(|penalty| segment(&penalty.name)).collect(),
+            shared: config.shared.is_some(),
         }
     }
 
@@ -84,6 +112,9 @@ impl Counters {
         for penalty in &self.penalties {
             BLOCK.iter().for_each(|(_, outcome)| put(&format!("{penalty}.{outcome}")));
         }
+        if self.shared {
+            SERVICE.iter().for_each(|(_, outcome)| put(&format!("service.{outcome}")));
+        }
         names
     }
 
@@ -98,6 +129,13 @@ impl Counters {
     pub(super) fn policy(&self, policy: usize, what: Limit) -> usize {
         let within = LIMIT.iter().position(|(known, _)| *known == what).unwrap_or_default();
         Reason::ALL.len() + BESIDE.len() + policy * LIMIT.len() + within
+    }
+
+    /// Only of a configuration with a service.
+    pub(super) fn service(&self, what: Service) -> usize {
+        let within = SERVICE.iter().position(|(known, _)| *known == what).unwrap_or_default();
+        let rules = self.policies.len() * LIMIT.len() + self.penalties.len() * BLOCK.len();
+        Reason::ALL.len() + BESIDE.len() + rules + within
     }
 
     pub(super) fn penalty(&self, penalty: usize, what: Block) -> usize {

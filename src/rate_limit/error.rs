@@ -16,14 +16,16 @@ pub enum Reason {
     NoClock,
     /// What the workers share cannot be used.
     NoTable,
+    /// The rate-limit service has not answered.
+    NoService,
     /// The request's path has two readings, or there is none.
     UnsafePath,
 }
 
 impl Reason {
     /// Every reason, for the counters.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Quota, Self::Blocked, Self::Contended, Self::NoClock, Self::NoTable, Self::UnsafePath];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Quota, Self::Blocked, Self::Contended, Self::NoClock, Self::NoTable, Self::NoService, Self::UnsafePath];
 
     /// A word for metrics, audit lines and `lockgate try`.
     #[must_use]
@@ -34,6 +36,7 @@ impl Reason {
             Self::Contended => "contended",
             Self::NoClock => "no_clock",
             Self::NoTable => "no_table",
+            Self::NoService => "no_service",
             Self::UnsafePath => "unsafe_path",
         }
     }
@@ -43,7 +46,7 @@ impl Reason {
         match self {
             Self::UnsafePath => 400,
             Self::Quota | Self::Blocked | Self::Contended => 429,
-            Self::NoClock | Self::NoTable => 503,
+            Self::NoClock | Self::NoTable | Self::NoService => 503,
         }
     }
 }

@@ -3,11 +3,13 @@
 mod answer;
 mod judge;
 mod report;
+mod sharing;
 
 use std::rc::Rc;
 
 use self::answer::Failure;
 use self::report::Who;
+use self::sharing::Sharing;
 use super::Shared;
 use super::config::{Phase, Unnormalized};
 use super::error::Reason;
@@ -26,6 +28,7 @@ pub struct Exchange {
     /// What the answer may count for.
     failures: Vec<Failure>,
     who: Who,
+    sharing: Sharing,
     /// Whether this filter has answered itself.
     replied: bool,
 }
@@ -39,10 +42,22 @@ struct Request {
 
 impl Exchange {
     pub(super) fn new(shared: Rc<Shared>) -> Self {
-        Self { shared, standings: Vec::new(), failures: Vec::new(), who: Who::default(), replied: false }
+        Self {
+            shared,
+            standings: Vec::new(),
+            failures: Vec::new(),
+            who: Who::default(),
+            sharing: Sharing::default(),
+            replied: false,
+        }
     }
 
-    fn run(&mut self, phases: &[Phase], head: &mut Head, host: &mut dyn Host) -> Step {
+    fn run(&mut self, phases: &'static [Phase], head: &mut Head, host: &mut dyn Host) -> Step {
+        self.sharing.begin(phases, self.failures.len());
+        self.go_on(phases, head, host)
+    }
+
+    fn go_on(&mut self, phases: &[Phase], head: &mut Head, host: &mut dyn Host) -> Step {
         match self.request(head) {
             Ok(request) => self.judge(phases, &request, head, host),
             Err(reason) => self.refuse_unread(reason, head, host),
@@ -100,6 +115,11 @@ impl steps::Exchange for Exchange {
 
     fn post_auth(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         self.run(&[Phase::PostAuth], head, host)
+    }
+
+    fn resume(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        let phases = self.sharing.phases();
+        self.go_on(phases, head, host)
     }
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {

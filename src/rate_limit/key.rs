@@ -7,7 +7,7 @@ use crate::address::Prefixes;
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::identity::Identity;
-use crate::table::{Counters, Key, Parts, Seed};
+use crate::table::{Counters, Key, Seed};
 
 /// One thing that tells requests apart. The order is that in which parts are hashed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,13 +98,13 @@ impl<'a> Caller<'a> {
     pub(super) fn place(&mut self, seed: &Seed, plan: &Plan, pattern: &str) -> Key {
         let mut key = seed.begin();
         key.part(b"", plan.name.as_bytes());
-        plan.parts.iter().for_each(|part| self.value(part, pattern, &mut key));
+        plan.parts.iter().for_each(|part| self.value(part, pattern, &mut |lead, rest| key.part(lead, rest)));
         key.end()
     }
 
     /// A part's value behind a letter that says what it is: a caller without a subject is told apart by address, and never
     /// meets a caller of that name; who has no address either shares one count with all such.
-    fn value(&mut self, part: &Part, pattern: &str, key: &mut Parts) {
+    pub(super) fn value(&mut self, part: &Part, pattern: &str, put: &mut dyn FnMut(&[u8], &[u8])) {
         let value = match part {
             Part::Address => None,
             Part::Consumer => self.identity().subject.as_deref().filter(|text| !text.is_empty()).map(str::as_bytes),
@@ -119,11 +119,11 @@ impl<'a> Caller<'a> {
             Part::Constant(text) => Some(text.as_bytes()),
         };
         if let Some(value) = value {
-            return key.part(b"=", value);
+            return put(b"=", value);
         }
         match self.address() {
-            Some(address) => key.part(b"@", address),
-            None => key.part(b"?", b""),
+            Some(address) => put(b"@", address),
+            None => put(b"?", b""),
         }
     }
 }

@@ -10,6 +10,10 @@
 //! All policies that match a request are charged, or none is: [`charge`](crate::table::charge). Policies and penalties with one
 //! key have their records in one slot, so that they cost one read and one write together.
 //!
+//! # Shared between gateways
+//!
+//! `shared` has the rules of leases, and what they admit at most.
+//!
 //! # What a decision costs
 //!
 //! In calls to the host: the time; the client's address, where a key has it or a caller without an identity falls back to it; the
@@ -26,6 +30,7 @@ mod headers;
 mod key;
 #[cfg(feature = "schema")]
 mod schema;
+mod shared;
 mod simulate;
 
 #[cfg(test)]
@@ -40,12 +45,13 @@ use crate::audit;
 use crate::config::{ConfigError, Environment};
 use crate::exchange as steps;
 use crate::head::Head;
-use crate::host::Host;
+use crate::host::{CallId, CallResult, Host};
 use crate::identity;
 use crate::table::{self, Lease, Seed};
 
 use self::config::{Config, Phase};
 use self::counters::Counters;
+use self::shared::Service;
 
 pub use self::config::{
     DEFAULT_FAILURE_STATUSES, DEFAULT_FLOOD_PER_SECOND, DEFAULT_FLOOD_SUSTAINED_S, DEFAULT_KEYS, MAX_CONSTANT_BYTES,
@@ -56,6 +62,11 @@ pub use self::error::Reason;
 pub use self::exchange::Exchange;
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
+pub use self::shared::{
+    DEFAULT_CIRCUIT_FAILURES, DEFAULT_CIRCUIT_OPEN_MS, DEFAULT_LEASE_PERIOD_MS, DEFAULT_SERVICE_TIMEOUT_MS,
+    MAX_CIRCUIT_FAILURES, MAX_CIRCUIT_OPEN_MS, MAX_LEASE_PERIOD_MS, MAX_PENDING, MAX_RESPONSE_BYTES,
+    MAX_SERVICE_TEXT_BYTES, MAX_SERVICE_TIMEOUT_MS, MAX_WAITING, MAX_WISHES,
+};
 pub use self::simulate::{Line, MAX_SIMULATED_REQUESTS, Refused};
 
 /// A checked configuration; one for each VM and plugin.
@@ -69,6 +80,8 @@ struct Shared {
     counters: Counters,
     /// What keys are hashed with, once it is known.
     seed: Cell<Option<Seed>>,
+    /// Where hits of shared policies are leased.
+    service: Option<Service>,
     digest: [u8; 32],
     version: u64,
 }
@@ -100,6 +113,7 @@ impl steps::Policy for Policy {
         let config = Config::from_json(text)?;
         Ok(Self(Rc::new(Shared {
             counters: Counters::new(&config),
+            service: config.shared.as_ref().map(Service::new),
             config,
             seed: Cell::new(None),
             digest: Sha256::digest(text).into(),
@@ -132,6 +146,25 @@ impl steps::Policy for Policy {
             for line in self.sizes() {
                 host.note(&format!("{}: {line}", Self::NAME));
             }
+        }
+        if let Some(service) = &self.0.service {
+            service.start(host);
+        }
+    }
+
+    fn tick_ms(&self) -> Option<u32> {
+        self.0.service.as_ref().map(|_| shared::TICK_MS)
+    }
+
+    fn tick(&self, host: &mut dyn Host) {
+        if let Some(service) = &self.0.service {
+            service.tick(&self.0.config.plans, &self.0.counters, host);
+        }
+    }
+
+    fn call_result(&self, id: CallId, result: CallResult, host: &mut dyn Host) {
+        if let Some(service) = &self.0.service {
+            service.call_result(id, &result, &self.0.config.plans, &self.0.counters, host);
         }
     }
 }

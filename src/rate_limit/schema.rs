@@ -7,7 +7,11 @@ use super::config::{
     MAX_FLOOD_PER_SECOND, MAX_FLOOD_SUSTAINED_S, MAX_KEY_PARTS, MAX_LIMIT, MAX_NAME_BYTES, MAX_PENALTIES, MAX_POLICIES,
     MAX_TIERS, MAX_WINDOW_S, Wire,
 };
+use super::shared::{
+    MAX_CIRCUIT_FAILURES, MAX_CIRCUIT_OPEN_MS, MAX_LEASE_PERIOD_MS, MAX_SERVICE_TEXT_BYTES, MAX_SERVICE_TIMEOUT_MS,
+};
 use crate::matching::MAX_MATCH_ENTRIES;
+use crate::table::MAX_LEASED;
 
 /// The JSON Schema (2020-12) of the configuration. What it refuses, [`super::Policy`] refuses; the policy refuses more:
 /// what a schema cannot say, such as a tier that nobody could be in.
@@ -47,6 +51,12 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
         ("/$defs/MatchWire/properties/paths", "maxItems", MAX_MATCH_ENTRIES),
         ("/$defs/MatchWire/properties/methods", "minItems", 1),
         ("/$defs/MatchWire/properties/methods", "maxItems", MAX_MATCH_ENTRIES),
+        ("/$defs/SharedWire/properties/cluster", "minLength", 1),
+        ("/$defs/SharedWire/properties/cluster", "maxLength", MAX_SERVICE_TEXT_BYTES),
+        ("/$defs/SharedWire/properties/domain", "minLength", 1),
+        ("/$defs/SharedWire/properties/domain", "maxLength", MAX_SERVICE_TEXT_BYTES),
+        ("/$defs/SharedWire/properties/authority", "minLength", 1),
+        ("/$defs/SharedWire/properties/authority", "maxLength", MAX_SERVICE_TEXT_BYTES),
         ("/$defs/RightsWire", "minProperties", 1),
         ("/$defs/SourceWire", "minProperties", 1),
         ("/$defs/AddressWire/properties/ipv4_prefix", "maximum", 32),
@@ -77,6 +87,11 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
         ),
         (&["/$defs/FloodWire/properties/per_second"], MAX_FLOOD_PER_SECOND),
         (&["/$defs/FloodWire/properties/sustained_s"], MAX_FLOOD_SUSTAINED_S),
+        (&["/$defs/SharedWire/properties/timeout_ms"], MAX_SERVICE_TIMEOUT_MS),
+        (&["/$defs/LeaseWire/properties/max"], MAX_LEASED),
+        (&["/$defs/LeaseWire/properties/period_ms"], MAX_LEASE_PERIOD_MS),
+        (&["/$defs/CircuitWire/properties/failures"], MAX_CIRCUIT_FAILURES),
+        (&["/$defs/CircuitWire/properties/open_ms"], MAX_CIRCUIT_OPEN_MS),
     ] {
         for place in places {
             additions.extend([(*place, "minimum", 1.into()), (*place, "maximum", most.into())]);
@@ -88,6 +103,9 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
     for (place, text) in [
         ("/$defs/MatchWire/properties/paths/items", "^/"),
         ("/$defs/MatchWire/properties/methods/items", "^[^a-z]+$"),
+        ("/$defs/SharedWire/properties/cluster", "^[!-~]+$"),
+        ("/$defs/SharedWire/properties/domain", "^[!-~]+$"),
+        ("/$defs/SharedWire/properties/authority", "^[!-~]+$"),
         ("/$defs/RightsWire/properties/roles/items", "^[^*]+$"),
         ("/$defs/RightsWire/properties/permissions/items", "^[^*]+$"),
     ] {
@@ -105,6 +123,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("/properties/options", "OPTIONS under policies that do not name it: exempt (the default) or count."),
     ("/properties/on_contention", "When too many workers write one count at once: deny (the default, 429) or allow."),
     ("/properties/on_error", "When nothing can be counted: deny (the default, 503) or allow."),
+    ("/properties/shared", "A rate-limit service through which several gateways share the policies."),
     ("/properties/table", "How much room there is."),
     ("/properties/headers", "Which fields tell clients how they stand."),
     ("/properties/unnormalized", "A path with two readings: reject (the default, 400) or rewrite."),
@@ -133,6 +152,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "/$defs/PolicyWire/properties/phase",
         "post-auth (the default), or pre-auth: before it is known who calls, so by address.",
     ),
+    (
+        "/$defs/PolicyWire/properties/shared",
+        "Whether gateways share it. Default: true beside the configuration's `shared`.",
+    ),
     ("/$defs/PolicyWire/properties/mode", "shadow decides, counts and records, and changes nothing. Default: enforce."),
     ("/$defs/TierWire/properties/name", "For people."),
     ("/$defs/TierWire/properties/when", "Callers with any of these."),
@@ -154,6 +177,20 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("/$defs/FailuresWire/properties/window_s", "In a window of so many seconds."),
     ("/$defs/FloodWire/properties/per_second", "More a second than this. Default: 100."),
     ("/$defs/FloodWire/properties/sustained_s", "Over so many seconds. Default: 10."),
+    ("/$defs/SharedWire/properties/cluster", "Envoy's cluster of the service; it speaks HTTP/2."),
+    ("/$defs/SharedWire/properties/domain", "What the service calls these limits."),
+    ("/$defs/SharedWire/properties/authority", "The :authority. Default: the cluster's name."),
+    ("/$defs/SharedWire/properties/timeout_ms", "How long a request waits for the service at most. Default: 200."),
+    (
+        "/$defs/SharedWire/properties/on_error",
+        "Without an answer: local (the default) counts here by the policy's numbers; allow; deny (503).",
+    ),
+    ("/$defs/SharedWire/properties/lease", "How many hits are taken from the service at a time."),
+    ("/$defs/SharedWire/properties/circuit", "When the service is left alone."),
+    ("/$defs/LeaseWire/properties/max", "At most; rounded down to a power of two. Default: a tenth of the limit."),
+    ("/$defs/LeaseWire/properties/period_ms", "How long a lease should last. Default: 5,000."),
+    ("/$defs/CircuitWire/properties/failures", "After so many failures in a row. Default: 5."),
+    ("/$defs/CircuitWire/properties/open_ms", "For so long; then one call decides. Default: 2,000."),
     ("/$defs/MatchWire", "Paths, and methods if not all."),
     (
         "/$defs/MatchWire/properties/paths",

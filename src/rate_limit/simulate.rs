@@ -113,7 +113,9 @@ fn try_evenly(measured: &Measured, cost: u32, per_second: Option<f64>) -> Line {
             Verdict::Refused => {
                 let wait_ms = charged.found.iter().flatten().find_map(|found| match found {
                     Found::Over(balance) => Some(balance.wait_ms),
-                    Found::Within(_) | Found::Blocked { .. } | Found::Free => None,
+                    Found::Within(_) | Found::Blocked { .. } | Found::Free | Found::Leased { .. } | Found::Empty => {
+                        None
+                    }
                 });
                 let nth = nth.saturating_add(1);
                 line.refused.get_or_insert(Refused { nth, after_ms, wait_ms: wait_ms.unwrap_or(0) });

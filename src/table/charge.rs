@@ -16,6 +16,7 @@
 use super::bucket::Bucket;
 use super::counters::{Clock, Counters, Opened, put};
 use super::key::Key;
+use super::leased::{self, Draw};
 use super::quota::{Balance, Quota, stored_window};
 use super::record::{Record, State};
 use super::slots::{Found as Bytes, MAX_TRIES, compare_and_set};
@@ -61,6 +62,13 @@ pub enum Measure {
     Flood(Rule),
     /// It is refused while the key is blocked, by [`Counters::hit_at`].
     Block,
+    /// It spends of what was leased ([`Counters::ask`]); only if no measure refuses it.
+    Leased {
+        /// What it spends.
+        cost: u32,
+        /// What a window admits.
+        limit: u32,
+    },
 }
 
 /// Whether a measure can refuse.
@@ -88,6 +96,15 @@ pub enum Found {
     },
     /// Not blocked.
     Free,
+    /// Within what was leased.
+    Leased {
+        /// How it stands.
+        balance: Balance,
+        /// Whether the next lease should be asked for.
+        low: bool,
+    },
+    /// Nothing is leased, or too little: it has to be asked for. Refuses as [`Found::Over`] does.
+    Empty,
 }
 
 /// What became of a request.
@@ -183,8 +200,8 @@ impl<'a> Page<'a> {
 
     fn refuses(&self) -> bool {
         let over = |(charge, found): (&Charge, &Found)| match found {
-            Found::Over(_) | Found::Blocked { .. } => charge.acts == Acts::Refuses,
-            Found::Within(_) | Found::Free => false,
+            Found::Over(_) | Found::Blocked { .. } | Found::Empty => charge.acts == Acts::Refuses,
+            Found::Within(_) | Found::Free | Found::Leased { .. } => false,
         };
         self.account.charges.iter().zip(&self.found).any(over)
     }
@@ -221,11 +238,20 @@ impl<'a> Page<'a> {
                         (until_ms, state)
                     })
                 }
+                (Measure::Leased { cost, limit }, Verdict::Admitted) => {
+                    match leased::draw(record.as_ref(), now_ms, cost, limit) {
+                        Draw::From { balance, low, until_ms, state } => {
+                            *found = Found::Leased { balance, low };
+                            Some((until_ms, state))
+                        }
+                        Draw::Dry(_) | Draw::Empty => None,
+                    }
+                }
                 (Measure::Flood(rule), _) => flood(record.as_ref(), now_ms, rule).1,
-                (Measure::Quota { .. }, Verdict::Refused) | (Measure::Block, _) => None,
+                (Measure::Quota { .. } | Measure::Leased { .. }, Verdict::Refused) | (Measure::Block, _) => None,
             };
-            let is_quota = matches!(charge.by, Measure::Quota { .. });
-            spent.push(next.filter(|_| is_quota).map(|(until_ms, _)| until_ms));
+            let spends = matches!(charge.by, Measure::Quota { .. } | Measure::Leased { .. });
+            spent.push(next.filter(|_| spends).map(|(until_ms, _)| until_ms));
             let Some((until_ms, state)) = next else { continue };
             let note = put(&mut bucket, now_ms, Record { key: charge.key, until_ms, state }, &is_ours);
             if note != Note::Plain {
@@ -252,9 +278,13 @@ impl<'a> Page<'a> {
             let (now_ms, mut bucket) = (self.slot_ms, Bucket::of(&mut self.bytes));
             let mut changed = false;
             for (charge, until_ms) in self.account.charges.iter().zip(&spent) {
-                let (Measure::Quota { quota, cost }, Some(until_ms)) = (charge.by, *until_ms) else { continue };
-                let record = live(&bucket, charge.key, now_ms);
-                let Some(record) = record.and_then(|record| quota.give_back(&record, until_ms, cost)) else { continue };
+                let (Some(until_ms), Some(record)) = (*until_ms, live(&bucket, charge.key, now_ms)) else { continue };
+                let record = match charge.by {
+                    Measure::Quota { quota, cost } => quota.give_back(&record, until_ms, cost),
+                    Measure::Leased { cost, .. } => leased::give_back(&record, until_ms, cost),
+                    Measure::Flood(_) | Measure::Block => None,
+                };
+                let Some(record) = record else { continue };
                 // Over the record of the same key: there is room.
                 let _ = bucket.put(record, now_ms);
                 changed = true;
@@ -281,6 +311,11 @@ fn judge(charge: &Charge, bucket: &Bucket<'_>, now_ms: u64) -> Found {
             let look = quota.look(record.as_ref(), now_ms, cost);
             if look.after.is_some() { Found::Within(look.before) } else { Found::Over(look.before) }
         }
+        Measure::Leased { cost, limit } => match leased::draw(record.as_ref(), now_ms, cost, limit) {
+            Draw::From { balance, low, .. } => Found::Leased { balance, low },
+            Draw::Dry(balance) => Found::Over(balance),
+            Draw::Empty => Found::Empty,
+        },
         Measure::Flood(rule) => flood(record.as_ref(), now_ms, rule).0,
         Measure::Block => blocked(record.as_ref(), now_ms).unwrap_or(Found::Free),
     }

@@ -186,9 +186,13 @@ impl Claims {
         let end = |record: &Record| {
             let (longest_ms, spare_ms) = match record.state {
                 State::Held { .. } => (self.longest.hold_ms, SKEW_MS),
-                State::Spent | State::Sealed | State::Window { .. } | State::Blocked | State::Paced { .. } => {
-                    (self.longest_ms(), MAX_STEP_BACK_MS)
-                }
+                State::Spent
+                | State::Sealed
+                | State::Window { .. }
+                | State::Blocked
+                | State::Paced { .. }
+                | State::Leased(_)
+                | State::Asked { .. } => (self.longest_ms(), MAX_STEP_BACK_MS),
             };
             let until_ms = now_ms.saturating_add(longest_ms);
             if record.until_ms > until_ms.saturating_add(spare_ms) { until_ms } else { record.until_ms }

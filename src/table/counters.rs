@@ -221,9 +221,7 @@ fn stored(bucket: &Bucket<'_>, key: Key, now_ms: u64, rule: Rule) -> Stored {
             Stored::Blocked { wait_ms: until_ms.saturating_sub(now_ms) }
         }
         // A hit's key has no other state.
-        Some(Record { state: State::Paced { .. } | State::Held { .. } | State::Spent | State::Sealed, .. }) | None => {
-            Stored::Counted(Window::new(now_ms, rule))
-        }
+        Some(_) | None => Stored::Counted(Window::new(now_ms, rule)),
     }
 }
 
@@ -273,6 +271,9 @@ fn use_of(record: &Record) -> (u8, u64, u64) {
             (0, u64::from(current).saturating_add(u64::from(previous)), record.until_ms)
         }
         State::Paced { hits, .. } => (0, u64::from(hits), record.until_ms),
-        State::Blocked | State::Held { .. } | State::Spent | State::Sealed => (1, 0, record.until_ms),
+        State::Leased(leased) if !leased.is_dry() => (0, leased.size(), record.until_ms),
+        State::Blocked | State::Leased(_) | State::Asked { .. } | State::Held { .. } | State::Spent | State::Sealed => {
+            (1, 0, record.until_ms)
+        }
     }
 }

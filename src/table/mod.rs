@@ -7,7 +7,7 @@
 //!
 //! | table | holds | when it is full | bytes that are not ours |
 //! | --- | --- | --- | --- |
-//! | [`Counters`] | hits in a window, quotas, blocks | the least useful record goes | count as empty |
+//! | [`Counters`] | hits in a window, quotas, blocks, hits leased elsewhere | the least useful record goes | count as empty |
 //! | [`Claims`] | things that may happen once | [`Error::Full`]; a live claim is never evicted | closed until all that stood there must have expired |
 //! | [`Set`] | a list that must not be forgotten | [`Error::Full`]; the old list stays | [`Error::Corrupt`] until the list is replaced |
 //! | [`Blob`] | a document in generations | [`Error::Full`]; the old one stays | [`Error::Corrupt`] until one is published |
@@ -81,12 +81,14 @@ mod counters;
 mod document;
 mod key;
 mod lease;
+mod leased;
 mod quota;
 mod record;
 mod set;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod vm;
 mod window;
 
 use std::fmt;
@@ -98,12 +100,13 @@ pub use charge::{Account, Acts, Charge, Charged, Found, Measure, Verdict, charge
 pub use claims::{Claim, Claims, Longest, MAX_KEEP_MS};
 pub use counters::{Counters, Hit, Note};
 pub use document::{MAX_DOCUMENT_BYTES, Newer};
-pub(crate) use key::Parts;
 pub use key::{Key, Seed};
 pub use lease::{Lease, MAX_LEASE_MS};
+pub use leased::{Answer, Ask, MAX_LEASED, MAX_SPILL_MS, Supply, Terms};
 pub use quota::{Balance, Quota};
 pub use set::{MAX_SET_KEYS, Set};
 pub use slots::{CREATE, MAX_NAME_BYTES, MAX_TRIES};
+pub use vm::number_of_vm;
 pub use window::{MAX_SPAN_MS, Rule, Standing};
 
 #[cfg(doc)]

@@ -1,6 +1,7 @@
 //! Records: 32 bytes each.
 
 use super::key::Key;
+use super::leased::Leased;
 use super::slots::Kind;
 
 /// Bytes of a record: the key, a byte that says what it is, a zero, when it ends (six bytes), and eight bytes of its own.
@@ -28,6 +29,10 @@ pub(super) enum State {
     /// A bucket that is full again at its end, less `fraction` parts of a millisecond (its quota says of how many); it lacks
     /// about so many hits.
     Paced { fraction: u32, hits: u32 },
+    /// Hits that another one counts and that were leased from it, until its end.
+    Leased(Leased),
+    /// Somebody asks for such hits, until the end at most.
+    Asked { owner: u64 },
     /// Claimed, and not settled.
     Held { owner: u64 },
     /// Claimed for good.
@@ -41,7 +46,9 @@ impl State {
     #[inline]
     pub(super) fn belongs_to(self, kind: Kind) -> bool {
         match self {
-            Self::Window { .. } | Self::Blocked | Self::Paced { .. } => kind == Kind::Counters,
+            Self::Window { .. } | Self::Blocked | Self::Paced { .. } | Self::Leased(_) | Self::Asked { .. } => {
+                kind == Kind::Counters
+            }
             Self::Held { .. } | Self::Spent | Self::Sealed => kind == Kind::Claims,
         }
     }
@@ -61,6 +68,8 @@ impl Record {
             State::Spent => (4, 0),
             State::Sealed => (5, 0),
             State::Paced { fraction, hits } => (6, u64::from(fraction) | (u64::from(hits) << 32)),
+            State::Leased(leased) => (7, leased.to_word()),
+            State::Asked { owner } => (8, owner),
         };
         // Kind, zero and time in eight bytes.
         let middle = kind | (self.until_ms.min(MAX_TIME_MS) << 16);
@@ -88,6 +97,8 @@ impl Record {
             (4, 0) => State::Spent,
             (5, 0) => State::Sealed,
             (6, _) => State::Paced { fraction: low(own), hits: low(own >> 32) },
+            (7, _) => State::Leased(Leased::from_word(own)),
+            (8, owner) => State::Asked { owner },
             _ => return None,
         };
         Some(Self { key: Key(*key), until_ms: middle >> 16, state })
@@ -96,7 +107,7 @@ impl Record {
 
 /// The low half.
 #[inline]
-fn low(word: u64) -> u32 {
+pub(super) fn low(word: u64) -> u32 {
     let [a, b, c, d, ..] = word.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }

@@ -9,6 +9,7 @@ mod clock;
 mod explore;
 mod foreign;
 mod interleavings;
+mod leases;
 mod quotas;
 mod rules;
 

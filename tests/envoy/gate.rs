@@ -230,6 +230,21 @@ impl Setup {
         self
     }
 
+    /// Adds a cluster with one instance that speaks HTTP/2.
+    #[must_use]
+    pub fn grpc_cluster(self, name: &str, address: SocketAddr) -> Self {
+        let mut setup = self.cluster(name, Some(address));
+        if let Some(cluster) = setup.clusters.last_mut() {
+            cluster["typed_extension_protocol_options"] = json!({
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    "explicit_http_config": {"http2_protocol_options": {}},
+                },
+            });
+        }
+        setup
+    }
+
     /// Adds any other filter, after those already there.
     #[must_use]
     pub fn filter(mut self, filter: Value) -> Self {

@@ -3,6 +3,7 @@
 //! - [`Upstream`]: a portal that sends exactly the bytes a test wants, in the pieces that it wants, and ends as it wants.
 //! - [`Client`]: a raw HTTP/1.1 client that tells a whole answer from one that was broken off; [`h2`] for HTTP/2.
 //! - [`Setup`] and [`Gate`]: an Envoy with our filter between the two.
+//! - [`Limits`]: a rate-limit service that counts in Redis.
 //! - [`Bulk`]: bodies of many megabytes that nobody keeps.
 //! - [`cases::each`]: tables, every row of which is run even when one before it failed.
 //!
@@ -21,6 +22,7 @@ pub mod cases;
 pub mod client;
 pub mod gate;
 pub mod h2;
+pub mod limits;
 pub mod token;
 pub mod upstream;
 pub mod wire;
@@ -28,4 +30,5 @@ pub mod wire;
 pub use bulk::Bulk;
 pub use client::{Client, End, Request, Response};
 pub use gate::{Gate, Setup};
+pub use limits::Limits;
 pub use upstream::{Answer, Received, Signal, Upstream};

@@ -8,6 +8,7 @@ mod limits;
 mod listener;
 mod order;
 mod plugin;
+mod service;
 mod shadow;
 mod twins;
 
@@ -255,6 +256,12 @@ fn check_rules(
     };
     let stand = plugin.listener.map(|listener| Stand { listener, beside: limits::beside(all, &listener) });
     check_blocks(blocks, stand.as_ref(), &line, report);
+    for block in blocks.iter().filter(|block| block.filter == Filter::RateLimit) {
+        let json = serde_json::from_str(&block.text).unwrap_or_default();
+        report.within.clone_from(&block.within);
+        service::check(&json, &document.root, &|field| line(&block.path(field)), report);
+    }
+    report.within.clear();
 }
 
 /// Where a plugin stands: its listener, and our filters there by their places.

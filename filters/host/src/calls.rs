@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, UNIX_EPOCH};
 
 use lockgate::audit::Audit;
-use lockgate::host::{Call, CallId, CallResult, Check, Host, Slot, Written};
+use lockgate::host::{Call, CallId, CallResult, Check, GrpcCall, Host, Slot, Written};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
 
@@ -27,8 +27,25 @@ pub(crate) struct Shared {
     verifier: Verifier,
     /// Whether something could not be left for later filters since this was asked last.
     unleft: Cell<bool>,
-    /// Calls without a result, with the longest body that is read.
-    pending: RefCell<BTreeMap<CallId, usize>>,
+    /// Calls without a result.
+    pending: RefCell<BTreeMap<CallId, Pending>>,
+}
+
+/// What is to be known when a call ends.
+#[derive(Clone, Copy)]
+struct Pending {
+    protocol: Protocol,
+    /// The longest body that is read.
+    max_body_bytes: usize,
+}
+
+/// What says how a call ended.
+#[derive(Clone, Copy)]
+enum Protocol {
+    /// Its status.
+    Http,
+    /// `grpc-status`, too.
+    Grpc,
 }
 
 /// The host during one callback, or over several of one exchange.
@@ -74,15 +91,20 @@ impl Shared {
         self.unleft.take()
     }
 
-    /// How a call ended whose answer has so many header fields and so many bytes.
-    pub(crate) fn result(&self, id: CallId, fields: usize, size: usize) -> CallResult {
-        let most = self.pending.try_borrow_mut().ok().and_then(|mut pending| pending.remove(&id));
+    /// How a call ended whose answer has so many header fields, bytes and trailer fields.
+    pub(crate) fn result(&self, id: CallId, fields: usize, size: usize, trailers: usize) -> CallResult {
+        let call = self.pending.try_borrow_mut().ok().and_then(|mut pending| pending.remove(&id));
         // Without a head there was no answer, and none of the answer's maps may be read.
-        let (Some(most), 1..) = (most, fields) else { return CallResult::Failed };
+        let (Some(Pending { protocol, max_body_bytes }), 1..) = (call, fields) else { return CallResult::Failed };
         let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten();
         let status = status.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
         let Some(status) = status else { return CallResult::Failed };
-        if size > most {
+        match protocol {
+            Protocol::Http => {}
+            Protocol::Grpc if is_ok(trailers) => {}
+            Protocol::Grpc => return CallResult::Failed,
+        }
+        if size > max_body_bytes {
             return CallResult::TooLong;
         }
         let body = match size {
@@ -96,27 +118,60 @@ impl Shared {
     }
 
     fn call(&self, call: &Call<'_>) -> Option<CallId> {
-        let mut pending = self.pending.try_borrow_mut().ok()?;
-        if pending.len() >= MAX_CALLS {
-            log::warn!("call to cluster {}: {MAX_CALLS} have no result yet", call.cluster);
-            return None;
-        }
         let mut headers = vec![(":method", "GET"), (":path", call.path), (":authority", call.authority)];
         headers.extend_from_slice(call.headers);
+        let pending = Pending { protocol: Protocol::Http, max_body_bytes: call.max_body_bytes };
+        self.dispatch(call.cluster, headers, None, call.timeout_ms, pending)
+    }
+
+    /// Not by Envoy's gRPC calls: what other hosts do not have would keep the module from loading there.
+    fn grpc(&self, call: &GrpcCall<'_>) -> Option<CallId> {
+        let timeout = format!("{}m", call.timeout_ms.max(1));
+        let headers = vec![
+            (":method", "POST"),
+            (":path", call.method),
+            (":authority", call.authority),
+            ("content-type", "application/grpc"),
+            ("te", "trailers"),
+            ("grpc-timeout", timeout.as_str()),
+        ];
+        let pending = Pending { protocol: Protocol::Grpc, max_body_bytes: call.max_body_bytes };
+        self.dispatch(call.cluster, headers, Some(call.body), call.timeout_ms, pending)
+    }
+
+    fn dispatch(
+        &self,
+        cluster: &str,
+        headers: Vec<(&str, &str)>,
+        body: Option<&[u8]>,
+        timeout_ms: u32,
+        call: Pending,
+    ) -> Option<CallId> {
+        let mut pending = self.pending.try_borrow_mut().ok()?;
+        if pending.len() >= MAX_CALLS {
+            log::warn!("call to cluster {cluster}: {MAX_CALLS} have no result yet");
+            return None;
+        }
         // Envoy takes 0 for "for ever".
-        let timeout = Duration::from_millis(u64::from(call.timeout_ms.max(1)));
-        match hostcalls::dispatch_http_call(call.cluster, headers, None, Vec::new(), timeout) {
+        let timeout = Duration::from_millis(u64::from(timeout_ms.max(1)));
+        match hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout) {
             Ok(id) => {
-                pending.insert(CallId(id), call.max_body_bytes);
+                pending.insert(CallId(id), call);
                 Some(CallId(id))
             }
             // An unknown cluster, or one that has no instance now.
             Err(status) => {
-                log::warn!("call to cluster {}: {status:?}", call.cluster);
+                log::warn!("call to cluster {cluster}: {status:?}");
                 None
             }
         }
     }
+}
+
+/// Whether a gRPC call ended well; an answer without a message says so in its head.
+fn is_ok(trailers: usize) -> bool {
+    let map = if trailers > 0 { MapType::HttpCallResponseTrailers } else { MapType::HttpCallResponseHeaders };
+    hostcalls::get_map_value_bytes(map, "grpc-status").ok().flatten().is_some_and(|status| status == b"0")
 }
 
 impl Host for Calls<'_> {
@@ -185,6 +240,13 @@ impl Host for Calls<'_> {
             // The SDK hands the result to the context that made the call, or to nobody when that is gone.
             Place::Exchange(_) => None,
             Place::Plugin => self.shared.call(call),
+        }
+    }
+
+    fn grpc(&mut self, call: &GrpcCall<'_>) -> Option<CallId> {
+        match self.place {
+            Place::Exchange(_) => None,
+            Place::Plugin => self.shared.grpc(call),
         }
     }
 

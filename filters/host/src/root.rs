@@ -141,12 +141,14 @@ impl<P: Policy> Root<P> {
 
 impl<P: Policy + 'static> Context for Root<P> {
     /// Calls are made by the root context alone, so their results come here.
-    fn on_http_call_response(&mut self, token: u32, fields: usize, size: usize, _: usize) {
+    fn on_http_call_response(&mut self, token: u32, fields: usize, size: usize, trailers: usize) {
         if let Some(plugin) = &self.plugin {
             let id = CallId(token);
-            let result = plugin.shared.result(id, fields, size);
+            let result = plugin.shared.result(id, fields, size, trailers);
             plugin.policy.call_result(id, result, &mut plugin.own_calls());
             plugin.wake(now_ms());
+            // Who waits on wants something else.
+            plugin.waiting.look_soon(&plugin.ticker);
         }
     }
 }

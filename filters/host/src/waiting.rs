@@ -17,7 +17,7 @@ const WORK_MS: u32 = 25;
 /// The waiting exchanges of one plugin. An exchange leaves by its answer, its end, or its deadline.
 pub(crate) struct Waiting<P: Policy> {
     entries: RefCell<BTreeMap<u32, Entry<P>>>,
-    /// Whether the first one has come since the last tick.
+    /// Whether the first one has come, or a call has ended, since the last tick.
     fresh: Cell<bool>,
 }
 
@@ -58,6 +58,13 @@ impl<P: Policy> Waiting<P> {
         true
     }
 
+    /// Those that still wait get a tick soon.
+    pub(crate) fn look_soon(&self, ticker: &Ticker) {
+        if self.work_ms().is_some() && ticker.at_least_every(SOON_MS) {
+            self.fresh.set(true);
+        }
+    }
+
     /// Takes an exchange off the list.
     pub(crate) fn forget(&self, id: u32) {
         if let Ok(mut entries) = self.entries.try_borrow_mut() {
@@ -71,7 +78,7 @@ impl<P: Policy> Waiting<P> {
         (!nobody).then_some(WORK_MS)
     }
 
-    /// Whether the first one has come since this was asked.
+    /// Whether the first one has come, or a call has ended, since this was asked.
     pub(crate) fn take_fresh(&self) -> bool {
         self.fresh.replace(false)
     }

@@ -92,7 +92,7 @@ impl PenaltyWire {
             return Err(ConfigError::new(key_path, "has \"path\", and there is no `match` whose patterns it could be"));
         }
         let parts = key::check(&key_path, wire, Known::Nobody)?;
-        let plan = keys.place(&key_path, parts, matches.as_ref().map_or(1, |matches| matches.paths().len()))?;
+        let plan = keys.place(&key_path, parts, 1, matches.as_ref().map_or(1, |matches| matches.paths().len()))?;
         let block_s = within(&format!("{path}.block_s"), self.block_s, MAX_WINDOW_S)?;
         let (cause, limit, window_s) = match (self.failures, self.flood) {
             (Some(failures), None) => failures.check(&format!("{path}.failures"))?,

@@ -11,7 +11,8 @@ use crate::identity::{Rights, RightsWire, Source};
 use crate::matching::{Match, MatchWire};
 use crate::rate_limit::headers::told;
 use crate::rate_limit::key::Caller;
-use crate::table::{MAX_SPAN_MS, Quota};
+use crate::rate_limit::shared::Shared;
+use crate::table::{MAX_LEASED, MAX_SPAN_MS, Quota, Terms};
 
 /// Most policies.
 pub const MAX_POLICIES: usize = 64;
@@ -38,6 +39,7 @@ pub(super) struct PolicyWire {
     cost: Option<u64>,
     unless: Option<RightsWire>,
     phase: Option<Phase>,
+    shared: Option<bool>,
     mode: Option<Mode>,
 }
 
@@ -106,6 +108,19 @@ pub(in crate::rate_limit) struct Measured {
     /// The policy's name, and those numbers that say what its records mean. A new limit of a sliding window is none of them:
     /// who changes the tier keeps what he has spent.
     pub(in crate::rate_limit) stem: Vec<u8>,
+    /// Of a shared policy: what is leased instead.
+    pub(in crate::rate_limit) leased: Option<Leased>,
+}
+
+/// What makes the keys of a lease, and how it is sized.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::rate_limit) struct Leased {
+    /// The service counts each tier for itself.
+    pub(in crate::rate_limit) tier: Option<String>,
+    pub(in crate::rate_limit) terms: Terms,
+    pub(in crate::rate_limit) stem: Vec<u8>,
+    /// Of who asks for one.
+    pub(in crate::rate_limit) asking: Vec<u8>,
 }
 
 impl Policy {
@@ -119,12 +134,26 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Whether several gateways share it.
+    pub(in crate::rate_limit) fn is_shared(&self) -> bool {
+        self.base.leased.is_some()
+    }
+}
+
 impl PolicyWire {
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn check(self, path: &str, identity: &Source, keys: &mut Keys) -> Result<Policy, ConfigError> {
+    pub(super) fn check(
+        self,
+        path: &str,
+        identity: &Source,
+        shared: Option<&Shared>,
+        keys: &mut Keys,
+    ) -> Result<Policy, ConfigError> {
+        let shared = self.service(path, shared)?;
         let phase = self.phase.unwrap_or(Phase::PostAuth);
         let known = match phase {
             Phase::PreAuth => Known::Nobody,
@@ -141,11 +170,13 @@ impl PolicyWire {
         let matches = self.matches.check(&format!("{path}.match"))?;
         let key_path = format!("{path}.key");
         let parts = key::check(&key_path, self.key, known)?;
-        let plan = keys.place(&key_path, parts, matches.paths().len())?;
+        // A shared one has a lease, and a count for when the service is out of reach.
+        let records = if shared.is_some() { 2 } else { 1 };
+        let plan = keys.place(&key_path, parts, records, matches.paths().len())?;
         let cost = self.cost.map_or(Ok(1), |cost| within(&format!("{path}.cost"), cost, MAX_LIMIT))?;
         let algorithm = self.algorithm.unwrap_or(Algorithm::Sliding);
-        let numbers = Numbers { name: &self.name, algorithm, cost };
-        let base = numbers.check(path, self.limit, self.window_s, self.burst)?;
+        let numbers = Numbers { name: &self.name, algorithm, cost, shared };
+        let base = numbers.check(path, None, self.limit, self.window_s, self.burst)?;
         let unless = match self.unless {
             None => None,
             Some(unless) => Some(rights(&format!("{path}.unless"), unless, identity)?),
@@ -168,15 +199,46 @@ impl PolicyWire {
     }
 }
 
+impl PolicyWire {
+    /// The service that a policy is shared through, if it is.
+    fn service<'a>(&self, path: &str, shared: Option<&'a Shared>) -> Result<Option<&'a Shared>, ConfigError> {
+        if self.shared == Some(true) && shared.is_none() {
+            let message = "is true, and there is no service: say which one in the configuration's own `shared`";
+            return Err(ConfigError::new(format!("{path}.shared"), message));
+        }
+        let service = shared.filter(|_| self.shared != Some(false));
+        for (field, is_there) in [("algorithm", self.algorithm.is_some()), ("burst", self.burst.is_some())] {
+            if is_there && service.is_some() {
+                let message = "means nothing here: the window of the rate-limit service holds; leave it out, or say \
+                               \"shared\": false";
+                return Err(ConfigError::new(format!("{path}.{field}"), message));
+            }
+        }
+        if let Some(cost) = self.cost.filter(|cost| service.is_some() && *cost > u64::from(MAX_LEASED)) {
+            let message = format_args!("is {cost}, and at most {MAX_LEASED} are leased at a time");
+            return Err(ConfigError::new(format!("{path}.cost"), message));
+        }
+        Ok(service)
+    }
+}
+
 /// What all numbers of a policy are checked with.
 struct Numbers<'a> {
     name: &'a str,
     algorithm: Algorithm,
     cost: u32,
+    shared: Option<&'a Shared>,
 }
 
 impl Numbers<'_> {
-    fn check(&self, path: &str, limit: u64, window_s: u64, burst: Option<u64>) -> Result<Measured, ConfigError> {
+    fn check(
+        &self,
+        path: &str,
+        tier: Option<&str>,
+        limit: u64,
+        window_s: u64,
+        burst: Option<u64>,
+    ) -> Result<Measured, ConfigError> {
         let limit = within(&format!("{path}.limit"), limit, MAX_LIMIT)?;
         let window_s = within(&format!("{path}.window_s"), window_s, MAX_WINDOW_S)?;
         let window_ms = u64::from(window_s).saturating_mul(1_000);
@@ -214,7 +276,16 @@ impl Numbers<'_> {
         if let Quota::Paced { limit, burst, .. } = quota {
             stem = format!("{stem}\0{limit}\0{burst}");
         }
-        Ok(Measured { quota, limit, window_s, told: told(self.name, limit, window_s), stem: stem.into_bytes() })
+        let leased = self.shared.map(|shared| {
+            let name = format!("{stem}\0{}", tier.unwrap_or_default());
+            Leased {
+                tier: tier.map(str::to_owned),
+                terms: shared.terms(limit, self.cost),
+                stem: format!("{name}\0lease").into_bytes(),
+                asking: format!("{name}\0asking").into_bytes(),
+            }
+        });
+        Ok(Measured { quota, limit, window_s, told: told(self.name, limit, window_s), stem: stem.into_bytes(), leased })
     }
 }
 
@@ -242,7 +313,8 @@ fn check_tiers(
                 "could never be asked: whoever has one of these is in an earlier tier, or exempt",
             ));
         }
-        let measured = numbers.check(&path, tier.limit, tier.window_s.unwrap_or(window_s), tier.burst)?;
+        let measured =
+            numbers.check(&path, Some(&tier.name), tier.limit, tier.window_s.unwrap_or(window_s), tier.burst)?;
         tiers.push(Tier { name: tier.name, when, measured });
     }
     Ok(tiers)
@@ -274,7 +346,9 @@ pub(super) fn check_reach(policies: &[Policy]) -> Result<(), ConfigError> {
                 && policy.plan == other.plan
                 && policy.matches == other.matches
                 && policy.cost == other.cost
-                && policy.phase == other.phase;
+                && policy.phase == other.phase
+                // What one gateway admits is less than what all do, however much more that is.
+                && policy.is_shared() == other.is_shared();
             let (one, two) = (&policy.base, &other.base);
             let out_of_reach = one.window_s <= two.window_s && one.limit >= two.limit;
             if same_requests && plain(policy) && plain(other) && out_of_reach {

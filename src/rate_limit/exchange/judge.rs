@@ -33,6 +33,17 @@ pub(super) enum Rule<'a> {
     Penalty(&'a Penalty),
 }
 
+/// How a rule measures this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// Shared policies by what is leased.
+    Lease,
+    /// By a count of this gateway.
+    Count,
+    /// A flood by its block alone: the request was counted when it came first.
+    CountedFlood,
+}
+
 impl<'a> Rule<'a> {
     pub(super) fn mode(self) -> Mode {
         match self {
@@ -55,13 +66,18 @@ impl<'a> Rule<'a> {
         }
     }
 
-    fn charge(self, seed: &Seed, place: Key) -> Charge {
-        let (stem, by) = match self {
-            Self::Policy(policy, measured) => {
+    fn charge(self, seed: &Seed, place: Key, by: By) -> Charge {
+        let (stem, by) = match (self, by) {
+            (Self::Policy(Policy { cost, .. }, Measured { leased: Some(leased), limit, .. }), By::Lease) => {
+                (&leased.stem, Measure::Leased { cost: *cost, limit: *limit })
+            }
+            (Self::Policy(policy, measured), By::Lease | By::Count | By::CountedFlood) => {
                 (&measured.stem, Measure::Quota { quota: measured.quota, cost: policy.cost })
             }
-            Self::Penalty(Penalty { stem, rule, cause: Cause::Flood, .. }) => (stem, Measure::Flood(*rule)),
-            Self::Penalty(Penalty { stem, cause: Cause::Failures(_), .. }) => (stem, Measure::Block),
+            (Self::Penalty(Penalty { stem, rule, cause: Cause::Flood, .. }), By::Lease | By::Count) => {
+                (stem, Measure::Flood(*rule))
+            }
+            (Self::Penalty(Penalty { stem, .. }), _) => (stem, Measure::Block),
         };
         let acts = match self.mode() {
             Mode::Enforce => Acts::Refuses,
@@ -75,21 +91,23 @@ impl Exchange {
     pub(super) fn judge(&mut self, phases: &[Phase], request: &Request, head: &Head, host: &mut dyn Host) -> Step {
         let shared = Rc::clone(&self.shared);
         let mut caller = Caller::new(&shared.config, head, host, &request.method);
-        let asked = select(&shared, phases, request, &mut caller);
+        let asked = select(&shared, phases, request, &mut caller, self.sharing.is_first());
         if asked.is_empty() {
             return Step::Continue;
         }
-        let measured = self.measure(&shared, &asked, &mut caller);
+        let measured = self.measure_shared(&shared, &asked, &mut caller);
         // Most requests leave no line, and are not asked for what would stand in it.
         let speaks = match &measured {
-            Ok((_, charged)) => charged.found.iter().flatten().any(says_something),
+            Ok(Some((_, charged))) => charged.found.iter().flatten().any(says_something),
+            Ok(None) => false,
             Err(_) => true,
         };
         if speaks || !self.failures.is_empty() {
             self.who = Who::of(&caller);
         }
         let (asked, charged) = match measured {
-            Ok(measured) => measured,
+            Ok(Some(measured)) => measured,
+            Ok(None) => return Step::Wait,
             Err(reason) => return self.trouble(reason, &asked, head, host),
         };
         for note in &charged.notes {
@@ -105,21 +123,22 @@ impl Exchange {
     }
 
     /// Charges a request with all that it is measured by. What is found is in the order of the rules that are given back.
-    fn measure<'a>(
+    pub(super) fn measure<'a>(
         &mut self,
         shared: &Shared,
         asked: &[Asked<'a>],
         caller: &mut Caller<'_>,
+        (seed, now_ms): (&Seed, u64),
     ) -> Result<(Vec<Asked<'a>>, Charged), Reason> {
-        let now_ms = caller.host.now_ms().ok_or(Reason::NoClock)?;
-        let seed = shared.seed(caller.head, now_ms, caller.host)?;
+        self.failures.truncate(self.sharing.failures());
         // Slots, each with its rules.
         let mut accounts: Vec<(usize, Account<'_>, Vec<Asked<'a>>)> = Vec::new();
         for &asked in asked {
             let at = asked.rule.plan();
             let Some(plan) = shared.config.plans.get(at) else { continue };
-            let place = caller.place(&seed, plan, asked.pattern);
-            let charge = asked.rule.charge(&seed, place);
+            let Some(by) = self.sharing.by(&asked) else { continue };
+            let place = caller.place(seed, plan, asked.pattern);
+            let charge = asked.rule.charge(seed, place, by);
             if let Rule::Penalty(penalty) = asked.rule
                 && matches!(penalty.cause, Cause::Failures(_))
             {
@@ -143,6 +162,7 @@ impl Exchange {
             rules.extend(its_rules);
         }
         let charged = table::charge(caller.host, now_ms, &slots)?;
+        self.sharing.measured();
         Ok((rules, charged))
     }
 
@@ -154,7 +174,10 @@ impl Exchange {
         for (asked, found) in found {
             let shadow = asked.rule.mode() == Mode::Shadow;
             match (asked.rule, *found) {
-                (Rule::Policy(..), Found::Within(_)) if verdict == Verdict::Admitted => {
+                // A policy in shadow waits for no lease.
+                (Rule::Policy(..), Found::Within(_) | Found::Leased { .. } | Found::Empty)
+                    if verdict == Verdict::Admitted =>
+                {
                     let what = if shadow { Limit::ShadowAllowed } else { Limit::Allowed };
                     host.count(counters.policy(asked.at, what), 1);
                 }
@@ -184,10 +207,19 @@ impl Exchange {
                     }
                 }
                 // Nothing to say; a policy is never blocked, and a penalty has no quota.
-                (Rule::Policy(..), Found::Within(_) | Found::Free | Found::Blocked { .. })
-                | (Rule::Penalty(_), Found::Free | Found::Within(_) | Found::Over(_)) => {}
+                (
+                    Rule::Policy(..),
+                    Found::Within(_) | Found::Leased { .. } | Found::Empty | Found::Free | Found::Blocked { .. },
+                )
+                | (
+                    Rule::Penalty(_),
+                    Found::Free | Found::Within(_) | Found::Over(_) | Found::Leased { .. } | Found::Empty,
+                ) => {}
             }
-            if let (Rule::Policy(_, measured), Found::Within(balance) | Found::Over(balance)) = (asked.rule, *found)
+            if let (
+                Rule::Policy(_, measured),
+                Found::Within(balance) | Found::Over(balance) | Found::Leased { balance, .. },
+            ) = (asked.rule, *found)
                 && !shadow
                 && shared.config.headers.any()
             {
@@ -205,7 +237,12 @@ impl Exchange {
     /// What becomes of a request that could not be measured.
     fn trouble(&mut self, reason: Reason, asked: &[Asked<'_>], head: &Head, host: &mut dyn Host) -> Step {
         let config = &self.shared.config;
-        let on_trouble = if reason == Reason::Contended { config.on_contention } else { config.on_error };
+        let on_trouble = match reason {
+            Reason::Contended => config.on_contention,
+            Reason::NoService => OnTrouble::Deny,
+            _ => config.on_error,
+        };
+        self.sharing.goes_on();
         let acts = asked.iter().any(|asked| asked.rule.mode() == Mode::Enforce);
         // Nothing was found out that an answer could count for.
         self.failures.clear();
@@ -223,12 +260,18 @@ impl Exchange {
 fn says_something(found: &Found) -> bool {
     match found {
         Found::Over(_) | Found::Blocked { .. } => true,
-        Found::Within(_) | Found::Free => false,
+        Found::Within(_) | Found::Free | Found::Leased { .. } | Found::Empty => false,
     }
 }
 
 /// The rules that are about a request.
-fn select<'a>(shared: &'a Shared, phases: &[Phase], request: &Request, caller: &mut Caller<'_>) -> Vec<Asked<'a>> {
+fn select<'a>(
+    shared: &'a Shared,
+    phases: &[Phase],
+    request: &Request,
+    caller: &mut Caller<'_>,
+    first: bool,
+) -> Vec<Asked<'a>> {
     let Config { policies, penalties, options, .. } = &shared.config;
     let mut asked = Vec::new();
     if phases.contains(&Phase::PreAuth) {
@@ -247,7 +290,9 @@ fn select<'a>(shared: &'a Shared, phases: &[Phase], request: &Request, caller: &
         let Some(pattern) = policy.matches.takes_away(&request.method, &request.path) else { continue };
         let is_options = request.method == b"OPTIONS" && *options == Options::Exempt && !policy.names_options;
         if is_options || policy.unless.as_ref().is_some_and(|rights| caller.identity().holds(rights)) {
-            caller.host.count(shared.counters.policy(at, Limit::Exempt), 1);
+            if first {
+                caller.host.count(shared.counters.policy(at, Limit::Exempt), 1);
+            }
             continue;
         }
         let measured = policy.measured(caller);

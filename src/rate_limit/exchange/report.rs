@@ -51,7 +51,9 @@ impl Exchange {
         let mut reply = Reply::problem(reason.status(), reason.code(), None, id.as_deref());
         let (problem, wait_ms) = match reason {
             Reason::Quota => (Some(Problem::QuotaExceeded(violated)), wait_ms),
-            Reason::Contended | Reason::NoClock | Reason::NoTable => (Some(Problem::ReducedCapacity), TROUBLE_MS),
+            Reason::Contended | Reason::NoClock | Reason::NoTable | Reason::NoService => {
+                (Some(Problem::ReducedCapacity), TROUBLE_MS)
+            }
             // Who is blocked learns for how long, and not why.
             Reason::Blocked | Reason::UnsafePath => (None, wait_ms),
         };

@@ -75,7 +75,7 @@ fn a_policy_that_cannot_be_meant_is_refused() {
         (json!({"name": "é"}), "policies[0].name: must be"),
         (json!({"name": "x".repeat(65)}), "policies[0].name: must be"),
         (json!({"mode": "off"}), "policies[0].mode: unknown variant `off`"),
-        (json!({"shared": {}}), "policies[0].shared: unknown field `shared`"),
+        (json!({"sharing": {}}), "policies[0].sharing: unknown field `sharing`"),
     ] {
         let message = refusal(&one(&more));
         assert!(message.starts_with(want), "{more}: {message}");
@@ -106,7 +106,7 @@ fn a_configuration_that_contradicts_itself_is_refused() {
     let cases = [
         (json!({}), "policies: and penalties are both empty"),
         (json!({"policies": []}), "policies: and penalties are both empty"),
-        (with("shared", json!({})), "shared: unknown field `shared`"),
+        (with("sharing", json!({})), "sharing: unknown field `sharing`"),
         (with("table", json!({"keys": 0})), "table.keys: 0 is not in 1..=524288"),
         (with("table", json!({"keys": 600_000})), "table.keys: 600000 is not in 1..=524288"),
         (with("address", json!({"ipv6_prefix": 0})), "address.ipv6_prefix: is 0 and must be 1..=128"),

@@ -7,6 +7,7 @@ mod exact;
 mod keys;
 mod penalties;
 mod reload;
+mod shared;
 
 use lockgate_envoy_tests::{Answer, Gate, Request, Response, Setup, Upstream};
 use serde_json::{Value, json};

@@ -19,6 +19,7 @@ mod modes;
 mod names;
 mod pairs;
 mod paths;
+mod rate_limit_answer;
 mod rate_limit_config;
 mod rate_limit_decisions;
 #[cfg(test)]
@@ -27,7 +28,7 @@ mod signature;
 mod table_record;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 17] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 18] = [
     ("chain", chain::check),
     ("configuration", configuration::check),
     ("csv", csv::check),
@@ -41,6 +42,7 @@ pub(crate) const TARGETS: [(&str, fn(&[u8])); 17] = [
     ("modes", modes::check),
     ("pairs", pairs::check),
     ("paths", paths::check),
+    ("rate_limit_answer", rate_limit_answer::check),
     ("rate_limit_config", rate_limit_config::check),
     ("rate_limit_decisions", rate_limit_decisions::check),
     ("signature", signature::check),

@@ -1,0 +1,150 @@
+//! A service that is dead, mute, mad, slow, and back.
+
+use serde_json::json;
+
+use super::*;
+
+const TIMEOUT_MS: u64 = 100;
+
+fn gateway(on_error: &str, service: &Rc<RefCell<Service>>) -> Gateway {
+    let shared = json!({"on_error": on_error, "timeout_ms": TIMEOUT_MS, "circuit": {"failures": 3, "open_ms": 1_000}});
+    Gateway::new(&config(5, 60, &shared), 1, service)
+}
+
+#[test]
+fn on_error_decides_when_there_is_no_answer() {
+    for mood in [Mood::Dead, Mood::Mute, Mood::Mad, Mood::Lax] {
+        for (on_error, want) in
+            [("local", [200, 200, 200, 200, 200, 429, 429]), ("allow", [200; 7]), ("deny", [503; 7])]
+        {
+            let service = Service::new(100, 60);
+            service.borrow_mut().mood = mood;
+            let mut gateway = gateway(on_error, &service);
+            let got = [(); 7].map(|()| gateway.ask(0));
+            assert_eq!(got, want, "{mood:?}, {on_error}");
+            let waited = gateway.done.iter().map(|(_, _, ms)| *ms).max().unwrap();
+            assert!(waited <= TIMEOUT_MS + STEP_MS, "{mood:?}: {waited} ms");
+            assert_eq!(gateway.counter("service.unanswered"), 7);
+            assert_eq!(gateway.counter("service.circuit_opened"), 1, "{mood:?}");
+            assert_eq!(gateway.counter("request.unmeasured"), if on_error == "allow" { 7 } else { 0 });
+            assert_eq!(gateway.counter("request.refused_no_service"), if on_error == "deny" { 7 } else { 0 });
+        }
+    }
+}
+
+#[test]
+fn a_slow_service_is_not_waited_for_longer_than_it_may_take() {
+    let service = Service::new(100, 60);
+    service.borrow_mut().takes_ms = 10_000;
+    let mut gateway = gateway("deny", &service);
+    assert_eq!(gateway.send(0), None);
+    gateway.step(TIMEOUT_MS - 1);
+    assert!(gateway.done.is_empty());
+    gateway.step(1);
+    assert_eq!(gateway.done, [(0, 503, TIMEOUT_MS)]);
+}
+
+#[test]
+fn a_dead_service_is_left_alone_and_tried_with_one_call() {
+    let service = Service::new(100, 60);
+    service.borrow_mut().mood = Mood::Dead;
+    let mut gateway = gateway("local", &service);
+    for _ in 0..3 {
+        gateway.ask(0);
+    }
+    let calls = || service.borrow().hits.len();
+    assert_eq!(calls(), 3);
+    // Nobody waits, nobody asks.
+    for _ in 0..90 {
+        assert!(gateway.send(0).is_some());
+        gateway.step(10);
+    }
+    assert_eq!(calls(), 3);
+    // One call for all keys in each such time.
+    for n in 0..300 {
+        assert!(gateway.from(&format!("192.0.2.{}:1", n % 7)).send(0).is_some());
+        gateway.step(10);
+    }
+    assert!((5..=7).contains(&calls()), "{} calls", calls());
+    // It is back: nobody has to say so.
+    service.borrow_mut().mood = Mood::Well;
+    for n in 0..110 {
+        gateway.from(&format!("192.0.2.{}:1", n % 7)).send(0);
+        gateway.step(10);
+    }
+    let before = gateway.counter("service.unanswered");
+    assert_eq!(gateway.from("192.0.2.99:1").ask(0), 200);
+    assert_eq!(gateway.counter("service.unanswered"), before);
+    assert_eq!(gateway.counter("service.circuit_opened"), 1);
+}
+
+#[test]
+fn what_is_leased_is_spent_while_the_service_is_dead() {
+    let service = Service::new(1_000, 60);
+    let mut gateway = Gateway::new(&config(1_000, 60, &json!({"on_error": "deny"})), 1, &service);
+    for _ in 0..100 {
+        gateway.ask(0);
+    }
+    service.borrow_mut().mood = Mood::Dead;
+    let left = service.borrow().hits.iter().sum::<u32>() - 100;
+    assert!(left > 0);
+    for _ in 0..left {
+        assert_eq!(gateway.ask(0), 200);
+    }
+    assert_eq!(gateway.ask(0), 503);
+}
+
+#[test]
+fn a_refusal_is_remembered_while_the_service_is_dead() {
+    let service = Service::new(2, 60);
+    let mut gateway = Gateway::new(&config(2, 60, &json!({"on_error": "allow"})), 1, &service);
+    assert_eq!([(); 3].map(|()| gateway.ask(0)), [200, 200, 429]);
+    service.borrow_mut().mood = Mood::Dead;
+    assert_eq!(gateway.ask(0), 429);
+}
+
+#[test]
+fn an_answer_that_comes_too_late_grants_nothing() {
+    let service = Service::new(100, 60);
+    let mut gateway = gateway("deny", &service);
+    gateway.send(0);
+    gateway.step(0);
+    let (_, id, _, result) = gateway.process.calls.pop_back().expect("a call");
+    gateway.step(TIMEOUT_MS + 1_000);
+    assert_eq!(gateway.done[0].1, 503);
+    service.borrow_mut().mood = Mood::Dead;
+    gateway.workers[0].call_result(id, result, &mut gateway.process);
+    assert_eq!(gateway.ask(0), 503, "nothing was leased");
+    assert!(gateway.process.calls.is_empty());
+}
+
+#[test]
+fn nothing_grows_without_end() {
+    let service = Service::new(100, 60);
+    service.borrow_mut().takes_ms = 90;
+    let mut gateway = gateway("deny", &service);
+    for n in 0..3_000 {
+        gateway.from(&format!("10.0.{}.{}:1", n / 250, n % 250)).send(0);
+    }
+    assert_eq!(gateway.waiting.len(), super::super::MAX_WAITING);
+    gateway.step(0);
+    assert_eq!(gateway.process.calls.len(), super::super::MAX_PENDING);
+    gateway.settle();
+    let refused = gateway.done.iter().filter(|(_, status, _)| *status == 503).count();
+    assert!(refused >= 3_000 - super::super::MAX_WAITING, "{refused}");
+    // And all is forgotten.
+    service.borrow_mut().takes_ms = 1;
+    for _ in 0..100 {
+        gateway.step(100);
+    }
+    assert_eq!(gateway.from("192.0.2.77:1").ask(0), 200);
+}
+
+#[test]
+fn there_is_nothing_to_do_without_a_service() {
+    let mut config = config(5, 60, &json!({}));
+    config.as_object_mut().unwrap().remove("shared");
+    let policy = Policy::from_json(config.to_string().as_bytes()).unwrap();
+    assert_eq!(policy.tick_ms(), None);
+    assert!(policy.counters().iter().all(|name| !name.contains("service.")));
+}

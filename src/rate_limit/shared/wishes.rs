@@ -1,0 +1,162 @@
+//! What is to be leased: wishes that exchanges leave and that ticks fulfil.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use crate::host::CallId;
+use crate::table::{Key, Supply, Terms};
+
+/// The most wishes of a VM; a request that would be a further one is decided by `on_error`.
+pub const MAX_WISHES: usize = 1_024;
+/// The most calls of a VM that have no result yet.
+pub const MAX_PENDING: usize = 32;
+/// The most requests of a VM that wait; a further one is decided by `on_error`.
+pub const MAX_WAITING: usize = 512;
+
+/// How long it is remembered that a call has failed, for those that waited for it, in milliseconds.
+const FAILED_MS: u64 = 1_000;
+
+/// A lease that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::rate_limit) struct Wish {
+    pub(in crate::rate_limit) supply: Supply,
+    /// The place of its table.
+    pub(in crate::rate_limit) plan: usize,
+    pub(in crate::rate_limit) terms: Terms,
+    /// What the service counts by.
+    pub(in crate::rate_limit) descriptor: Vec<u8>,
+    /// What the requests that wait for it cost.
+    pub(in crate::rate_limit) need: u32,
+}
+
+/// What a request may hope for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(in crate::rate_limit) enum Prospect {
+    /// A lease may come soon: of this round of asking.
+    Waits {
+        /// Which one.
+        round: u64,
+    },
+    /// That round is over, or there was none: it is to be wanted again.
+    Over,
+    /// None will.
+    Hopeless,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Wanted { since_ms: u64 },
+    Pending { call: CallId, sent_ms: u64, hits: u32 },
+    Failed { at_ms: u64 },
+}
+
+/// All wishes of a VM, by the key of the lease.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    all: BTreeMap<Key, Entry>,
+    /// How many rounds have begun.
+    rounds: u64,
+    /// The last one that was looked at, so that all have their turn.
+    last: Option<Key>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    wish: Wish,
+    state: State,
+    round: u64,
+}
+
+impl Wishes {
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Takes a wish in, with what it needs beside what others do. `None`: there is no room.
+    pub(super) fn want(&mut self, now_ms: u64, wish: Wish) -> Option<u64> {
+        if let Some(entry) = self.all.get_mut(&wish.supply.lease)
+            && !matches!(entry.state, State::Failed { .. })
+        {
+            entry.wish.need = entry.wish.need.saturating_add(wish.need);
+            return Some(entry.round);
+        }
+        if self.all.len() >= MAX_WISHES && !self.all.contains_key(&wish.supply.lease) {
+            return None;
+        }
+        self.rounds = self.rounds.wrapping_add(1);
+        let (state, round) = (State::Wanted { since_ms: now_ms }, self.rounds);
+        self.all.insert(wish.supply.lease, Entry { wish, state, round });
+        Some(round)
+    }
+
+    /// What a request may hope for that has waited in this round.
+    pub(super) fn prospect(&self, lease: Key, round: Option<u64>) -> Prospect {
+        match (self.all.get(&lease), round) {
+            (Some(Entry { state: State::Failed { .. }, .. }), Some(_)) => Prospect::Hopeless,
+            (Some(entry), Some(round)) if entry.round == round => Prospect::Waits { round },
+            (Some(_) | None, _) => Prospect::Over,
+        }
+    }
+
+    /// Some that nobody of this VM asks for: as many as it may, others each time.
+    pub(super) fn wanted(&mut self) -> Vec<Wish> {
+        let free = MAX_PENDING.saturating_sub(self.pending());
+        let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let turn = self.all.range((after, Bound::Unbounded)).chain(self.all.iter());
+        let wanted = turn.take(self.all.len()).filter(|(_, entry)| matches!(entry.state, State::Wanted { .. }));
+        let wanted: Vec<Wish> = wanted.take(free).map(|(_, entry)| entry.wish.clone()).collect();
+        self.last = wanted.last().map(|wish| wish.supply.lease);
+        wanted
+    }
+
+    fn pending(&self) -> usize {
+        self.all.values().filter(|entry| matches!(entry.state, State::Pending { .. })).count()
+    }
+
+    pub(super) fn set(&mut self, wish: &Wish, state: State) {
+        if let Some(entry) = self.all.get_mut(&wish.supply.lease) {
+            entry.state = state;
+        }
+    }
+
+    pub(super) fn remove(&mut self, wish: &Wish) {
+        self.all.remove(&wish.supply.lease);
+    }
+
+    /// The wish that this call was for, with when it was made and for how many hits.
+    pub(super) fn of_call(&self, id: CallId) -> Option<(Wish, u64, u32)> {
+        self.all.values().find_map(|entry| match entry.state {
+            State::Pending { call, sent_ms, hits } if call == id => Some((entry.wish.clone(), sent_ms, hits)),
+            State::Pending { .. } | State::Wanted { .. } | State::Failed { .. } => None,
+        })
+    }
+
+    /// Those whose call must have ended: they have failed.
+    pub(super) fn overdue(&mut self, now_ms: u64, call_ms: u64) -> Vec<Wish> {
+        let mut overdue = Vec::new();
+        for Entry { wish, state, .. } in self.all.values_mut() {
+            if let State::Pending { sent_ms, .. } = *state
+                && passed(now_ms, sent_ms, call_ms)
+            {
+                *state = State::Failed { at_ms: now_ms };
+                overdue.push(wish.clone());
+            }
+        }
+        overdue
+    }
+
+    /// Forgets what nobody waits for any more.
+    pub(super) fn forget(&mut self, now_ms: u64, call_ms: u64) {
+        self.all.retain(|_, entry| match entry.state {
+            State::Wanted { since_ms } => !passed(now_ms, since_ms, call_ms),
+            State::Failed { at_ms } => !passed(now_ms, at_ms, FAILED_MS),
+            State::Pending { .. } => true,
+        });
+    }
+}
+
+/// Whether so much time has passed; also when the clock went back behind `since_ms`.
+fn passed(now_ms: u64, since_ms: u64, span_ms: u64) -> bool {
+    now_ms < since_ms || now_ms.saturating_sub(since_ms) >= span_ms
+}
