@@ -79,6 +79,10 @@ pub trait Exchange {
         Body::Unchanged
     }
 
+    /// What is still to change in the request's held head, asked once when a body step lets it go. The host reads the head
+    /// no second time: `head` has no fields, and those set here replace what is there.
+    fn release(&mut self, _head: &mut Head) {}
+
     /// The answer's head, also of an answer that the proxy itself made.
     fn response_head(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
         Step::Continue

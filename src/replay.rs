@@ -384,7 +384,7 @@ fn send<P: Policy>(
             Side::Response => exchange.response_body(chunk, &mut out, host),
         };
         waiting.extend_from_slice(bytes);
-        if pass_on(side, body, &mut waiting, &mut out, &mut held, &mut sent) {
+        if pass_on(exchange, side, body, &mut waiting, &mut out, &mut held, &mut sent) {
             return sent;
         }
     }
@@ -395,7 +395,7 @@ fn send<P: Policy>(
             Side::Request => exchange.request_trailers(&mut trailers, &mut out, host),
             Side::Response => exchange.response_trailers(&mut trailers, &mut out, host),
         };
-        if pass_on(side, body, &mut waiting, &mut out, &mut held, &mut sent) {
+        if pass_on(exchange, side, body, &mut waiting, &mut out, &mut held, &mut sent) {
             return sent;
         }
         sent.trailers = plain(&trailers);
@@ -404,7 +404,8 @@ fn send<P: Policy>(
 }
 
 /// Does with what waits what the exchange says; whether the message stops here.
-fn pass_on(
+fn pass_on<E: Exchange>(
+    exchange: &mut E,
     side: Side,
     body: Body,
     waiting: &mut Vec<u8>,
@@ -427,7 +428,15 @@ fn pass_on(
             return true;
         }
     }
-    if let Some(head) = held.take() {
+    if let Some(mut head) = held.take() {
+        if let Side::Request = side {
+            let mut last = Head::default();
+            exchange.release(&mut last);
+            for change in last.changes() {
+                head.remove(change.name);
+                change.values.iter().for_each(|value| head.set(change.name, value));
+            }
+        }
         sent.head = Some(head);
     }
     false

@@ -1,0 +1,1 @@
+//! The filter as a whole, over plain data.
