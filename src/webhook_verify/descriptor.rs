@@ -263,24 +263,6 @@ impl Descriptor {
         self.algorithm.mac()
     }
 
-    /// How long a signature is, in bytes, where all are of one length.
-    pub(super) fn signature_bytes(&self) -> Option<usize> {
-        match self.algorithm {
-            Algorithm::Sha256SecretPrefix => Some(32),
-            Algorithm::Ed25519 | Algorithm::EcdsaP256Sha256 => Some(64),
-            Algorithm::HmacSha1
-            | Algorithm::HmacSha256
-            | Algorithm::HmacSha384
-            | Algorithm::HmacSha512
-            | Algorithm::StaticToken
-            | Algorithm::EcdsaP256Sha256Der
-            | Algorithm::RsaPkcs1Sha1
-            | Algorithm::RsaPkcs1Sha256
-            | Algorithm::RsaPssSha512
-            | Algorithm::Jws => self.mac().map(MacHash::bytes),
-        }
-    }
-
     /// Everything that is signed, with what is optional in one list.
     pub(super) fn segments(&self) -> impl Iterator<Item = &Segment> {
         fn flat<'a>(segments: &'a [Segment], all: &mut Vec<&'a Segment>) {

@@ -90,7 +90,14 @@ impl Key {
             | Format::Base64url
             | Format::Whsec
             | Format::Whpk
-            | Format::Nfkd => Self::of_bytes(bytes(text, format)?, descriptor),
+            | Format::Nfkd => {
+                let bytes = bytes(text, format)?;
+                // A text with NULs at its end is the same key without them; what is decoded may well end so by chance.
+                if matches!(format, Format::Raw | Format::Nfkd) && bytes.last() == Some(&0) {
+                    return Err(Fault::Nul);
+                }
+                Self::of_bytes(bytes, descriptor)
+            }
         }
     }
 
@@ -112,9 +119,6 @@ impl Key {
         }
         if bytes.len() > MAX_SECRET_BYTES {
             return Err(Fault::Long);
-        }
-        if bytes.last() == Some(&0) {
-            return Err(Fault::Nul);
         }
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(Fault::Blank);
@@ -238,10 +242,12 @@ fn jose(algorithm: Algorithm) -> Option<signature::Algorithm> {
     })
 }
 
-/// Standard base64, with padding or without.
+/// Standard base64, with padding or without, and whatever its last bits are: what senders' libraries take, of a secret alone.
 const PADDED_OR_NOT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 pub(super) fn bytes(text: &str, format: Format) -> Result<Zeroizing<Vec<u8>>, Fault> {

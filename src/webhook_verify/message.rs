@@ -118,7 +118,7 @@ fn append_fields(fields: &Fields, request: &Request<'_>, to: &mut Vec<u8>) -> Re
     }
     for (n, (name, value)) in all.iter().enumerate() {
         to.extend_from_slice(if n == 0 { fields.before.as_bytes() } else { fields.between.as_bytes() });
-        let mut put = |bytes: &[u8]| {
+        let put = |bytes: &[u8], to: &mut Vec<u8>| {
             if fields.encoded {
                 form::encode(bytes, to);
             } else if fields.underscored {
@@ -127,9 +127,9 @@ fn append_fields(fields: &Fields, request: &Request<'_>, to: &mut Vec<u8>) -> Re
                 to.extend_from_slice(bytes);
             }
         };
-        put(name);
-        put(fields.equals.as_bytes());
-        put(value);
+        put(name, to);
+        to.extend_from_slice(fields.equals.as_bytes());
+        put(value, to);
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The signatures that a request carries: read to the letter, few, and each of the length that its algorithm has.
+//! The signatures that a request carries: read to the letter, and few.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -29,17 +29,11 @@ pub(super) struct Found {
     pub(super) pairs: Vec<(String, String)>,
 }
 
-/// Reads all signatures. `length` is that of one, where the algorithm has one; `most` how many there may be.
+/// Reads all signatures, at most so many. In a list, what cannot be decoded is passed over, so that none may be left.
 ///
 /// # Errors
-/// [`Reason::Missing`]; [`Reason::Malformed`] for one that is not as the scheme writes it. In a list, what cannot be
-/// decoded is passed over, as long as something is left.
-pub(super) fn read(
-    signature: &Signature,
-    request: &Request<'_>,
-    length: Option<usize>,
-    most: usize,
-) -> Result<Found, Reason> {
+/// [`Reason::Missing`]; [`Reason::Malformed`] for one that is not as the scheme writes it.
+pub(super) fn read(signature: &Signature, request: &Request<'_>, most: usize) -> Result<Found, Reason> {
     let mut found = Found::default();
     for (value, secret) in values(&signature.source, request)? {
         if value.len() > MAX_SIGNATURE_BYTES {
@@ -48,12 +42,12 @@ pub(super) fn read(
         if value.is_empty() {
             return Err(Reason::Missing);
         }
-        read_one(signature, &value, secret, length, &mut found)?;
+        read_one(signature, &value, secret, &mut found)?;
         if found.candidates.len() > most {
             return Err(Reason::Malformed);
         }
     }
-    if found.candidates.is_empty() { Err(Reason::Malformed) } else { Ok(found) }
+    Ok(found)
 }
 
 /// The values that hold signatures, each with its secret's place where it has one of its own.
@@ -96,18 +90,9 @@ fn values(source: &SignatureSource, request: &Request<'_>) -> Result<Vec<(Vec<u8
     }
 }
 
-fn read_one(
-    signature: &Signature,
-    value: &[u8],
-    secret: Option<usize>,
-    length: Option<usize>,
-    found: &mut Found,
-) -> Result<(), Reason> {
+fn read_one(signature: &Signature, value: &[u8], secret: Option<usize>, found: &mut Found) -> Result<(), Reason> {
     let text = std::str::from_utf8(value).map_err(|_| Reason::Malformed)?;
-    let decoded = |text: &str| {
-        decode(text, signature.encoding)
-            .filter(|bytes| !bytes.is_empty() && length.is_none_or(|length| bytes.len() == length))
-    };
+    let decoded = |text: &str| decode(text, signature.encoding).filter(|bytes| !bytes.is_empty());
     match &signature.style {
         Style::Whole { prefix } => {
             let text = match prefix {
@@ -119,18 +104,20 @@ fn read_one(
             found.candidates.push(Candidate { bytes, secret });
         }
         Style::Pairs { separator, names, strict } => {
+            let mut any = false;
             for (n, entry) in text.split(*separator).enumerate() {
                 let (name, value) = blanks(entry).split_once('=').ok_or(Reason::Malformed)?;
                 if n >= MAX_SIGNATURES {
                     return Err(Reason::Malformed);
                 }
                 if names.iter().any(|wanted| wanted == name) {
+                    any = true;
                     found.candidates.extend(decoded(value).map(|bytes| Candidate { bytes, secret }));
                 } else {
                     found.pairs.push((name.to_owned(), value.to_owned()));
                 }
             }
-            if *strict && found.pairs.len() > 1 {
+            if !any || *strict && found.pairs.len() > 1 {
                 return Err(Reason::Malformed);
             }
         }

@@ -327,7 +327,10 @@ fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Option<Vec<Ca
             },
         };
         if !holds {
-            return Err(Reason::Malformed);
+            return Err(match &require.wanted {
+                Wanted::OneOf(_) => Reason::Malformed,
+                Wanted::BodySha256UnlessForm => Reason::Mismatch,
+            });
         }
     }
     let in_body = match &descriptor.signature.source {
@@ -336,15 +339,14 @@ fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Option<Vec<Ca
         | super::descriptor::SignatureSource::Keyed(_)
         | super::descriptor::SignatureSource::Numbered(_) => false,
     };
-    let found = if in_body {
+    let candidates = if in_body {
         None
     } else {
         let most = match endpoint.secrets.first().map(|secret| &secret.key) {
             Some(SecretKey::Public(_)) => MAX_PUBLIC_SIGNATURES,
             _ => MAX_SIGNATURES,
         };
-        let Found { candidates, pairs } =
-            signatures::read(&descriptor.signature, request, descriptor.signature_bytes(), most)?;
+        let Found { candidates, pairs } = signatures::read(&descriptor.signature, request, most)?;
         request.pairs = pairs;
         Some(candidates)
     };
@@ -357,9 +359,14 @@ fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Option<Vec<Ca
                 check_time(endpoint, time.format, &text, now_ms)?;
                 read.timestamp = Some(text);
             }
-            None if time.required => return Err(Reason::Missing),
-            None => {}
+            None if !time.required => {}
+            // The list is there, and lacks it.
+            None if matches!(time.place, Place::Pair(_)) => return Err(Reason::Malformed),
+            None => return Err(Reason::Missing),
         }
+    }
+    if candidates.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Reason::Mismatch);
     }
     if let Some(place) = &descriptor.id
         && request.knows(place)
@@ -374,7 +381,7 @@ fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Option<Vec<Ca
         }
         read.id = id.filter(|id| is_handed(id));
     }
-    Ok((found, read))
+    Ok((candidates, read))
 }
 
 /// Whether a value may stand in a header of ours.
