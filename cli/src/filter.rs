@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use lockgate::config::{Assumed, ConfigError};
 use lockgate::exchange::Policy;
 use lockgate::replay::{self, Answer, Heads, MemoryHost, Outcome, Request};
-use lockgate::{jwt_auth, rate_limit, revenue_strip};
+use lockgate::{jwt_auth, rate_limit, revenue_strip, webhook_verify};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,6 +21,8 @@ pub(crate) enum Filter {
     RateLimit,
     /// Fields that a caller may not see.
     RevenueStrip,
+    /// Forged webhooks.
+    WebhookVerify,
 }
 
 /// The variables that a filter's secrets come from.
@@ -34,7 +36,7 @@ pub(crate) struct Session {
 }
 
 impl Filter {
-    pub(crate) const ALL: [Self; 3] = [Self::JwtAuth, Self::RateLimit, Self::RevenueStrip];
+    pub(crate) const ALL: [Self; 4] = [Self::JwtAuth, Self::RateLimit, Self::RevenueStrip, Self::WebhookVerify];
 
     /// As it is written on the command line and in files of policy tests.
     pub(crate) fn name(self) -> &'static str {
@@ -42,6 +44,7 @@ impl Filter {
             Self::JwtAuth => "jwt-auth",
             Self::RateLimit => "rate-limit",
             Self::RevenueStrip => "revenue-strip",
+            Self::WebhookVerify => "webhook-verify",
         }
     }
 
@@ -49,7 +52,15 @@ impl Filter {
     pub(crate) fn edits_bodies(self) -> bool {
         match self {
             Self::RevenueStrip => true,
-            Self::JwtAuth | Self::RateLimit => false,
+            Self::JwtAuth | Self::RateLimit | Self::WebhookVerify => false,
+        }
+    }
+
+    /// Whether it protects nothing where a head cannot wait for its body.
+    pub(crate) fn must_hold_heads(self) -> bool {
+        match self {
+            Self::WebhookVerify => true,
+            Self::JwtAuth | Self::RateLimit | Self::RevenueStrip => false,
         }
     }
 
@@ -62,6 +73,7 @@ impl Filter {
             Self::JwtAuth => jwt_auth::Policy::read(configuration, &Assumed).map(drop),
             Self::RateLimit => rate_limit::Policy::from_json(configuration).map(drop),
             Self::RevenueStrip => revenue_strip::Policy::from_json(configuration).map(drop),
+            Self::WebhookVerify => webhook_verify::Policy::read(configuration, &Assumed).map(drop),
         }
     }
 
@@ -103,6 +115,12 @@ impl Filter {
                 let policy = revenue_strip::Policy::from_json(configuration)?;
                 Ok(replay::run(&policy, host, request, answer, Heads::Wait))
             }
+            Self::WebhookVerify => {
+                let policy = webhook_verify::Policy::read(configuration, variables)?;
+                // A case without a time is one of a clock that stands still.
+                host.now_ms.get_or_insert(0);
+                Ok(replay::run(&policy, host, request, answer, Heads::Wait))
+            }
         }
     }
 
@@ -112,6 +130,7 @@ impl Filter {
             Self::JwtAuth => jwt_auth::schema().to_value(),
             Self::RateLimit => rate_limit::schema().to_value(),
             Self::RevenueStrip => revenue_strip::schema().to_value(),
+            Self::WebhookVerify => webhook_verify::schema().to_value(),
         }
     }
 }

@@ -130,7 +130,7 @@ fn mistakes_in_a_file_are_named() {
             "filter: revenue-strip",
             "filter: revenue_strip",
             2,
-            "filter: unknown variant `revenue_strip`, expected one of `jwt-auth`, `rate-limit`, `revenue-strip`",
+            "filter: unknown variant `revenue_strip`, expected one of `jwt-auth`, `rate-limit`, `revenue-strip`, `webhook-verify`",
         ),
         (
             "an unknown field",

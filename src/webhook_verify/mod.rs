@@ -24,12 +24,17 @@ mod counters;
 mod descriptor;
 mod error;
 mod exchange;
+mod explain;
 mod form;
 mod keys;
+mod lint;
 mod message;
 mod pick;
 mod presets;
 mod request;
+#[cfg(feature = "schema")]
+mod schema;
+mod sign;
 mod signatures;
 mod timestamp;
 mod verify;
@@ -63,12 +68,17 @@ pub use self::descriptor::{
 };
 pub use self::error::Reason;
 pub use self::exchange::{EVENT_HEADER, Exchange, HANDED_HEADERS, ID_HEADER, VERIFIED_HEADER};
+pub use self::explain::{Explanation, MAX_SHOWN_BYTES};
 pub use self::form::MAX_FIELDS;
 pub use self::keys::{MAX_SECRET_BYTES, MIN_SECRET_BYTES, WEAK_SECRET_BYTES};
+pub use self::lint::Finding;
 pub use self::message::MAX_URLS;
 pub use self::pick::{MAX_PICK_DEPTH, MAX_PICKED_BYTES};
-pub use self::presets::Preset;
+pub use self::presets::{Preset, presets};
 pub use self::request::{MAX_BODY_DEPTH, MAX_BODY_MEMBERS};
+#[cfg(feature = "schema")]
+pub use self::schema::schema;
+pub use self::sign::{Outgoing, Unsigned};
 pub use self::signatures::MAX_PUBLIC_SIGNATURES;
 pub use self::verify::{MAX_GATHERED_BYTES, MAX_HANDED_BYTES};
 

@@ -3,7 +3,8 @@
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use super::descriptor::{Descriptor, DescriptorWire};
-use crate::config::ConfigError;
+use super::lint::gaps;
+use crate::config::{ConfigError, Named};
 
 /// One object; each member is a scheme with its source.
 const PRESETS: &str = include_str!("presets.json");
@@ -19,6 +20,18 @@ pub struct Preset {
     pub gaps: Vec<&'static str>,
 }
 
+/// All presets, in the order of the file.
+#[must_use]
+pub fn presets() -> Vec<Preset> {
+    let all: Named<serde_json::Value> = serde_json::from_str(PRESETS).unwrap_or(Named(Vec::new()));
+    let preset = |(name, value): (String, serde_json::Value)| {
+        let descriptor = find(&name)?.ok()?;
+        let source = value.get("source").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        Some(Preset { gaps: gaps(&descriptor).into_iter().map(|(gap, _)| gap).collect(), name, source })
+    };
+    all.0.into_iter().filter_map(preset).collect()
+}
+
 /// The scheme of this name.
 pub(super) fn find(name: &str) -> Option<Result<Descriptor, ConfigError>> {
     let mut json = serde_json::Deserializer::from_str(PRESETS);
@@ -27,6 +40,7 @@ pub(super) fn find(name: &str) -> Option<Result<Descriptor, ConfigError>> {
 }
 
 /// The names, in the order of the file.
+#[cfg(any(test, feature = "schema"))]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     // A member begins a line, two blanks in.
     PRESETS.lines().filter_map(|line| line.strip_prefix("  \"")?.split('"').next())

@@ -10,6 +10,7 @@ const MAX_TIME_MS: i64 = 253_402_300_799_999;
 /// How a time is written. The unit is never guessed, but where a sender uses both and `unix-auto` says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "TimeFormat"))]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Format {
     /// Seconds since 1970: digits alone.
@@ -114,9 +115,37 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// RFC 3339 with milliseconds, in UTC; of years up to 9999.
+pub(super) fn print_rfc3339(ms: u64) -> String {
+    let ms = i64::try_from(ms).unwrap_or(MAX_TIME_MS).min(MAX_TIME_MS);
+    let (days, rest) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+    // The same calendar backwards.
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
+    let (second, thousandth) = (rest / 1000 % 60, rest % 1000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{thousandth:03}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::Format;
+
+    #[test]
+    fn what_is_printed_is_read_again() {
+        for ms in [0, 1, 86_399_999, 86_400_000, 951_782_400_000, 1_709_164_800_123, 4_107_542_400_000, 253_402_300_799_999] {
+            let text = super::print_rfc3339(ms);
+            assert_eq!(Format::Rfc3339.read(text.as_bytes()), i64::try_from(ms).ok(), "{text}");
+        }
+        assert_eq!(super::print_rfc3339(1_709_164_800_123), "2024-02-29T00:00:00.123Z");
+    }
 
     #[test]
     fn only_what_the_format_says_is_a_time() {

@@ -103,8 +103,7 @@ impl Verification {
         if now_ms.is_none() && (timed || endpoint.secrets.iter().any(|secret| secret.needs_clock())) {
             return Err(Reason::NoClock);
         }
-        let live: Vec<usize> =
-            endpoint.secrets.iter().enumerate().filter(|(_, secret)| secret.is_valid(now_ms)).map(|(n, _)| n).collect();
+        let live = live(endpoint, now_ms);
         let gathers = descriptor.gathers();
         let (candidates, read, messages) = if descriptor.each.is_some() {
             (None, Read::default(), Vec::new())
@@ -235,6 +234,27 @@ impl Stream {
     }
 }
 
+/// Which secret has signed a request that is here as a whole; nothing is remembered.
+pub(super) fn verdict(
+    endpoint: &Endpoint,
+    kept: &Kept,
+    body: &[u8],
+    now_ms: Option<i64>,
+    host: &mut dyn Host,
+) -> Result<usize, Reason> {
+    let live = live(endpoint, now_ms);
+    if live.is_empty() {
+        return Err(Reason::NoSecret);
+    }
+    whole(Request::new(kept, endpoint, Some(body)), &live, now_ms, None, host).map(|(secret, _, _)| secret)
+}
+
+/// The places of the secrets that are valid now.
+fn live(endpoint: &Endpoint, now_ms: Option<i64>) -> Vec<usize> {
+    let secrets = endpoint.secrets.iter().enumerate();
+    secrets.filter(|(_, secret)| secret.is_valid(now_ms)).map(|(n, _)| n).collect()
+}
+
 /// The verdict over a request that is here as a whole.
 fn whole(
     request: Request<'_>,
@@ -305,7 +325,7 @@ fn part(
 
 /// What can be known of a request: its signatures, if they are not in a body that is not here, its time, its id, and what it
 /// must have.
-fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Option<Vec<Candidate>>, Read), Reason> {
+pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Option<Vec<Candidate>>, Read), Reason> {
     let endpoint = request.endpoint;
     let descriptor = &endpoint.descriptor;
     for require in &descriptor.require {

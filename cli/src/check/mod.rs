@@ -9,6 +9,7 @@ mod order;
 mod plugin;
 mod shadow;
 mod twins;
+mod webhooks;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -148,8 +149,10 @@ fn check_bare(filter: Filter, path: &Path) -> Checked {
                 let json = serde_json::from_str(&text).unwrap_or_default();
                 let line = |field: &str| place::line_of(&text, place::in_json(&text, field));
                 shadow::check(&json, &line, &mut report);
-                if filter == Filter::JwtAuth {
-                    access::check(&text, &line, &mut report);
+                match filter {
+                    Filter::JwtAuth => access::check(&text, &line, &mut report),
+                    Filter::WebhookVerify => webhooks::check(&text, &line, &mut report),
+                    Filter::RateLimit | Filter::RevenueStrip => {}
                 }
             }
         },
@@ -242,11 +245,14 @@ fn check_rules(plugin: &Plugin<'_>, text: &str, document: &Document, report: &mu
         line + document.before
     };
     shadow::check(&json, &line, report);
-    if plugin.filter == Filter::JwtAuth {
-        access::check(text, &line, report);
-    }
-    if let Some(listener) = plugin.listener.as_ref().filter(|_| plugin.filter != Filter::JwtAuth) {
-        caller::check(&json, listener, &line, report);
+    match plugin.filter {
+        Filter::JwtAuth => access::check(text, &line, report),
+        Filter::WebhookVerify => webhooks::check(text, &line, report),
+        Filter::RateLimit | Filter::RevenueStrip => {
+            if let Some(listener) = &plugin.listener {
+                caller::check(&json, listener, &line, report);
+            }
+        }
     }
 }
 

@@ -25,6 +25,8 @@ enum Of {
     RateLimit,
     /// The configuration of revenue_strip.wasm.
     RevenueStrip,
+    /// The configuration of webhook_verify.wasm.
+    WebhookVerify,
     /// Files for `lockgate test`.
     Test,
 }
@@ -41,6 +43,7 @@ fn of(what: Of) -> Value {
         Of::JwtAuth => Filter::JwtAuth.schema(),
         Of::RateLimit => Filter::RateLimit.schema(),
         Of::RevenueStrip => Filter::RevenueStrip.schema(),
+        Of::WebhookVerify => Filter::WebhookVerify.schema(),
         Of::Test => schemars::schema_for!(FileWire).to_value(),
     }
 }

@@ -24,7 +24,7 @@ pub(in crate::webhook_verify) struct DescriptorWire {
     #[expect(dead_code, reason = "for people: where the provider describes it")]
     source: Option<String>,
     algorithm: Algorithm,
-    secret: Option<SecretWire>,
+    secret: Option<SchemeSecretWire>,
     signature: SignatureWire,
     signed: Option<Vec<SegmentWire>>,
     each: Option<String>,
@@ -122,7 +122,7 @@ pub(in crate::webhook_verify) enum Format {
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct SecretWire {
+struct SchemeSecretWire {
     format: Option<Format>,
     min_bytes: Option<usize>,
 }
@@ -330,7 +330,7 @@ impl DescriptorWire {
     /// The first fault, with its place under `path`.
     pub(in crate::webhook_verify) fn check(self, path: &str) -> Result<Descriptor, ConfigError> {
         let at = |field: &str| format!("{path}.{field}");
-        let secret = self.secret.unwrap_or(SecretWire { format: None, min_bytes: None });
+        let secret = self.secret.unwrap_or(SchemeSecretWire { format: None, min_bytes: None });
         let place = |field: &str, place: PlaceWire| place.check(&at(field));
         let is_token = matches!(self.signature.style, Some(StyleWire::Token(_)));
         if is_token != (self.algorithm == Algorithm::Jws) {
