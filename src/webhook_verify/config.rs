@@ -16,8 +16,6 @@ pub use self::endpoint::{
     DEFAULT_LEASE_S, DEFAULT_MAX_BODY_BYTES, DEFAULT_REPLAY_S, MAX_BODY_BYTES, MAX_EVENTS, MAX_GATHERED_BODY_BYTES,
     MAX_JSON_BODY_BYTES, MAX_LEASE_S, MAX_NAME_BYTES, MAX_REPLAY_S, MAX_SECRETS, MAX_SETTINGS,
 };
-#[cfg(feature = "schema")]
-pub(super) use self::scheme::SchemeWire;
 
 /// Most endpoints.
 pub const MAX_ENDPOINTS: usize = 64;

@@ -62,11 +62,17 @@ impl Policy {
                 Err(_) => "there twice, or unreadable".to_owned(),
             };
             // What is sent as it is, is the secret.
-            let value = if matches!(endpoint.secrets.first().map(|secret| &secret.key), Some(Key::Token(_))) { "…".to_owned() } else { value };
+            let value = if matches!(endpoint.secrets.first().map(|secret| &secret.key), Some(Key::Token(_))) {
+                "…".to_owned()
+            } else {
+                value
+            };
             lines.push(format!("{}: {value}", named(place)));
         }
         if descriptor.each.is_some() || matches!(descriptor.signature.style, Style::Token(_)) {
-            lines.push("the body is a list of signed parts, or the signature a token: it is verified as a whole".to_owned());
+            lines.push(
+                "the body is a list of signed parts, or the signature a token: it is verified as a whole".to_owned(),
+            );
             return self.verdict(endpoint, &kept, body, now_ms, host, lines);
         }
         let (candidates, read) = match look(&mut request, now_ms) {
@@ -158,7 +164,10 @@ fn hints(
             return;
         }
     }
-    lines.push("hint: the secret is another one, or in another format, or the scheme is; a body is signed byte by byte".to_owned());
+    lines.push(
+        "hint: the secret is another one, or in another format, or the scheme is; a body is signed byte by byte"
+            .to_owned(),
+    );
 }
 
 fn why(reason: Reason, endpoint: &Endpoint) -> String {

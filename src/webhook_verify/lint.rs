@@ -35,12 +35,21 @@ fn of_endpoint(n: usize, endpoint: &Endpoint, findings: &mut Vec<Finding>) {
     for (gap, warning) in gaps(&endpoint.descriptor) {
         put(warning, "scheme", format!("endpoint `{}`: {gap}", endpoint.name));
     }
+    for field in &endpoint.unused {
+        put(
+            true,
+            field,
+            "does nothing: the scheme signs no URL, or no time; take it out, or take another scheme".to_owned(),
+        );
+    }
     for (m, secret) in endpoint.secrets.iter().enumerate() {
         if secret.weak {
             put(
                 true,
                 &format!("secrets[{m}]"),
-                format!("is shorter than {WEAK_SECRET_BYTES} bytes and can be guessed; have the sender make a longer one"),
+                format!(
+                    "is shorter than {WEAK_SECRET_BYTES} bytes and can be guessed; have the sender make a longer one"
+                ),
             );
         }
     }
@@ -76,7 +85,10 @@ pub(super) fn gaps(descriptor: &Descriptor) -> Vec<(&'static str, bool)> {
         gaps.push(("SHA-1 no longer keeps two messages apart that somebody has made to look alike", true));
     }
     if descriptor.segments().any(|segment| *segment == Segment::BodyCrc32) {
-        gaps.push(("of the body only a CRC-32 is signed: whoever has seen one delivery can send another body with it", true));
+        gaps.push((
+            "of the body only a CRC-32 is signed: whoever has seen one delivery can send another body with it",
+            true,
+        ));
     } else if descriptor.each.is_some() {
         gaps.push(("signs some fields of the body, and not the rest of it", true));
     } else if !descriptor.covers_body() {

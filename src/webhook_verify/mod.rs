@@ -75,7 +75,7 @@ pub use self::lint::Finding;
 pub use self::message::MAX_URLS;
 pub use self::pick::{MAX_PICK_DEPTH, MAX_PICKED_BYTES};
 pub use self::presets::{Preset, presets};
-pub use self::request::{MAX_BODY_DEPTH, MAX_BODY_MEMBERS};
+pub use self::request::{MAX_BODY_DEPTH, MAX_BODY_MARKS, MAX_BODY_MEMBERS};
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
 pub use self::sign::{Outgoing, Unsigned};

@@ -14,6 +14,10 @@ pub const MAX_BODY_DEPTH: usize = 64;
 /// Members of one object in a body that is read as a whole.
 pub const MAX_BODY_MEMBERS: usize = 4096;
 
+/// Commas and opening brackets in a body that is read as a whole: no more values than these can be in it, and each takes
+/// memory.
+pub const MAX_BODY_MARKS: usize = 64 * 1024;
+
 const JSON: Limits = Limits { max_depth: MAX_BODY_DEPTH, max_members: MAX_BODY_MEMBERS };
 
 /// A request's head, as far as its scheme reads it.
@@ -90,7 +94,9 @@ impl<'a> Request<'a> {
         if let Some(part) = self.part {
             return Ok(part);
         }
-        let read = || self.body.and_then(|body| Value::read(body, JSON).ok());
+        let few =
+            |body: &&[u8]| body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() <= MAX_BODY_MARKS;
+        let read = || self.body.filter(few).and_then(|body| Value::read(body, JSON).ok());
         self.json.get_or_init(read).as_ref().ok_or(Reason::Malformed)
     }
 

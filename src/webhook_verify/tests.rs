@@ -1,5 +1,11 @@
 //! The filter as a whole, over plain data.
 
+mod attacks;
+mod configuration;
+mod delivery;
+mod probes;
+mod replayed;
+mod tamper;
 mod vectors;
 
 use std::collections::BTreeMap;

@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_again() {
-        for ms in [0, 1, 86_399_999, 86_400_000, 951_782_400_000, 1_709_164_800_123, 4_107_542_400_000, 253_402_300_799_999] {
+        for ms in
+            [0, 1, 86_399_999, 86_400_000, 951_782_400_000, 1_709_164_800_123, 4_107_542_400_000, 253_402_300_799_999]
+        {
             let text = super::print_rfc3339(ms);
             assert_eq!(Format::Rfc3339.read(text.as_bytes()), i64::try_from(ms).ok(), "{text}");
         }

@@ -42,6 +42,7 @@ pub(super) fn sign(args: &SignArgs) -> Result<String, String> {
         id: &args.id,
         now_ms: args.given.now_ms(),
     };
-    let headers = policy.sign(args.endpoint.as_deref().unwrap_or(ENDPOINT), &delivery).map_err(|error| error.to_string())?;
+    let headers =
+        policy.sign(args.endpoint.as_deref().unwrap_or(ENDPOINT), &delivery).map_err(|error| error.to_string())?;
     Ok(headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect())
 }

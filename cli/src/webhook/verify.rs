@@ -32,10 +32,8 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<(u8, String), String> {
     if let Some(path) = &args.body {
         request.content.body = read(path)?;
     }
-    let mut fields = vec![
-        (":method".to_owned(), request.method.into_bytes()),
-        (":path".to_owned(), request.path.into_bytes()),
-    ];
+    let mut fields =
+        vec![(":method".to_owned(), request.method.into_bytes()), (":path".to_owned(), request.path.into_bytes())];
     fields.extend(request.content.headers);
     let head = Head::new(fields, false);
     let now_ms = Some(args.given.now_ms());

@@ -28,7 +28,7 @@ pub const MAX_BODY_BYTES: u32 = 32 * 1024 * 1024;
 /// The same where a scheme needs the whole body at once, which then is in the VM.
 pub const MAX_GATHERED_BODY_BYTES: u32 = 4 * 1024 * 1024;
 /// The same where it reads the whole body as JSON, of which each value takes memory.
-pub const MAX_JSON_BODY_BYTES: u32 = 256 * 1024;
+pub const MAX_JSON_BODY_BYTES: u32 = 1024 * 1024;
 /// How long a delivery is remembered where its time is not signed, in seconds (a day).
 pub const DEFAULT_REPLAY_S: u32 = 86_400;
 /// Longest time that a delivery is remembered, in seconds (ten days).
@@ -115,6 +115,8 @@ pub(in crate::webhook_verify) struct Endpoint {
     /// What a probe has to bring; `None`: probes that bring something are refused.
     pub(in crate::webhook_verify) verify_token: Option<Token>,
     pub(in crate::webhook_verify) mode: Mode,
+    /// Fields that say something, and the scheme has no use for it.
+    pub(in crate::webhook_verify) unused: Vec<&'static str>,
 }
 
 /// How deliveries are remembered.
@@ -207,6 +209,7 @@ impl EndpointWire {
                 format_args!("has more entries than the scheme has headers ({}): each has its own", names.len()),
             ));
         }
+        let mut unused = Vec::new();
         let base_url = match (self.base_url, descriptor.signs_url()) {
             (None, false) => None,
             (Some(url), true) => Some(BaseUrl::parse(&url).ok_or_else(|| {
@@ -221,19 +224,23 @@ impl EndpointWire {
                     "is missing: the scheme signs the URL, and what a request says of its host anybody can write",
                 ));
             }
-            (Some(_), false) => return Err(ConfigError::new(at("base_url"), "is not used: the scheme signs no URL")),
+            (Some(_), false) => {
+                unused.push("base_url");
+                None
+            }
         };
         let settings = check_settings(&at("settings"), self.settings, &descriptor)?;
         let window = |field: &str, given: Option<u32>, preset: Option<u32>| match given {
             None => Ok(i64::from(preset.unwrap_or(DEFAULT_WINDOW_S)).saturating_mul(1000)),
-            Some(_) if !descriptor.is_timed() => {
-                Err(ConfigError::new(at(field), "is not used: the scheme has no time"))
-            }
             Some(seconds) if seconds <= MAX_WINDOW_S => Ok(i64::from(seconds).saturating_mul(1000)),
             Some(seconds) => {
                 Err(ConfigError::new(at(field), format_args!("is {seconds} and must be 0..={}", MAX_WINDOW_S)))
             }
         };
+        if !descriptor.is_timed() {
+            unused.extend(self.tolerance_s.map(|_| "tolerance_s"));
+            unused.extend(self.future_s.map(|_| "future_s"));
+        }
         let time = descriptor.timestamp.as_ref();
         let past_ms = window("tolerance_s", self.tolerance_s, time.map(|time| time.past_s))?;
         let future_ms = window("future_s", self.future_s, time.map(|time| time.future_s))?;
@@ -276,6 +283,7 @@ impl EndpointWire {
             replay,
             max_body_bytes: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
             mode: self.mode.unwrap_or(Mode::Enforce),
+            unused,
         })
     }
 }

@@ -6,8 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 
 const ACCEPT: &str = include_str!("../../../tests/cases/webhook_verify/accept.json");
+const CERTIFICATES: &str = include_str!("../../../tests/cases/webhook_verify/certificates.json");
 const REJECT: &str = include_str!("../../../tests/cases/webhook_verify/reject.json");
 
+#[derive(Clone)]
 pub(super) struct Vector {
     pub(super) id: String,
     pub(super) config: Value,
@@ -18,7 +20,7 @@ pub(super) struct Vector {
 }
 
 impl Vector {
-    fn gate(&self) -> Result<Gate, String> {
+    pub(super) fn gate(&self) -> Result<Gate, String> {
         let secrets: Vec<&str> = self.secrets.iter().map(String::as_str).collect();
         let mut gate = Gate::try_new(&self.config, &secrets)?;
         gate.at(self.now_s);
@@ -33,7 +35,7 @@ fn read(file: &str) -> Vec<Vector> {
 
 /// All that must pass.
 pub(super) fn accepted() -> Vec<Vector> {
-    read(ACCEPT)
+    [read(ACCEPT), read(CERTIFICATES)].concat()
 }
 
 fn vector(vector: &Value) -> Vector {
@@ -45,6 +47,9 @@ fn vector(vector: &Value) -> Vector {
         (0..secrets.len()).map(|n| json!({"env": format!("S{n}"), "format": vector["format"]})).collect();
     let mut more = json!({"secrets": listed});
     let descriptor = crate::webhook_verify::presets::find(&scheme).unwrap_or_else(|| panic!("no {scheme}")).unwrap();
+    if let Some(settings) = vector.get("settings") {
+        more["settings"] = settings.clone();
+    }
     if descriptor.signs_url() {
         more["base_url"] = vector["base_url"].clone();
     }
@@ -97,6 +102,8 @@ fn what_providers_publish_is_good() {
         }
     }
     assert!(faults.is_empty(), "{} of {}: {faults:#?}", faults.len(), vectors.len());
+    // So that no vector is lost unseen.
+    assert_eq!(vectors.len(), 147);
 }
 
 #[test]
@@ -122,4 +129,34 @@ fn what_must_not_pass_does_not() {
         }
     }
     assert!(faults.is_empty(), "{} of {}: {faults:#?}", faults.len(), vectors.len());
+    assert_eq!(vectors.len(), 144);
+}
+
+/// However a body is cut, also into single bytes, and whether it ends with its last chunk, an empty one or trailers.
+#[test]
+fn every_split_gives_the_same_verdict() {
+    for vector in accepted() {
+        let length = vector.request.content.body.len();
+        for chunk in [1, 2, 3, 7, 64, length / 2 + 1, length.max(1)] {
+            for trailers in [Fields::new(), vec![("x-end".to_owned(), b"1".to_vec())]] {
+                let mut request = vector.request.clone();
+                request.content.chunk = chunk;
+                request.content.trailers.clone_from(&trailers);
+                let outcome = vector.gate().unwrap().send(&request);
+                assert!(outcome.status == 200, "{}, {chunk}: {}", vector.id, reason(&outcome));
+                let mut forged = request;
+                if let Some(last) = forged.content.body.last_mut() {
+                    *last ^= 1;
+                    if covers_body(&vector.config) {
+                        assert_eq!(vector.gate().unwrap().send(&forged).status, 401, "{}, {chunk}", vector.id);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn covers_body(config: &Value) -> bool {
+    let scheme = config["endpoints"][0]["scheme"].as_str().unwrap();
+    crate::webhook_verify::presets::find(scheme).unwrap().unwrap().covers_body()
 }

@@ -22,9 +22,11 @@ mod paths;
 mod replay;
 mod signature;
 mod table_record;
+mod webhook_headers;
+mod webhook_scheme;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 14] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 16] = [
     ("configuration", configuration::check),
     ("csv", csv::check),
     ("editor", editor::check),
@@ -39,6 +41,8 @@ pub(crate) const TARGETS: [(&str, fn(&[u8])); 14] = [
     ("paths", paths::check),
     ("signature", signature::check),
     ("table_record", table_record::check),
+    ("webhook_headers", webhook_headers::check),
+    ("webhook_scheme", webhook_scheme::check),
 ];
 
 /// Runs one target; panics when what it checks does not hold.
