@@ -483,6 +483,10 @@ fn token_verdict(
             if now_ms < begins_ms.saturating_sub(TOKEN_LEEWAY_MS) {
                 return Err(Reason::Future);
             }
+            // It must not stay good for longer than it is remembered.
+            if expires_ms.saturating_sub(now_ms) > endpoint.past_ms.saturating_add(endpoint.future_ms) {
+                return Err(Reason::Future);
+            }
         }
     }
     let mut good = None;
