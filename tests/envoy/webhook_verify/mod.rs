@@ -2,6 +2,7 @@
 
 mod bodies;
 mod challenges;
+mod example;
 mod forged;
 mod handed;
 mod load;
