@@ -127,6 +127,11 @@ pub trait Exchange {
         false
     }
 
+    /// Answers a request that [`Exchange::decides_by_body`] is about on a host that cannot hold its head: it never goes on.
+    fn unheld(&mut self, _host: &mut dyn Host) -> Reply {
+        Reply::problem(503, "not_held", None, None)
+    }
+
     /// What is still to change in the request's held head, asked once when a body step lets it go. The host reads the head
     /// no second time: `head` has no fields, and those set here replace what is there.
     fn release(&mut self, _head: &mut Head) {}

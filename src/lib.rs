@@ -32,6 +32,8 @@ pub mod rate_limit;
 pub mod replay;
 pub mod reply;
 pub mod revenue_strip;
+mod secret;
 pub mod signature;
 pub mod sse;
 pub mod table;
+pub mod webhook_verify;

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use lockgate::config::{Assumed, ConfigError};
 use lockgate::exchange::Policy;
 use lockgate::replay::{self, Answer, Heads, MemoryHost, Outcome, Request};
-use lockgate::{chain, jwt_auth, rate_limit, revenue_strip};
+use lockgate::{chain, jwt_auth, rate_limit, revenue_strip, webhook_verify};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +22,8 @@ pub(crate) enum Filter {
     RateLimit,
     /// Fields that a caller may not see.
     RevenueStrip,
+    /// Forged webhooks.
+    WebhookVerify,
     /// Several of them in one: the chain.
     Lockgate,
 }
@@ -41,7 +43,8 @@ pub(crate) struct Session {
 type Started<P> = BTreeMap<(Vec<u8>, Variables), P>;
 
 impl Filter {
-    pub(crate) const ALL: [Self; 4] = [Self::JwtAuth, Self::RateLimit, Self::RevenueStrip, Self::Lockgate];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::JwtAuth, Self::RateLimit, Self::RevenueStrip, Self::WebhookVerify, Self::Lockgate];
 
     /// As it is written on the command line and in files of policy tests.
     pub(crate) fn name(self) -> &'static str {
@@ -49,6 +52,7 @@ impl Filter {
             Self::JwtAuth => "jwt-auth",
             Self::RateLimit => "rate-limit",
             Self::RevenueStrip => "revenue-strip",
+            Self::WebhookVerify => "webhook-verify",
             Self::Lockgate => "lockgate",
         }
     }
@@ -57,7 +61,15 @@ impl Filter {
     pub(crate) fn edits_bodies(self) -> bool {
         match self {
             Self::RevenueStrip | Self::Lockgate => true,
-            Self::JwtAuth | Self::RateLimit => false,
+            Self::JwtAuth | Self::RateLimit | Self::WebhookVerify => false,
+        }
+    }
+
+    /// Whether it protects nothing where a head cannot wait for its body.
+    pub(crate) fn must_hold_heads(self) -> bool {
+        match self {
+            Self::WebhookVerify | Self::Lockgate => true,
+            Self::JwtAuth | Self::RateLimit | Self::RevenueStrip => false,
         }
     }
 
@@ -70,6 +82,7 @@ impl Filter {
             Self::JwtAuth => jwt_auth::Policy::read(configuration, &Assumed).map(drop),
             Self::RateLimit => rate_limit::Policy::from_json(configuration).map(drop),
             Self::RevenueStrip => revenue_strip::Policy::from_json(configuration).map(drop),
+            Self::WebhookVerify => webhook_verify::Policy::read(configuration, &Assumed).map(drop),
             Self::Lockgate => chain::Policy::read(configuration, &Assumed).map(drop),
         }
     }
@@ -104,6 +117,12 @@ impl Filter {
                 let policy = revenue_strip::Policy::from_json(configuration)?;
                 Ok(replay::run(&policy, host, request, answer, Heads::Wait))
             }
+            Self::WebhookVerify => {
+                let policy = webhook_verify::Policy::read(configuration, variables)?;
+                // A case without a time is one of a clock that stands still.
+                host.now_ms.get_or_insert(0);
+                Ok(replay::run(&policy, host, request, answer, Heads::Wait))
+            }
         }
     }
 
@@ -113,6 +132,7 @@ impl Filter {
             Self::JwtAuth => jwt_auth::schema().to_value(),
             Self::RateLimit => rate_limit::schema().to_value(),
             Self::RevenueStrip => revenue_strip::schema().to_value(),
+            Self::WebhookVerify => webhook_verify::schema().to_value(),
             Self::Lockgate => chain::schema().to_value(),
         }
     }

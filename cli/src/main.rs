@@ -12,6 +12,7 @@ mod schema;
 mod test_cases;
 mod token;
 mod try_case;
+mod webhook;
 mod yaml;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ enum Command {
     Token(token::TokenArgs),
     Schema(schema::SchemaArgs),
     Limits(limits::LimitsArgs),
+    Webhook(webhook::WebhookArgs),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Token(args) => token::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Limits(args) => limits::run(args),
+        Command::Webhook(args) => webhook::run(args),
         Command::Try(args) => try_case::run(args),
     };
     match result {

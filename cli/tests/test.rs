@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 #[test]
 fn the_policy_tests_of_the_repository_hold() {
-    for (folder, least) in [("jwt_auth", 3), ("rate_limit", 3), ("revenue_strip", 5)] {
+    for (folder, least) in [("jwt_auth", 3), ("rate_limit", 3), ("revenue_strip", 5), ("webhook_verify", 1)] {
         let folder = repository().join("tests/cases").join(folder);
         let files: Vec<PathBuf> = fs::read_dir(&folder)
             .expect("a folder")
@@ -191,7 +191,7 @@ fn mistakes_in_a_file_are_named() {
             "filter: revenue-strip",
             "filter: revenue_strip",
             2,
-            "filter: unknown variant `revenue_strip`, expected one of `jwt-auth`, `rate-limit`, `revenue-strip`",
+            "filter: unknown variant `revenue_strip`, expected one of `jwt-auth`, `rate-limit`, `revenue-strip`, `webhook-verify`",
         ),
         (
             "an unknown field",

@@ -5,23 +5,25 @@ use std::fmt;
 use crate::config::{ConfigError, Environment};
 use crate::exchange::{self as steps, Left, Policy, Read};
 use crate::host::{CallId, CallResult, Host};
-use crate::{jwt_auth, rate_limit, revenue_strip};
+use crate::{jwt_auth, rate_limit, revenue_strip, webhook_verify};
 
 /// Which filter a block is. To add one: a variant, its name, and its policy in [`Kind::read`] (and its schema).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     RateLimit,
+    WebhookVerify,
     JwtAuth,
     RevenueStrip,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 3] = [Self::RateLimit, Self::JwtAuth, Self::RevenueStrip];
+    pub(super) const ALL: [Self; 4] = [Self::RateLimit, Self::WebhookVerify, Self::JwtAuth, Self::RevenueStrip];
 
     /// As it is written in a configuration.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::RateLimit => "rate-limit",
+            Self::WebhookVerify => "webhook-verify",
             Self::JwtAuth => "jwt-auth",
             Self::RevenueStrip => "revenue-strip",
         }
@@ -30,6 +32,7 @@ impl Kind {
     pub(super) fn read(self, text: &[u8], environment: &dyn Environment) -> Result<Box<dyn Block>, ConfigError> {
         Ok(match self {
             Self::RateLimit => Box::new(rate_limit::Policy::read(text, environment)?),
+            Self::WebhookVerify => Box::new(webhook_verify::Policy::read(text, environment)?),
             Self::JwtAuth => Box::new(jwt_auth::Policy::read(text, environment)?),
             Self::RevenueStrip => Box::new(revenue_strip::Policy::read(text, environment)?),
         })

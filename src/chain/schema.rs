@@ -4,7 +4,7 @@ use schemars::{Schema, json_schema};
 use serde_json::{Map, Value, json};
 
 use super::block::Kind;
-use crate::{jwt_auth, rate_limit, revenue_strip};
+use crate::{jwt_auth, rate_limit, revenue_strip, webhook_verify};
 
 /// The JSON Schema (2020-12) of the configuration. What it refuses, [`super::Policy`] refuses; the policy refuses more: what a schema
 /// cannot say, such as a block that stands twice.
@@ -15,6 +15,7 @@ pub fn schema() -> Schema {
     for kind in Kind::ALL {
         let mut block = match kind {
             Kind::RateLimit => rate_limit::schema(),
+            Kind::WebhookVerify => webhook_verify::schema(),
             Kind::JwtAuth => jwt_auth::schema(),
             Kind::RevenueStrip => revenue_strip::schema(),
         }

@@ -5,7 +5,6 @@ mod limits;
 mod provider;
 mod remote;
 mod revocation;
-mod secret;
 mod source;
 
 use serde::Deserialize;

@@ -58,6 +58,7 @@ pub use self::keys::{MAX_KEYS, MAX_KEYS_TRIED, MAX_SET_BYTES};
 pub use self::revocation::{MAX_REVOKED, MAX_REVOKED_ISSUERS};
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
+pub(crate) use self::token::Token;
 pub use self::token::{MAX_KID_BYTES, MAX_TOKEN_DEPTH, MAX_TOKEN_MEMBERS};
 
 /// How often background work is looked at, in milliseconds. It is a few small reads while nothing is due.

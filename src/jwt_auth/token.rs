@@ -18,19 +18,19 @@ const JSON: Limits = Limits { max_depth: MAX_TOKEN_DEPTH, max_members: MAX_TOKEN
 
 /// A token as it claims to be: nothing of it is verified.
 #[derive(Debug)]
-pub(super) struct Token<'a> {
-    pub(super) algorithm: Algorithm,
-    pub(super) kid: Option<String>,
-    pub(super) typ: Option<String>,
-    pub(super) payload: Value,
+pub(crate) struct Token<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<String>,
+    pub(crate) typ: Option<String>,
+    pub(crate) payload: Value,
     /// What is signed: header and payload as they were received.
-    pub(super) message: &'a [u8],
-    pub(super) signature: Vec<u8>,
+    pub(crate) message: &'a [u8],
+    pub(crate) signature: Vec<u8>,
 }
 
 impl<'a> Token<'a> {
     /// Reads a token of at most `max_bytes`.
-    pub(super) fn read(text: &'a [u8], max_bytes: usize) -> Result<Self, Reason> {
+    pub(crate) fn read(text: &'a [u8], max_bytes: usize) -> Result<Self, Reason> {
         if text.len() > max_bytes {
             return Err(Reason::TokenLength);
         }
@@ -70,7 +70,7 @@ impl<'a> Token<'a> {
 }
 
 /// A media type as header parameters name it (RFC 7515, section 4.1.9): letters of either case, `application/` left out.
-pub(super) fn media_type(text: &str) -> String {
+pub(crate) fn media_type(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     match lower.strip_prefix("application/") {
         Some(rest) if !rest.contains('/') => rest.to_owned(),

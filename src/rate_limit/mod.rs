@@ -173,32 +173,12 @@ impl steps::Policy for Policy {
 const SIZES_ONCE_MS: u64 = 60_000;
 
 impl Shared {
-    /// What keys are hashed with. The proposal is made of all that is hard to guess about a VM's first request: its
-    /// correlation id, which the proxy makes at random, its other fields and when it came.
+    /// What keys are hashed with.
     fn seed(&self, head: &Head, now_ms: u64, host: &mut dyn Host) -> Result<Seed, table::Error> {
         if let Some(seed) = self.seed.get() {
             return Ok(seed);
         }
-        let mut hasher = Sha256::new();
-        hasher.update(self.digest);
-        hasher.update(now_ms.to_le_bytes());
-        for (name, value) in head.fields() {
-            hasher.update(name);
-            hasher.update([0]);
-            hasher.update(value);
-            hasher.update([0]);
-        }
-        for path in [&["source", "address"][..], &["connection", "id"]] {
-            hasher.update(host.attribute(path).unwrap_or_default());
-        }
-        for _ in 0..2 {
-            hasher.update(host.random().unwrap_or_default().to_le_bytes());
-        }
-        let mut proposal = [0; 16];
-        for (to, from) in proposal.iter_mut().zip(hasher.finalize()) {
-            *to = from;
-        }
-        let seed = Seed::agree(host, proposal)?;
+        let seed = Seed::of_first(host, head, now_ms, &self.digest)?;
         self.seed.set(Some(seed));
         Ok(seed)
     }

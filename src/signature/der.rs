@@ -2,7 +2,7 @@
 //! written.
 
 use pkcs8::der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};
-use pkcs8::der::{Decode as _, Encode as _, Reader as _, SliceReader, pem};
+use pkcs8::der::{Decode as _, Encode as _, Reader as _, SliceReader, Tagged, pem};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
@@ -95,6 +95,67 @@ pub(super) fn unwrap_pem(text: &str, label: &str) -> Result<Zeroizing<Vec<u8>>, 
         return Err(KeyError::Pem);
     }
     Ok(Zeroizing::new(der.to_vec()))
+}
+
+/// The certificate of a PEM text, in DER.
+pub(super) fn unwrap_certificate(text: &str) -> Result<Vec<u8>, KeyError> {
+    if text.len() > 2 * MAX_CERTIFICATE_BYTES {
+        return Err(KeyError::Pem);
+    }
+    let mut buffer = vec![0; 2 * MAX_CERTIFICATE_BYTES];
+    let (label, der) = pem::decode(text.as_bytes(), &mut buffer).map_err(|_| KeyError::Pem)?;
+    if label == "CERTIFICATE" { Ok(der.to_vec()) } else { Err(KeyError::Pem) }
+}
+
+/// Longest certificate, in bytes.
+const MAX_CERTIFICATE_BYTES: usize = 4 * MAX_DER_BYTES;
+
+/// `SubjectPublicKeyInfo` of a certificate (RFC 5280, section 4.1), in DER: the field after the subject.
+pub(super) fn key_of_certificate(certificate: &[u8]) -> Result<Vec<u8>, KeyError> {
+    let read = || {
+        let mut reader = SliceReader::new(certificate)?;
+        let key = reader.sequence(|reader| {
+            let to_be_signed = AnyRef::decode(reader)?;
+            let mut fields = SliceReader::new(to_be_signed.value())?;
+            let mut field = AnyRef::decode(&mut fields)?;
+            // The version is there but in certificates of 1988.
+            if Tagged::tag(&field).is_context_specific() {
+                field = AnyRef::decode(&mut fields)?;
+            }
+            // That was the serial number; algorithm, issuer, validity and subject follow.
+            let _ = field;
+            for _ in 0..4 {
+                AnyRef::decode(&mut fields)?;
+            }
+            let key = AnyRef::decode(&mut fields)?.to_der()?;
+            AnyRef::decode(reader)?;
+            AnyRef::decode(reader)?;
+            Ok::<_, pkcs8::der::Error>(key)
+        })?;
+        reader.finish()?;
+        Ok::<_, pkcs8::der::Error>(key)
+    };
+    read().map_err(|_| KeyError::Der)
+}
+
+/// `r` and `s` of an `ECDSA-Sig-Value` in DER, side by side, each in so many bytes.
+pub(super) fn ecdsa_numbers(der: &[u8], bytes: usize) -> Option<Vec<u8>> {
+    let read = || {
+        let mut reader = SliceReader::new(der)?;
+        let numbers = reader.sequence(|reader| {
+            let r = UintRef::decode(reader)?;
+            let s = UintRef::decode(reader)?;
+            Ok::<_, pkcs8::der::Error>([r.as_bytes(), s.as_bytes()])
+        })?;
+        reader.finish()?;
+        Ok::<_, pkcs8::der::Error>(numbers)
+    };
+    let mut sides = Vec::with_capacity(2 * bytes);
+    for number in read().ok()? {
+        sides.resize(sides.len() + bytes.checked_sub(number.len())?, 0);
+        sides.extend_from_slice(number);
+    }
+    Some(sides)
 }
 
 /// `SubjectPublicKeyInfo` of an RSA key.

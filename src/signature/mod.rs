@@ -16,6 +16,7 @@ mod ecdsa;
 mod ed25519;
 mod error;
 mod hmac;
+mod mac;
 mod rsa;
 mod signing;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use self::algorithm::Family;
 
 pub use self::algorithm::{Algorithm, Curve};
 pub use self::error::KeyError;
+pub use self::mac::{Mac, MacHash, Tag};
 pub use self::signing::SigningKey;
 
 /// Shortest HMAC secret, in bytes: the shortest hash.
@@ -104,6 +106,15 @@ impl VerifyingKey {
         der::read_public_key(&der::unwrap_pem(pem, "PUBLIC KEY")?)
     }
 
+    /// The public key of a certificate (RFC 5280) in PEM. The key alone: neither dates nor issuer are looked at, so that it is
+    /// for a certificate that the operator has pinned.
+    ///
+    /// # Errors
+    /// Damaged PEM, what is no certificate, and what [`Self::spki_der`] refuses.
+    pub fn certificate_pem(pem: &str) -> Result<Self, KeyError> {
+        der::read_public_key(&der::key_of_certificate(&der::unwrap_certificate(pem)?)?)
+    }
+
     /// Whether the key is a secret, which signs as well.
     #[must_use]
     pub fn is_symmetric(&self) -> bool {
@@ -135,6 +146,20 @@ impl VerifyingKey {
             (Kind::Ecdsa(key), _) => key.verify(hash, message, signature),
             (Kind::Ed25519(key), _) => key.verify(message, signature),
         }
+    }
+
+    /// The same for ECDSA with a signature in DER (RFC 3279, section 2.2.3), in its one form.
+    #[must_use]
+    pub fn verify_der(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let Family::Ecdsa(curve) = algorithm.family() else { return false };
+        der::ecdsa_numbers(signature, curve.bytes()).is_some_and(|sides| self.verify(algorithm, message, &sides))
+    }
+
+    /// RSA PKCS #1 v1.5 with SHA-1, which is no algorithm of JOSE: for senders that have nothing else. Who makes two messages
+    /// with one hash can swap them, if the sender signs one of them for him.
+    #[must_use]
+    pub fn verify_pkcs1_sha1(&self, message: &[u8], signature: &[u8]) -> bool {
+        matches!(&self.0, Kind::Rsa(key) if key.verify_pkcs1_sha1(message, signature))
     }
 
     /// The same with the proxy's cryptography, where it has what is needed: RSA PKCS #1 v1.5 and P-256. Lengths and ranges

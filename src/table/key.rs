@@ -3,10 +3,12 @@
 use std::fmt;
 use std::hash::Hasher as _;
 
+use sha2::{Digest as _, Sha256};
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
 use super::Error;
 use super::slots::{Change, Found, Kind, Place, update};
+use crate::head::Head;
 use crate::host::Host;
 
 /// A key in a table: 128 bits of SipHash-2-4 under the [`Seed`], never the text itself. `Debug` hides it.
@@ -57,6 +59,34 @@ impl Seed {
         })
     }
 
+    /// The same, with a proposal made of all that is hard to guess about a VM's first request: its correlation id, which the
+    /// proxy makes at random, its other fields, when it came, and the `configuration`'s digest.
+    ///
+    /// # Errors
+    /// See [`Seed::agree`].
+    pub fn of_first(host: &mut dyn Host, head: &Head, now_ms: u64, configuration: &[u8; 32]) -> Result<Self, Error> {
+        let mut hasher = Sha256::new();
+        hasher.update(configuration);
+        hasher.update(now_ms.to_le_bytes());
+        for (name, value) in head.fields() {
+            hasher.update(name);
+            hasher.update([0]);
+            hasher.update(value);
+            hasher.update([0]);
+        }
+        for path in [&["source", "address"][..], &["connection", "id"]] {
+            hasher.update(host.attribute(path).unwrap_or_default());
+        }
+        for _ in 0..2 {
+            hasher.update(host.random().unwrap_or_default().to_le_bytes());
+        }
+        let mut proposal = [0; 16];
+        for (to, from) in proposal.iter_mut().zip(hasher.finalize()) {
+            *to = from;
+        }
+        Self::agree(host, proposal)
+    }
+
     /// The key of these parts. Their lengths are hashed with them: `["ab", "c"]` and `["a", "bc"]` are two keys. The first one
     /// says what is counted, so that one address has a key for each purpose.
     #[must_use]
@@ -69,6 +99,21 @@ impl Seed {
     /// The same, part by part.
     pub(crate) fn begin(&self) -> Parts {
         Parts(SipHasher24::new_with_key(&self.0))
+    }
+
+    /// A number for these parts, for owners of claims where the host has no random bits.
+    pub(crate) fn number(&self, parts: &[&[u8]]) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.key(parts).0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// Starts the key of a text that comes in pieces, for one purpose: however it is cut, the key is the same.
+    #[must_use]
+    pub fn hasher(&self, purpose: &[u8]) -> KeyHasher {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write_u64(u64::try_from(purpose.len()).unwrap_or(u64::MAX));
+        hasher.write(purpose);
+        KeyHasher(hasher)
     }
 
     /// The key of one thing among several that have a place in common.
@@ -92,6 +137,29 @@ impl Parts {
     /// The key.
     pub(crate) fn end(self) -> Key {
         Key(u128::from(self.0.finish128()).to_le_bytes())
+    }
+}
+
+/// A key under way. `Debug` hides it.
+#[derive(Clone)]
+pub struct KeyHasher(SipHasher24);
+
+impl KeyHasher {
+    /// The next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.write(piece);
+    }
+
+    /// The key of all pieces.
+    #[must_use]
+    pub fn finish(&self) -> Key {
+        Key(u128::from(self.0.finish128()).to_le_bytes())
+    }
+}
+
+impl fmt::Debug for KeyHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyHasher(..)")
     }
 }
 

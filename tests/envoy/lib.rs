@@ -25,6 +25,7 @@ pub mod h2;
 pub mod limits;
 pub mod token;
 pub mod upstream;
+pub mod webhook;
 pub mod wire;
 
 pub use bulk::Bulk;

@@ -16,3 +16,4 @@ mod rate_limit;
 mod revenue_strip;
 mod skeleton;
 mod versions;
+mod webhook_verify;

@@ -9,6 +9,8 @@
 //! cargo run --release -p lockgate-bench -- limits   the instructions that rate-limit adds
 //! cargo run --release -p lockgate-bench -- keys     10 million keys in the core and 500,000 through Envoy: memory, and who is forgotten
 //! cargo run --release -p lockgate-bench -- record-limits   both, written to benches/record/rate_limit.md
+//! cargo run --release -p lockgate-bench -- webhook  the instructions that webhook-verify adds
+//! cargo run --release -p lockgate-bench -- record-webhook  the same, written to benches/record/webhook_verify.md
 //! cargo run --release -p lockgate-bench -- wasm     the same work under wasmtime and, where it is, node
 //! cargo run --release -p lockgate-bench -- csv      tables under the same engines
 //! cargo run --release -p lockgate-bench -- modes    each format through the filter, without and with the second guard
@@ -36,6 +38,7 @@ mod report;
 mod stats;
 mod upstream;
 mod wasm;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -91,6 +94,8 @@ fn run(words: &[&str]) -> Result<(), Error> {
         ["limits"] => print(&limits::measure(&workspace, &modules)?.to_markdown()),
         ["keys"] => print(&keys::measure(&workspace, &modules, NATIVE_KEYS, ENVOY_KEYS)?.to_markdown()),
         ["record-limits"] => report::record_limits(&workspace, &modules)?,
+        ["webhook"] => print(&webhook::measure(&workspace, &modules)?.to_markdown()),
+        ["record-webhook"] => report::record_webhook(&workspace, &modules)?,
         ["wasm"] => print(&wasm::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
         ["csv"] => print(&wasm::measure_without_comparison(&workspace, &modules, "csv")?),
         ["modes"] => print(&wasm::measure_without_comparison(&workspace, &modules, "modes")?),

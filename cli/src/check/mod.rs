@@ -11,6 +11,7 @@ mod plugin;
 mod service;
 mod shadow;
 mod twins;
+mod webhooks;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -279,6 +280,7 @@ fn check_blocks(blocks: &[Block], stand: Option<&Stand<'_>>, line: &dyn Fn(&str)
         shadow::check(&json, &line, report);
         match (block.filter, stand) {
             (Filter::JwtAuth, _) => access::check(&block.text, &line, report),
+            (Filter::WebhookVerify, _) => webhooks::check(&block.text, &line, report),
             (_, Some(Stand { listener, beside })) => {
                 // Then it is known who calls, unless the block asks somebody else.
                 let known = blocks.iter().take(n).any(|before| before.filter == Filter::JwtAuth);

@@ -1,12 +1,17 @@
 //! How a plugin is loaded: what happens when it fails, and what it shares with others.
 
 use crate::configuration::{Plugin, Product};
-use crate::filter::Filter;
 
 use super::finding::{Report, Severity};
 
 /// The plugin's own settings.
 pub(super) fn check(plugin: &Plugin<'_>, report: &mut Report) {
+    if plugin.filter.must_hold_heads() && plugin.product != Product::Envoy {
+        let message = "cannot hold a request's head until its body was verified, because what loads it here has no \
+                       allow_on_headers_stop_iteration, and it would answer 503 to everything; load it in Envoy's own \
+                       configuration (in Istio, an EnvoyFilter)";
+        report.add(Severity::Error, plugin.node.line, "", message);
+    }
     match plugin.product {
         Product::Envoy => envoy(plugin, report),
         Product::Istio => strategy(plugin, &["FAIL_CLOSE", "FAIL_RELOAD"], "FAIL_RELOAD (or FAIL_CLOSE)", report),
@@ -48,10 +53,10 @@ fn envoy(plugin: &Plugin<'_>, report: &mut Report) {
     if plugin.name.is_none_or(str::is_empty) {
         report.add(Severity::Warning, line, "config.name", "is absent; write a unique name, by which Envoy counts");
     }
-    if plugin.filter == Filter::Lockgate {
+    if plugin.filter.must_hold_heads() {
         if !node.is_true_at("allow_on_headers_stop_iteration") {
-            let message = "is not true: a chain decides some requests by their body, and their heads would leave before \
-                           that; write true (Envoy 1.35 and later)";
+            let message = "is not true: a forged webhook would open a request to the portal before its signature is known, so \
+                           that every webhook is answered 503; write true (Envoy 1.35 and later)";
             report.add(Severity::Error, line, "config.allow_on_headers_stop_iteration", message);
         }
     } else if plugin.filter.edits_bodies() && !node.is_true_at("allow_on_headers_stop_iteration") {

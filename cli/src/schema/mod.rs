@@ -25,6 +25,8 @@ enum Of {
     RateLimit,
     /// The configuration of revenue_strip.wasm.
     RevenueStrip,
+    /// The configuration of webhook_verify.wasm.
+    WebhookVerify,
     /// The configuration of lockgate.wasm: a chain of the others.
     Lockgate,
     /// Files for `lockgate test`.
@@ -43,6 +45,7 @@ fn of(what: Of) -> Value {
         Of::JwtAuth => Filter::JwtAuth.schema(),
         Of::RateLimit => Filter::RateLimit.schema(),
         Of::RevenueStrip => Filter::RevenueStrip.schema(),
+        Of::WebhookVerify => Filter::WebhookVerify.schema(),
         Of::Lockgate => Filter::Lockgate.schema(),
         Of::Test => schemars::schema_for!(FileWire).to_value(),
     }

@@ -272,6 +272,39 @@ fn limits_fit_their_schema() {
     }
 }
 
+/// The example of the filter's page is good; what the schema refuses, the filter refuses.
+#[test]
+fn webhooks_fit_their_schema() {
+    let validator = validator(Of::WebhookVerify);
+    let page = fs::read_to_string(repository().join("filters/webhook-verify/README.md")).unwrap();
+    let (_, rest) = page.split_once("```json\n").unwrap();
+    let example: Value = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
+    assert_accepts(&validator, &example, "the page");
+    assert!(Filter::WebhookVerify.check(example.to_string().as_bytes()).is_ok());
+    for (place, value) in [
+        ("/endpoints", json!([])),
+        ("/endpoints/0/name", json!("")),
+        ("/endpoints/0/name", json!("a b")),
+        ("/endpoints/0/scheme", json!("no-such-preset")),
+        ("/endpoints/0/secrets", json!([])),
+        ("/endpoints/0/secrets/0", json!("text")),
+        ("/endpoints/0/secrets/0/env", json!("a b")),
+        ("/endpoints/0/events", json!([])),
+        ("/endpoints/0/replay", json!({})),
+        ("/endpoints/0/replay/window_s", json!(864_001)),
+        ("/endpoints/0/max_body_bytes", json!(0)),
+        ("/endpoints/2/scheme/algorithm", json!("md5")),
+        ("/endpoints/2/scheme/signed/0", json!("bodies")),
+        ("/endpoints/2/scheme/timestamp/format", json!("seconds")),
+        ("/endpoints/2/secrets/0/format", json!("rot13")),
+    ] {
+        let mut config = example.clone();
+        *config.pointer_mut(place).unwrap() = value;
+        assert!(!validator.is_valid(&config), "the schema takes {place}: {config}");
+        assert!(Filter::WebhookVerify.check(config.to_string().as_bytes()).is_err(), "the filter takes {place}");
+    }
+}
+
 /// A configuration of jwt-auth with one field set to something else, as [`with`].
 fn with_token(place: &str, field: &str, value: Value) -> Value {
     let remote = json!({"cluster": "c", "authority": "a", "path": "/k", "refresh_s": 60, "retry_s": 5, "timeout_ms": 500,

@@ -145,6 +145,10 @@ fn several_blocks_are_filters_one_after_another() {
                     &body,
                 ),
             ],
+            Filter::WebhookVerify => vec![(
+                vec![(Filter::RateLimit, &address), (Filter::WebhookVerify, &config), (Filter::RevenueStrip, &strip)],
+                &body,
+            )],
             Filter::RateLimit | Filter::Lockgate => Vec::new(),
         };
         for (blocks, answer) in chains {

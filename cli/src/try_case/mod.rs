@@ -86,6 +86,11 @@ pub(crate) fn run(args: &TryArgs) -> Result<u8, String> {
     Ok(verdict.exit_code())
 }
 
+/// A request as it stands on the wire.
+pub(crate) fn http_request(text: &[u8]) -> Result<lockgate::replay::Request, String> {
+    http::request(text).map_err(|fault| format!("{}: {}", fault.line, fault.message))
+}
+
 /// Whether a file is a message as it stands on the wire, by its ending.
 fn is_http(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("http"))

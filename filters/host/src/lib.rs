@@ -16,6 +16,7 @@ mod stream;
 mod ticker;
 mod verifier;
 mod waiting;
+mod withheld;
 
 use lockgate::exchange::Policy;
 

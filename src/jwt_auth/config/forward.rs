@@ -4,12 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::secret::{self, Format};
 use super::{MAX_ENTRIES, MAX_TEXT_BYTES, at_most, check_text, read_raw, within};
 use crate::claims::{ClaimPath, Value};
 use crate::config::{ConfigError, Environment};
 use crate::identity::is_header_name;
 use crate::path::check_normal;
+use crate::secret::{self, Format};
 use crate::signature::SigningKey;
 
 /// Header fields that no client may send, beside those that the configuration names: identity, also as proxies that sign people in

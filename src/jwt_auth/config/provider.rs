@@ -6,13 +6,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::remote::Defaults;
-use super::secret::{self, Format};
 use super::{MAX_ENTRIES, MAX_NAME_BYTES, MAX_TEXT_BYTES, TargetWire, at_most, check_text, present, read_raw, within};
 use crate::claims::{ClaimPath, Value};
 use crate::config::{ConfigError, Environment};
 use crate::jwt_auth::keys::{KeySet, MAX_SET_BYTES, Origin, Ring};
 use crate::jwt_auth::remote::Remote;
 use crate::jwt_auth::token::{MAX_KID_BYTES, media_type};
+use crate::secret::{self, Format};
 use crate::signature::{Algorithm, VerifyingKey};
 
 /// Most providers.

@@ -45,6 +45,10 @@ impl Key {
         self.open(signature).is_some_and(|encoded| padding::is_pkcs1(&encoded, hash, message))
     }
 
+    pub(super) fn verify_pkcs1_sha1(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.open(signature).is_some_and(|encoded| padding::is_pkcs1_sha1(&encoded, message))
+    }
+
     pub(super) fn verify_pss(&self, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
         let bits = bits(&self.modulus_bytes);
         self.open(signature).is_some_and(|encoded| padding::is_pss(&encoded, bits - 1, hash, message))

@@ -1,5 +1,7 @@
 //! What an RSA signature must hold: EMSA-PKCS1-v1_5 and EMSA-PSS (RFC 8017, section 9).
 
+use sha1::{Digest as _, Sha1};
+
 use crate::signature::algorithm::Hash;
 
 /// `DigestInfo` (RFC 8017, section 9.2, note 1), up to the digest.
@@ -14,16 +16,25 @@ const fn digest_info(hash: Hash) -> [u8; 19] {
 
 /// Whether `encoded` is the one encoding of the message's hash: nothing is parsed.
 pub(super) fn is_pkcs1(encoded: &[u8], hash: Hash, message: &[u8]) -> bool {
-    let info = digest_info(hash);
+    is_pkcs1_of(encoded, &digest_info(hash), &hash.digest(&[message]))
+}
+
+/// The same with SHA-1.
+pub(super) fn is_pkcs1_sha1(encoded: &[u8], message: &[u8]) -> bool {
+    let info = [0x30, 0x21, 0x30, 9, 6, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0, 4, 20];
+    is_pkcs1_of(encoded, &info, &Sha1::digest(message))
+}
+
+fn is_pkcs1_of(encoded: &[u8], info: &[u8], digest: &[u8]) -> bool {
     // 0x00 0x01 0xff… 0x00; at least eight times 0xff, which any modulus that we take has room for.
-    let Some(filling) = encoded.len().checked_sub(3 + info.len() + hash.bytes()).filter(|&filling| filling >= 8) else {
+    let Some(filling) = encoded.len().checked_sub(3 + info.len() + digest.len()).filter(|&filling| filling >= 8) else {
         return false;
     };
     let mut want = vec![0xff; 2 + filling];
     want.splice(..2, [0, 1]);
     want.push(0);
-    want.extend_from_slice(&info);
-    want.extend_from_slice(&hash.digest(&[message]));
+    want.extend_from_slice(info);
+    want.extend_from_slice(digest);
     encoded == want
 }
 

@@ -26,9 +26,11 @@ mod rate_limit_decisions;
 mod replay;
 mod signature;
 mod table_record;
+mod webhook_headers;
+mod webhook_scheme;
 
 /// All targets.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 18] = [
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 20] = [
     ("chain", chain::check),
     ("configuration", configuration::check),
     ("csv", csv::check),
@@ -47,6 +49,8 @@ pub(crate) const TARGETS: [(&str, fn(&[u8])); 18] = [
     ("rate_limit_decisions", rate_limit_decisions::check),
     ("signature", signature::check),
     ("table_record", table_record::check),
+    ("webhook_headers", webhook_headers::check),
+    ("webhook_scheme", webhook_scheme::check),
 ];
 
 /// Runs one target; panics when what it checks does not hold.

@@ -16,7 +16,7 @@ const MAX_VARIABLE_BYTES: usize = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub(in crate::jwt_auth) enum Format {
+pub(crate) enum Format {
     /// Its UTF-8 is the secret.
     Raw,
     Hex,
@@ -27,7 +27,7 @@ pub(in crate::jwt_auth) enum Format {
 }
 
 /// Reads a variable; `path` is the field with `env` in it. `None` where variables cannot be asked for.
-pub(super) fn read(
+pub(crate) fn read(
     path: &str,
     name: &str,
     environment: &dyn Environment,
@@ -70,12 +70,12 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// Stands for a secret that is not here: as long as any hash.
-pub(super) fn assumed() -> Zeroizing<Vec<u8>> {
+pub(crate) fn assumed() -> Zeroizing<Vec<u8>> {
     Zeroizing::new(vec![0; 64])
 }
 
 /// The bytes that the text stands for.
-pub(super) fn decode(path: &str, text: &str, format: Format) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+pub(crate) fn decode(path: &str, text: &str, format: Format) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     let bytes = match format {
         Format::Raw | Format::Pem => Some(text.as_bytes().to_vec()),
         Format::Hex => hex(text.trim()),
@@ -87,7 +87,7 @@ pub(super) fn decode(path: &str, text: &str, format: Format) -> Result<Zeroizing
         .ok_or_else(|| ConfigError::new(format!("{path}.format"), "is not the format of what the variable holds"))
 }
 
-fn hex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
     pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()

@@ -1,0 +1,647 @@
+//! The wire form of a scheme.
+
+use serde::Deserialize;
+
+use super::{
+    Answer, Challenge, Descriptor, FieldSource, Fields, MAX_SEGMENTS, MAX_TEXT_BYTES, Place, Prefix, Require, Segment,
+    Signature, SignatureSource, Style, Timestamp, Token, Urls, Wanted,
+};
+use crate::claims::ClaimPath;
+use crate::config::ConfigError;
+use crate::identity::is_header_name;
+use crate::signature::{self, MacHash};
+use crate::webhook_verify::timestamp;
+
+/// The window of a time, in seconds, where neither scheme nor configuration says otherwise.
+pub(in crate::webhook_verify) const DEFAULT_WINDOW_S: u32 = 300;
+/// Longest window of a time, in seconds (a day).
+pub const MAX_WINDOW_S: u32 = 86_400;
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::webhook_verify) struct DescriptorWire {
+    #[expect(dead_code, reason = "for people: where the provider describes it")]
+    source: Option<String>,
+    algorithm: Algorithm,
+    secret: Option<SchemeSecretWire>,
+    signature: SignatureWire,
+    signed: Option<Vec<SegmentWire>>,
+    each: Option<String>,
+    urls: Option<UrlsWire>,
+    timestamp: Option<TimestampWire>,
+    id: Option<PlaceWire>,
+    event: Option<PlaceWire>,
+    require: Option<Vec<RequireWire>>,
+    challenges: Option<Vec<ChallengeWire>>,
+}
+
+/// How a signature is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::webhook_verify) enum Algorithm {
+    HmacSha1,
+    HmacSha256,
+    HmacSha384,
+    HmacSha512,
+    /// The secret itself is sent.
+    StaticToken,
+    /// SHA-256 over the secret and then the rest: no MAC, as it can be extended.
+    Sha256SecretPrefix,
+    Ed25519,
+    /// `r` and `s` side by side.
+    EcdsaP256Sha256,
+    /// In DER.
+    EcdsaP256Sha256Der,
+    RsaPkcs1Sha1,
+    RsaPkcs1Sha256,
+    RsaPssSha512,
+    /// A JSON Web Signature, by one of the algorithms that `signature.style` lists.
+    Jws,
+}
+
+impl Algorithm {
+    /// The hash of its MAC, where it is one.
+    pub(in crate::webhook_verify) const fn mac(self) -> Option<MacHash> {
+        Some(match self {
+            Self::HmacSha1 => MacHash::Sha1,
+            Self::HmacSha256 => MacHash::Sha256,
+            Self::HmacSha384 => MacHash::Sha384,
+            Self::HmacSha512 => MacHash::Sha512,
+            Self::StaticToken
+            | Self::Sha256SecretPrefix
+            | Self::Ed25519
+            | Self::EcdsaP256Sha256
+            | Self::EcdsaP256Sha256Der
+            | Self::RsaPkcs1Sha1
+            | Self::RsaPkcs1Sha256
+            | Self::RsaPssSha512
+            | Self::Jws => return None,
+        })
+    }
+}
+
+/// How a signature or a digest is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::webhook_verify) enum Encoding {
+    Hex,
+    Base64,
+    /// Without padding.
+    Base64url,
+    /// As it is.
+    Raw,
+}
+
+/// How a variable holds a secret or a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::webhook_verify) enum Format {
+    /// Its UTF-8.
+    Raw,
+    Hex,
+    Base64,
+    Base64url,
+    /// Base64, `whsec_` before it or not, with or without padding.
+    Whsec,
+    /// An Ed25519 key in base64, `whpk_` before it or not.
+    Whpk,
+    /// A public key as SubjectPublicKeyInfo: PEM, or its DER in base64.
+    Spki,
+    /// A certificate, whose key is pinned: PEM. Its dates and issuer are not looked at.
+    Certificate,
+    /// A public key as JSON Web Key.
+    Jwk,
+    /// UTF-8 in the normal form NFKD.
+    Nfkd,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct SchemeSecretWire {
+    format: Option<Format>,
+    min_bytes: Option<usize>,
+}
+
+/// Where a value stands.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum PlaceWire {
+    Header(String),
+    Query(String),
+    Form(String),
+    Json(String),
+    Pair(String),
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct SignatureWire {
+    from: SourceWire,
+    style: Option<StyleWire>,
+    encoding: Option<Encoding>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum SourceWire {
+    Header(String),
+    Query(String),
+    Form(String),
+    Json(String),
+    /// A header that may stand several times.
+    HeaderLines(String),
+    /// Headers that have a secret each, by place.
+    KeyedHeaders(Vec<String>),
+    /// Headers that end in a number of 1 to 100.
+    NumberedHeaders(String),
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum StyleWire {
+    Whole(WholeWire),
+    Pairs(PairsWire),
+    Versions(VersionsWire),
+    Token(TokenWire),
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct WholeWire {
+    prefix: String,
+    prefix_optional: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct PairsWire {
+    separator: char,
+    names: Vec<String>,
+    strict: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct VersionsWire {
+    separator: char,
+    mark: char,
+    versions: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct TokenWire {
+    algorithms: Vec<String>,
+    issuer: Option<String>,
+    body_sha256: Option<String>,
+    empty_without: Option<bool>,
+    url_sha256: Option<String>,
+    issued: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum SegmentWire {
+    Body,
+    Timestamp,
+    Id,
+    Method,
+    Url,
+    Target,
+    BodyCrc32,
+    Text(String),
+    Header(String),
+    Query(String),
+    Form(String),
+    Json(String),
+    JsonOrNothing(String),
+    Setting(String),
+    BodySha256(Encoding),
+    Fields(FieldsWire),
+    Optional(Vec<SegmentWire>),
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct FieldsWire {
+    from: FieldSourceWire,
+    equals: Option<String>,
+    between: Option<String>,
+    before: Option<String>,
+    distinct: Option<bool>,
+    without: Option<Vec<String>>,
+    encoded: Option<bool>,
+    underscored: Option<bool>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum FieldSourceWire {
+    Query,
+    Form,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct UrlsWire {
+    ports: Option<bool>,
+    encoded: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct TimestampWire {
+    from: PlaceWire,
+    format: timestamp::Format,
+    past_s: Option<u32>,
+    future_s: Option<u32>,
+    required: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct RequireWire {
+    from: PlaceWire,
+    is: Option<Vec<String>>,
+    body_sha256_unless_form: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct ChallengeWire {
+    method: String,
+    signed: bool,
+    when: Option<Vec<WhenWire>>,
+    secret: Option<PlaceWire>,
+    token: Option<PlaceWire>,
+    answer: AnswerWire,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct WhenWire {
+    from: PlaceWire,
+    is: String,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum AnswerWire {
+    Empty,
+    Text,
+    Json(String),
+    Mac(MacWire),
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct MacWire {
+    token_member: Option<String>,
+    member: String,
+    prefix: Option<String>,
+    encoding: Encoding,
+}
+
+impl DescriptorWire {
+    /// # Errors
+    /// The first fault, with its place under `path`.
+    pub(in crate::webhook_verify) fn check(self, path: &str) -> Result<Descriptor, ConfigError> {
+        let at = |field: &str| format!("{path}.{field}");
+        let secret = self.secret.unwrap_or(SchemeSecretWire { format: None, min_bytes: None });
+        let place = |field: &str, place: PlaceWire| place.check(&at(field));
+        let is_token = matches!(self.signature.style, Some(StyleWire::Token(_)));
+        if is_token != (self.algorithm == Algorithm::Jws) {
+            return Err(ConfigError::new(at("algorithm"), "is jws exactly where signature.style is a token"));
+        }
+        let mut signed = Vec::new();
+        for (n, segment) in self.signed.unwrap_or_default().into_iter().enumerate() {
+            signed.push(segment.check(&at(&format!("signed[{n}]")), true)?);
+        }
+        let is_static = self.algorithm == Algorithm::StaticToken;
+        if signed.is_empty() != (is_token || is_static) {
+            return Err(ConfigError::new(
+                at("signed"),
+                "says what is signed; only a token, which says it itself, and a static-token have none",
+            ));
+        }
+        if signed.len() > MAX_SEGMENTS {
+            return Err(ConfigError::new(at("signed"), format_args!("has more than {MAX_SEGMENTS} segments")));
+        }
+        if signed.iter().filter(|segment| **segment == Segment::Body).count() > 1 {
+            return Err(ConfigError::new(at("signed"), "has the body twice"));
+        }
+        let timestamp = match self.timestamp {
+            None => None,
+            Some(time) => {
+                let window = |field: &str, given: Option<u32>| match given.unwrap_or(DEFAULT_WINDOW_S) {
+                    window @ 1..=MAX_WINDOW_S => Ok(window),
+                    other => Err(ConfigError::new(
+                        at(&format!("timestamp.{field}")),
+                        format_args!("is {other} and must be 1..={MAX_WINDOW_S}"),
+                    )),
+                };
+                Some(Timestamp {
+                    past_s: window("past_s", time.past_s)?,
+                    future_s: window("future_s", time.future_s)?,
+                    place: place("timestamp.from", time.from)?,
+                    format: time.format,
+                    required: time.required.unwrap_or(true),
+                })
+            }
+        };
+        let id = self.id.map(|id| place("id", id)).transpose()?;
+        let event = self.event.map(|event| place("event", event)).transpose()?;
+        let mut require = Vec::new();
+        for (n, wire) in self.require.unwrap_or_default().into_iter().enumerate() {
+            require.push(wire.check(&at(&format!("require[{n}]")))?);
+        }
+        let mut challenges = Vec::new();
+        for (n, wire) in self.challenges.unwrap_or_default().into_iter().enumerate() {
+            challenges.push(wire.check(&at(&format!("challenges[{n}]")), self.algorithm)?);
+        }
+        let urls = self.urls.unwrap_or(UrlsWire { ports: None, encoded: None });
+        let descriptor = Descriptor {
+            algorithm: self.algorithm,
+            format: secret.format.unwrap_or(Format::Raw),
+            min_secret_bytes: secret.min_bytes.unwrap_or(1),
+            signature: self.signature.check(&at("signature"))?,
+            signed,
+            each: self.each.map(|each| pointer(&at("each"), &each)).transpose()?,
+            urls: Urls { ports: urls.ports.unwrap_or(false), encoded: urls.encoded.unwrap_or(false) },
+            timestamp,
+            id,
+            event,
+            require,
+            challenges,
+        };
+        descriptor.check_whole(path)?;
+        Ok(descriptor)
+    }
+}
+
+impl Descriptor {
+    /// What parts say of each other.
+    fn check_whole(&self, path: &str) -> Result<(), ConfigError> {
+        let refuse = |field: &str, why: &str| Err(ConfigError::new(format!("{path}.{field}"), why));
+        let segments: Vec<_> = self.segments().collect();
+        if segments.contains(&&Segment::Timestamp) && self.timestamp.as_ref().is_none_or(|time| !time.required) {
+            return refuse("timestamp", "is signed, so it must be there and required");
+        }
+        if segments.contains(&&Segment::Id) && self.id.is_none() {
+            return refuse("id", "is signed, so it must be there");
+        }
+        let pairs = matches!(self.signature.style, Style::Pairs { .. });
+        if !pairs && self.places().iter().any(|place| matches!(place, Place::Pair(_))) {
+            return refuse("signature.style", "has no pairs, and a value is to come from one");
+        }
+        if self
+            .signed
+            .iter()
+            .any(|segment| matches!(segment, Segment::Optional(inner) if inner.contains(&Segment::Body)))
+        {
+            return refuse("signed", "has the body in an optional part: it is always there");
+        }
+        Ok(())
+    }
+}
+
+impl PlaceWire {
+    fn check(self, path: &str) -> Result<Place, ConfigError> {
+        Ok(match self {
+            Self::Header(name) => Place::Header(header(path, &name)?),
+            Self::Query(name) => Place::Query(text(path, name)?),
+            Self::Form(name) => Place::Form(text(path, name)?),
+            Self::Json(steps) => Place::Json(pointer(path, &steps)?),
+            Self::Pair(name) => Place::Pair(text(path, name)?),
+        })
+    }
+}
+
+impl SignatureWire {
+    fn check(self, path: &str) -> Result<Signature, ConfigError> {
+        let from = format!("{path}.from");
+        let source = match self.from {
+            SourceWire::Header(name) => SignatureSource::One(PlaceWire::Header(name).check(&from)?),
+            SourceWire::Query(name) => SignatureSource::One(PlaceWire::Query(name).check(&from)?),
+            SourceWire::Form(name) => SignatureSource::One(PlaceWire::Form(name).check(&from)?),
+            SourceWire::Json(steps) => SignatureSource::One(PlaceWire::Json(steps).check(&from)?),
+            SourceWire::HeaderLines(name) => SignatureSource::Lines(header(&from, &name)?),
+            SourceWire::NumberedHeaders(name) => SignatureSource::Numbered(header(&from, &name)?),
+            SourceWire::KeyedHeaders(names) => {
+                list(&from, &names)?;
+                let names = names.iter().map(|name| header(&from, name));
+                SignatureSource::Keyed(names.collect::<Result<_, _>>()?)
+            }
+        };
+        let style = match self.style {
+            None => Style::Whole { prefix: Prefix::None },
+            Some(StyleWire::Whole(WholeWire { prefix, prefix_optional })) => {
+                let prefix = text(&format!("{path}.style.whole.prefix"), prefix)?;
+                let may = prefix_optional.unwrap_or(false);
+                Style::Whole { prefix: if may { Prefix::May(prefix) } else { Prefix::Must(prefix) } }
+            }
+            Some(StyleWire::Pairs(PairsWire { separator, names, strict })) => {
+                list(&format!("{path}.style.pairs.names"), &names)?;
+                Style::Pairs { separator, names, strict: strict.unwrap_or(false) }
+            }
+            Some(StyleWire::Versions(VersionsWire { separator, mark, versions })) => {
+                list(&format!("{path}.style.versions.versions"), &versions)?;
+                Style::Versions { separator, mark, versions }
+            }
+            Some(StyleWire::Token(token)) => Style::Token(token.check(&format!("{path}.style.token"))?),
+        };
+        let needed = !matches!(style, Style::Token(_));
+        let encoding = match (self.encoding, needed) {
+            (Some(encoding), true) => encoding,
+            (None, false) => Encoding::Raw,
+            (Some(_), false) => return Err(ConfigError::new(format!("{path}.encoding"), "is a token's own")),
+            (None, true) => {
+                return Err(ConfigError::new(format!("{path}.encoding"), "is missing: hex, base64, base64url or raw"));
+            }
+        };
+        Ok(Signature { source, style, encoding })
+    }
+}
+
+impl TokenWire {
+    fn check(self, path: &str) -> Result<Token, ConfigError> {
+        list(&format!("{path}.algorithms"), &self.algorithms)?;
+        let mut algorithms = Vec::new();
+        for (n, name) in self.algorithms.iter().enumerate() {
+            algorithms.push(signature::Algorithm::from_name(name).ok_or_else(|| {
+                ConfigError::new(format!("{path}.algorithms[{n}]"), "is no algorithm of JOSE, such as ES256")
+            })?);
+        }
+        if algorithms
+            .iter()
+            .any(|algorithm| algorithm.is_symmetric() != algorithms.iter().all(|one| one.is_symmetric()))
+        {
+            return Err(ConfigError::new(format!("{path}.algorithms"), "mixes secrets and public keys"));
+        }
+        if self.body_sha256.is_none() {
+            return Err(ConfigError::new(format!("{path}.body_sha256"), "is missing: nothing would bind the body"));
+        }
+        Ok(Token {
+            algorithms,
+            issuer: self.issuer,
+            body_sha256: self.body_sha256,
+            empty_without: self.empty_without.unwrap_or(false),
+            url_sha256: self.url_sha256,
+            issued: self.issued,
+        })
+    }
+}
+
+impl SegmentWire {
+    fn check(self, path: &str, top: bool) -> Result<Segment, ConfigError> {
+        Ok(match self {
+            Self::Body => Segment::Body,
+            Self::Timestamp => Segment::Timestamp,
+            Self::Id => Segment::Id,
+            Self::Method => Segment::Method,
+            Self::Url => Segment::Url,
+            Self::Target => Segment::Target,
+            Self::BodyCrc32 => Segment::BodyCrc32,
+            Self::Text(literal) => Segment::Text(text(path, literal)?.into_bytes()),
+            Self::Header(name) => Segment::Value(PlaceWire::Header(name).check(path)?),
+            Self::Query(name) => Segment::Value(PlaceWire::Query(name).check(path)?),
+            Self::Form(name) => Segment::Value(PlaceWire::Form(name).check(path)?),
+            Self::Json(steps) => Segment::Value(PlaceWire::Json(steps).check(path)?),
+            Self::JsonOrNothing(steps) => Segment::ValueOrNothing(PlaceWire::Json(steps).check(path)?),
+            Self::Setting(name) => Segment::Setting(text(path, name)?),
+            Self::BodySha256(encoding) => Segment::BodySha256(encoding),
+            Self::Fields(fields) => Segment::Fields(fields.check()),
+            Self::Optional(_) if !top => {
+                return Err(ConfigError::new(path, "is optional within what is optional"));
+            }
+            Self::Optional(segments) => {
+                if segments.is_empty() || segments.len() > MAX_SEGMENTS {
+                    return Err(ConfigError::new(path, format_args!("must have 1..={MAX_SEGMENTS} segments")));
+                }
+                let checked = segments.into_iter().map(|segment| segment.check(path, false));
+                Segment::Optional(checked.collect::<Result<_, _>>()?)
+            }
+        })
+    }
+}
+
+impl FieldsWire {
+    fn check(self) -> Fields {
+        Fields {
+            source: match self.from {
+                FieldSourceWire::Query => FieldSource::Query,
+                FieldSourceWire::Form => FieldSource::Form,
+            },
+            equals: self.equals.unwrap_or_default(),
+            between: self.between.unwrap_or_default(),
+            before: self.before.unwrap_or_default(),
+            distinct: self.distinct.unwrap_or(false),
+            without: self.without.unwrap_or_default(),
+            encoded: self.encoded.unwrap_or(false),
+            underscored: self.underscored.unwrap_or(false),
+        }
+    }
+}
+
+impl RequireWire {
+    fn check(self, path: &str) -> Result<Require, ConfigError> {
+        let wanted = match (self.is, self.body_sha256_unless_form) {
+            (Some(is), None) => {
+                list(&format!("{path}.is"), &is)?;
+                Wanted::OneOf(is)
+            }
+            (None, Some(true)) => Wanted::BodySha256UnlessForm,
+            (_, _) => return Err(ConfigError::new(path, "must have one of is and body_sha256_unless_form: true")),
+        };
+        Ok(Require { place: self.from.check(&format!("{path}.from"))?, wanted })
+    }
+}
+
+impl ChallengeWire {
+    fn check(self, path: &str, algorithm: Algorithm) -> Result<Challenge, ConfigError> {
+        let refuse = |field: &str, why: &str| Err(ConfigError::new(format!("{path}.{field}"), why));
+        if !is_header_name(&self.method) || self.method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return refuse("method", "is no method; methods are upper case, such as GET");
+        }
+        let mut when = Vec::new();
+        for (n, wire) in self.when.unwrap_or_default().into_iter().enumerate() {
+            when.push((wire.from.check(&format!("{path}.when[{n}].from"))?, wire.is));
+        }
+        let secret = self.secret.map(|place| place.check(&format!("{path}.secret"))).transpose()?;
+        let token = self.token.map(|place| place.check(&format!("{path}.token"))).transpose()?;
+        let answer = match self.answer {
+            AnswerWire::Empty => Answer::Empty,
+            AnswerWire::Text => Answer::Text,
+            AnswerWire::Json(member) => Answer::Json { member },
+            AnswerWire::Mac(mac) => Answer::Mac {
+                token_member: mac.token_member,
+                member: mac.member,
+                prefix: mac.prefix.unwrap_or_default(),
+                encoding: mac.encoding,
+            },
+        };
+        if token.is_none() != matches!(answer, Answer::Empty) {
+            return refuse("token", "is what is sent back, so it is there unless the answer is empty");
+        }
+        if matches!(answer, Answer::Mac { .. }) && algorithm.mac().is_none() {
+            return refuse("answer", "is a MAC, and the scheme has none");
+        }
+        let challenge = Challenge { method: self.method, signed: self.signed, when, secret, token, answer };
+        if !challenge.signed && challenge.reads_body() {
+            return refuse("signed", "must be true where the body says what is asked");
+        }
+        Ok(challenge)
+    }
+}
+
+fn header(path: &str, name: &str) -> Result<String, ConfigError> {
+    if !is_header_name(name) {
+        return Err(ConfigError::new(path, "is no name of a header field"));
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+fn text(path: &str, text: String) -> Result<String, ConfigError> {
+    if text.is_empty() || text.len() > MAX_TEXT_BYTES {
+        return Err(ConfigError::new(path, format_args!("must be 1..={MAX_TEXT_BYTES} bytes")));
+    }
+    Ok(text)
+}
+
+fn list(path: &str, entries: &[String]) -> Result<(), ConfigError> {
+    let good = |entry: &String| !entry.is_empty() && entry.len() <= MAX_TEXT_BYTES;
+    if entries.is_empty() || entries.len() > super::MAX_SIGNATURES || !entries.iter().all(good) {
+        return Err(ConfigError::new(
+            path,
+            format_args!("must be 1..={} texts of 1..={MAX_TEXT_BYTES} bytes", super::MAX_SIGNATURES),
+        ));
+    }
+    Ok(())
+}
+
+fn pointer(path: &str, text: &str) -> Result<ClaimPath, ConfigError> {
+    ClaimPath::parse(text).map_err(|error| error.at(path))
+}

@@ -1,0 +1,467 @@
+//! The steps of one delivery and its answer.
+
+mod outgoing;
+mod report;
+
+use std::rc::Rc;
+
+use self::outgoing::{Leaving, Signed};
+use self::report::Who;
+use super::Shared;
+use super::challenge;
+use super::config::{Endpoint, Mode, Repeated, Replay, Unnormalized};
+use super::counters::Outcome;
+use super::error::Reason;
+use super::request::Kept;
+use super::verify::{Good, MAX_HANDED_BYTES, Verification};
+use crate::exchange::{self as steps, Body, Chunk, HeadState, Part, Side, Step};
+use crate::head::{Head, Single};
+use crate::host::Host;
+use crate::jwt_auth::WEBHOOK_STATE;
+use crate::path::{check_normal, normalize, of_target};
+use crate::reply::Reply;
+use crate::table::{Claim, Key};
+
+/// The header that names the endpoint for which a delivery was verified.
+pub const VERIFIED_HEADER: &str = "x-webhook-verified";
+/// The header with the delivery's id, where the scheme has one.
+pub const ID_HEADER: &str = "x-webhook-id";
+/// The header with the event's name, where the scheme says where that is.
+pub const EVENT_HEADER: &str = "x-webhook-event";
+/// All of them: no client's copy ever passes.
+pub const HANDED_HEADERS: [&str; 3] = [VERIFIED_HEADER, ID_HEADER, EVENT_HEADER];
+
+/// One delivery and its answer.
+pub struct Exchange {
+    shared: Rc<Shared>,
+    state: State,
+    who: Who,
+}
+
+enum State {
+    /// None of ours, or nothing more to do.
+    Beside,
+    /// The body is awaited.
+    Reading(Box<Reading>),
+    /// It is good, and goes on with this.
+    Good(Handed),
+    /// It leaves, and its body is awaited to be signed.
+    Leaving(Box<Leaving>),
+    /// It leaves with this.
+    Signed(Signed),
+}
+
+struct Reading {
+    endpoint: usize,
+    verification: Verification,
+    kept: Kept,
+}
+
+/// What a good delivery goes on with.
+#[derive(Debug, Default)]
+struct Handed {
+    headers: Vec<(&'static str, String)>,
+    /// What is settled or released by the answer.
+    claim: Option<Claimed>,
+}
+
+/// A claim that is ours.
+#[derive(Clone, Copy, Debug)]
+struct Claimed {
+    endpoint: usize,
+    key: Key,
+    owner: u64,
+}
+
+/// How a request ends here.
+enum Verdict {
+    /// It goes on.
+    Good(Handed),
+    Answer(Reply),
+}
+
+impl Exchange {
+    pub(super) fn new(shared: Rc<Shared>) -> Self {
+        Self { shared, state: State::Beside, who: Who::default() }
+    }
+
+    /// Method and target, with one reading only. `None`: about no path.
+    fn request(&self, head: &mut Head) -> Result<Option<(Vec<u8>, Vec<u8>)>, Reason> {
+        let Single::One(method) = head.single(":method") else { return Err(Reason::UnsafePath) };
+        let method = method.to_vec();
+        let target = match head.single(":path") {
+            Single::One(target) => target.to_vec(),
+            Single::Absent if method == b"CONNECT" => Vec::new(),
+            Single::Absent | Single::Many => return Err(Reason::UnsafePath),
+        };
+        if target.is_empty() && method == b"CONNECT" || target == b"*" && method == b"OPTIONS" {
+            return Ok(None);
+        }
+        if check_normal(&target).is_ok() {
+            return Ok(Some((method, target)));
+        }
+        match self.shared.config.unnormalized {
+            Unnormalized::Reject => Err(Reason::UnsafePath),
+            Unnormalized::Rewrite => {
+                let target = normalize(&target).map_err(|_| Reason::UnsafePath)?;
+                head.set(":path", &target);
+                Ok(Some((method, target)))
+            }
+        }
+    }
+
+    /// What the head says; `Err` for what needs no body to be refused or answered.
+    fn begin(
+        &mut self,
+        at: usize,
+        endpoint: &Endpoint,
+        kept: Kept,
+        head: &Head,
+        host: &mut dyn Host,
+    ) -> Result<Verification, Stop> {
+        if let Some(reply) = challenge::unsigned(endpoint, &kept) {
+            return Err(Stop::Challenge(reply));
+        }
+        if head.has("upgrade") {
+            return Err(Stop::Refuse(Reason::Malformed));
+        }
+        let encoded = |value: &[u8]| !value.trim_ascii().is_empty() && !value.eq_ignore_ascii_case(b"identity");
+        if head.values("content-encoding").any(encoded) {
+            return Err(Stop::Refuse(Reason::Encoding));
+        }
+        let length = match head.single("content-length") {
+            Single::One(length) => std::str::from_utf8(length).ok().and_then(|length| length.parse::<u64>().ok()),
+            Single::Absent | Single::Many => None,
+        };
+        let most = u64::try_from(endpoint.max_body_bytes).unwrap_or(u64::MAX);
+        if length.is_some_and(|length| length > most) {
+            return Err(Stop::Refuse(Reason::BodyLength));
+        }
+        let now_ms = host.now_ms();
+        let seed = match (&endpoint.replay, now_ms) {
+            (None, _) => None,
+            (Some(_), None) => return Err(Stop::Refuse(Reason::NoClock)),
+            (Some(_), Some(now_ms)) => {
+                Some(self.shared.seed(head, now_ms, host).map_err(|error| Stop::Refuse(error.into()))?)
+            }
+        };
+        let _ = at;
+        let now_ms = now_ms.and_then(|now| i64::try_from(now).ok());
+        Verification::begin(endpoint, kept, now_ms, seed.as_ref(), &self.shared.memory).map_err(Stop::Refuse)
+    }
+
+    /// The body has ended: the verdict, and what follows from it.
+    fn decide(&mut self, reading: Reading, host: &mut dyn Host) -> Verdict {
+        let Reading { endpoint: at, verification, kept } = reading;
+        let shared = Rc::clone(&self.shared);
+        let Some(endpoint) = shared.config.endpoints.get(at) else { return self.refuse(at, Reason::NoTable, host) };
+        let now_ms = host.now_ms();
+        let clock_ms = now_ms.and_then(|now| i64::try_from(now).ok());
+        let seed = shared.seed.get();
+        let good = match verification.finish(endpoint, clock_ms, seed.as_ref(), host) {
+            Ok(good) => good,
+            Err(reason) => return self.refuse(at, reason, host),
+        };
+        host.count(shared.counters.secret(at, good.secret), 1);
+        if endpoint.mode == Mode::Enforce
+            && let Some(reply) = challenge::signed(endpoint, &kept, &good.picked, good.secret)
+        {
+            return self.challenged(at, reply, host);
+        }
+        if let Some(events) = &endpoint.events
+            && !good.event.as_ref().is_some_and(|event| events.iter().any(|listed| is_listed(listed, event)))
+        {
+            return self.refuse(at, Reason::Event, host);
+        }
+        let claim = match (&endpoint.replay, now_ms, good.key) {
+            (None, _, _) => None,
+            (Some(replay), Some(now_ms), Some(key)) => match self.claim(at, replay, key, now_ms, host) {
+                Ok(claim) => Some(claim),
+                Err(verdict) => return *verdict,
+            },
+            (Some(_), _, _) => return self.refuse(at, Reason::NoClock, host),
+        };
+        self.accept(at, endpoint, good, claim, host)
+    }
+
+    fn claim(
+        &mut self,
+        at: usize,
+        replay: &Replay,
+        key: Key,
+        now_ms: u64,
+        host: &mut dyn Host,
+    ) -> Result<Claimed, Box<Verdict>> {
+        let shared = Rc::clone(&self.shared);
+        let (Some(claims), Some(seed)) = (&shared.config.claims, shared.seed.get()) else {
+            return Err(Box::new(self.refuse(at, Reason::NoTable, host)));
+        };
+        let owner = shared.owner(&seed, now_ms, self.who.id.as_deref(), host);
+        match claims.claim(host, now_ms, key, owner, replay.lease_ms) {
+            Ok(Claim::Ours) => Ok(Claimed { endpoint: at, key, owner }),
+            Ok(Claim::Held { wait_ms }) => Err(Box::new(self.refuse_for(at, Reason::InFlight, Some(wait_ms), host))),
+            Ok(Claim::Spent) => Err(Box::new(self.repeated(at, replay.repeated, host))),
+            Err(error) => Err(Box::new(self.refuse(at, error.into(), host))),
+        }
+    }
+
+    fn accept(
+        &mut self,
+        at: usize,
+        endpoint: &Endpoint,
+        good: Good,
+        claim: Option<Claimed>,
+        host: &mut dyn Host,
+    ) -> Verdict {
+        let mut handed = Handed { headers: Vec::new(), claim };
+        if endpoint.mode == Mode::Shadow {
+            self.record(at, Outcome::ShadowVerified, "verified", None, host);
+            return Verdict::Good(handed);
+        }
+        self.record(at, Outcome::Verified, "verified", None, host);
+        host.leave(WEBHOOK_STATE, endpoint.name.as_bytes());
+        handed.headers.push((VERIFIED_HEADER, endpoint.name.clone()));
+        handed.headers.extend(good.id.map(|id| (ID_HEADER, id)));
+        let plain = |event: &String| {
+            event.len() <= MAX_HANDED_BYTES && !event.is_empty() && event.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        handed.headers.extend(good.event.filter(plain).map(|event| (EVENT_HEADER, event)));
+        Verdict::Good(handed)
+    }
+
+    /// The body has ended, and a host lets go or answers what it has held.
+    fn end(&mut self, host: &mut dyn Host) -> Body {
+        let State::Reading(reading) = std::mem::replace(&mut self.state, State::Beside) else { return Body::Unchanged };
+        match self.decide(*reading, host) {
+            Verdict::Good(handed) => {
+                self.state = State::Good(handed);
+                Body::Unchanged
+            }
+            Verdict::Answer(reply) => self.unless_shadow(Body::Refuse(reply)),
+        }
+    }
+
+    /// What only watches lets everything go.
+    fn unless_shadow(&self, body: Body) -> Body {
+        if self.who.shadow { Body::Unchanged } else { body }
+    }
+
+    fn piece(&mut self, chunk: Chunk<'_>, host: &mut dyn Host) -> Body {
+        if let State::Leaving(_) = self.state {
+            return self.leave_piece(chunk, host);
+        }
+        let shared = Rc::clone(&self.shared);
+        let State::Reading(reading) = &mut self.state else { return Body::Unchanged };
+        let at = reading.endpoint;
+        let Some(endpoint) = shared.config.endpoints.get(at) else { return Body::Unchanged };
+        if endpoint.mode == Mode::Enforce && chunk.head == HeadState::Sent {
+            self.state = State::Beside;
+            return self.refusal(at, Reason::NotHeld, host);
+        }
+        if let Err(reason) = reading.verification.push(endpoint, chunk.bytes) {
+            self.state = State::Beside;
+            return self.refusal(at, reason, host);
+        }
+        if chunk.end {
+            return self.end(host);
+        }
+        self.unless_shadow(Body::Hold)
+    }
+
+    fn refusal(&mut self, at: usize, reason: Reason, host: &mut dyn Host) -> Body {
+        match self.refuse(at, reason, host) {
+            Verdict::Answer(reply) => self.unless_shadow(Body::Refuse(reply)),
+            Verdict::Good(_) => Body::Unchanged,
+        }
+    }
+
+    /// Ends the claim, if there is one: the portal has taken the delivery, or not.
+    fn close(&mut self, taken: bool, host: &mut dyn Host) {
+        let State::Good(Handed { claim, .. }) = &mut self.state else { return };
+        let Some(Claimed { endpoint: at, key, owner }) = claim.take() else { return };
+        let shared = Rc::clone(&self.shared);
+        let (Some(claims), Some(now_ms)) = (&shared.config.claims, host.now_ms()) else { return };
+        let keep_ms = shared.config.endpoints.get(at).and_then(|endpoint| endpoint.replay).map(|replay| replay.keep_ms);
+        let outcome = match (taken, keep_ms) {
+            (true, Some(keep_ms)) => match claims.settle(host, now_ms, key, owner, keep_ms) {
+                Ok(true) => Outcome::Settled,
+                // It took longer than its lease, or cannot be written: until that ends it stays held.
+                Ok(false) | Err(_) => Outcome::Unsettled,
+            },
+            (_, _) => {
+                let _ = claims.release(host, now_ms, key, owner);
+                Outcome::Released
+            }
+        };
+        host.count(shared.counters.endpoint(at, outcome), 1);
+    }
+}
+
+/// What a head may end with.
+enum Stop {
+    Challenge(Reply),
+    Refuse(Reason),
+}
+
+impl steps::Exchange for Exchange {
+    fn wants(&self, side: Side, part: Part) -> bool {
+        match (side, part) {
+            (Side::Request, Part::Head) => true,
+            (Side::Request, Part::Body | Part::Trailers) => {
+                matches!(self.state, State::Reading(_) | State::Leaving(_))
+            }
+            (Side::Response, Part::Head) => matches!(&self.state, State::Good(Handed { claim: Some(_), .. })),
+            (Side::Response, Part::Body | Part::Trailers) => false,
+        }
+    }
+
+    fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        self.who.id = crate::reply::correlation_id(head);
+        let shared = Rc::clone(&self.shared);
+        let request = match self.request(head) {
+            Ok(Some(request)) => Some(request),
+            Ok(None) => None,
+            Err(reason) => {
+                remove_copies(head);
+                return Step::Reply(self.refuse_unread(reason, host));
+            }
+        };
+        let found = request.as_ref().and_then(|(method, target)| {
+            let (at, endpoint, pattern) = shared.config.endpoint(method, of_target(target))?;
+            // Before the copies go: some senders write their own id where ours stands.
+            let kept = |head: &Head| Kept::new(&endpoint.descriptor, method, target, head);
+            Some((at, endpoint, pattern, kept(head), kept(head)))
+        });
+        let Some((at, endpoint, pattern, kept, again)) = found else {
+            let leaves = request.and_then(|(method, target)| self.leave(&method, &target, head, host));
+            remove_copies(head);
+            return match leaves {
+                Some(Ok(leaving)) => self.leave_head(leaving, head, host),
+                Some(Err(reply)) => Step::Reply(reply),
+                None => Step::Continue,
+            };
+        };
+        remove_copies(head);
+        self.who.endpoint(endpoint, pattern);
+        let shadow = endpoint.mode == Mode::Shadow;
+        let verification = match self.begin(at, endpoint, kept, head, host) {
+            Ok(verification) => verification,
+            Err(Stop::Challenge(_)) if shadow => return Step::Continue,
+            Err(Stop::Challenge(reply)) => {
+                return match self.challenged(at, reply, host) {
+                    Verdict::Answer(reply) => Step::Reply(reply),
+                    Verdict::Good(_) => Step::Continue,
+                };
+            }
+            Err(Stop::Refuse(reason)) => {
+                return match self.refuse(at, reason, host) {
+                    Verdict::Answer(reply) if !shadow => Step::Reply(reply),
+                    Verdict::Answer(_) | Verdict::Good(_) => Step::Continue,
+                };
+            }
+        };
+        self.state = State::Reading(Box::new(Reading { endpoint: at, verification, kept: again }));
+        if head.ends() {
+            return match self.end(host) {
+                Body::Refuse(reply) => Step::Reply(reply),
+                Body::Unchanged | Body::Replaced | Body::Hold => {
+                    self.release(head);
+                    Step::Continue
+                }
+            };
+        }
+        if shadow { Step::Continue } else { Step::Hold }
+    }
+
+    fn request_body(&mut self, chunk: Chunk<'_>, _out: &mut Vec<u8>, host: &mut dyn Host) -> Body {
+        self.piece(chunk, host)
+    }
+
+    fn request_trailers(&mut self, _trailers: &mut Head, _out: &mut Vec<u8>, host: &mut dyn Host) -> Body {
+        if let State::Leaving(_) = self.state {
+            return self.leave_end(false, host);
+        }
+        self.end(host)
+    }
+
+    fn decides_by_body(&self) -> bool {
+        match self.state {
+            State::Reading(_) => !self.who.shadow,
+            State::Leaving(_) => true,
+            State::Beside | State::Good(_) | State::Signed(_) => false,
+        }
+    }
+
+    fn unheld(&mut self, host: &mut dyn Host) -> Reply {
+        let at = match std::mem::replace(&mut self.state, State::Beside) {
+            State::Reading(reading) => reading.endpoint,
+            State::Leaving(leaving) => return self.refuse_leaving(leaving.signer(), Reason::NotHeld, host),
+            State::Beside | State::Good(_) | State::Signed(_) => {
+                return Reply::problem(503, Reason::NotHeld.code(), None, None);
+            }
+        };
+        match self.refuse(at, Reason::NotHeld, host) {
+            Verdict::Answer(reply) => reply,
+            Verdict::Good(_) => Reply::problem(503, Reason::NotHeld.code(), None, None),
+        }
+    }
+
+    fn release(&mut self, head: &mut Head) {
+        if let State::Good(handed) = &mut self.state {
+            for (name, value) in handed.headers.drain(..) {
+                head.set(name, value.as_bytes());
+            }
+        }
+        if let State::Signed(signed) = &mut self.state {
+            signed.write(head);
+        }
+    }
+
+    fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
+        let taken = matches!(head.single(":status"), Single::One([b'2', _, _]));
+        self.close(taken, host);
+        Step::Continue
+    }
+
+    fn done(&mut self, host: &mut dyn Host) {
+        self.close(false, host);
+    }
+}
+
+/// Removes what only the gate may write; also in the spellings that some servers take for the same name.
+fn remove_copies(head: &mut Head) {
+    let ours = |name: &str| HANDED_HEADERS.contains(&name.to_ascii_lowercase().replace('_', "-").as_str());
+    let copies: Vec<String> = head.fields().filter(|(name, _)| ours(name)).map(|(name, _)| name.to_owned()).collect();
+    for name in copies {
+        head.remove(&name);
+    }
+}
+
+/// Whether an event is this one, or begins like this one with a `*` as its last part.
+fn is_listed(listed: &str, event: &str) -> bool {
+    match listed.strip_suffix('*') {
+        Some(stem) => event.strip_prefix(stem).is_some_and(|rest| !rest.is_empty()),
+        None => listed == event,
+    }
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.state {
+            State::Beside => "Exchange(beside)",
+            State::Reading(_) => "Exchange(reading)",
+            State::Good(_) => "Exchange(good)",
+            State::Leaving(_) => "Exchange(leaving)",
+            State::Signed(_) => "Exchange(signed)",
+        })
+    }
+}
+
+impl Exchange {
+    fn repeated(&mut self, at: usize, how: Repeated, host: &mut dyn Host) -> Verdict {
+        match (self.refuse(at, Reason::Replayed, host), how) {
+            (Verdict::Answer(_), Repeated::Accept) => Verdict::Answer(Reply::empty(200, Reason::Replayed.code())),
+            (verdict, _) => verdict,
+        }
+    }
+}

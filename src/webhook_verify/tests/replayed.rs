@@ -1,0 +1,217 @@
+//! What was delivered is not delivered again; what was not, may come again.
+
+use super::delivery::{NOW_S, SECRET, portal, signed};
+use super::*;
+use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Step};
+use crate::head::Head;
+use crate::webhook_verify::Exchange;
+
+fn gate(replay: &Value) -> Gate {
+    let mut gate = Gate::new(&portal(&json!({"replay": replay})), &[SECRET]);
+    gate.at(NOW_S);
+    gate
+}
+
+/// A delivery whose head and body have come, and whose answer has not.
+fn under_way(gate: &mut Gate, request: &Request) -> (Exchange, Body) {
+    let mut exchange = gate.policy.open();
+    let mut fields = vec![(":method".to_owned(), b"POST".to_vec()), (":path".to_owned(), b"/in".to_vec())];
+    fields.extend(request.content.headers.clone());
+    assert_eq!(exchange.request_head(&mut Head::new(fields, false), &mut gate.host), Step::Hold);
+    let chunk = Chunk { bytes: &request.content.body, end: true, head: HeadState::Held };
+    let body = exchange.request_body(chunk, &mut Vec::new(), &mut gate.host);
+    (exchange, body)
+}
+
+fn answered(exchange: &mut Exchange, gate: &mut Gate, status: &str) {
+    let mut head = Head::new(vec![(":status".to_owned(), status.as_bytes().to_vec())], true);
+    assert_eq!(exchange.response_head(&mut head, &mut gate.host), Step::Continue);
+}
+
+#[test]
+fn a_delivery_that_was_taken_is_answered_and_not_forwarded() {
+    for (repeated, want) in [(json!("accept"), 200), (json!("refuse"), 409)] {
+        let mut gate = gate(&json!({"window_s": 600, "repeated": repeated}));
+        let request = signed(&gate, r#"{"event":"a"}"#);
+        assert!(gate.send(&request).forwarded.is_some());
+        for seconds in [0, 1, 599] {
+            let outcome = gate.at(NOW_S + seconds).send(&request);
+            let (status, word) = if seconds <= 300 { (want, "replayed") } else { (401, "stale") };
+            assert_eq!((outcome.status, reason(&outcome), &outcome.forwarded), (status, word, &None), "{seconds}");
+        }
+        assert_eq!(gate.counter("replayed"), 2);
+    }
+}
+
+/// Id and time of this scheme are anybody's to change: they are no part of what is remembered.
+#[test]
+fn another_id_or_time_makes_no_other_delivery() {
+    let mut gate = gate(&json!({"window_s": 86_400}));
+    let request = signed(&gate, "{}");
+    assert!(gate.send(&request).forwarded.is_some());
+    for (name, value) in [("x-webhook-id", "wh_2"), ("x-webhook-timestamp", "2026-01-02T03:05:00Z")] {
+        let mut again = request.clone();
+        again
+            .content
+            .headers
+            .iter_mut()
+            .filter(|(given, _)| given == name)
+            .for_each(|(_, given)| *given = value.into());
+        assert_eq!(reason(&gate.send(&again)), "replayed", "{name}");
+    }
+    // Nor does a signature in other letters.
+    let mut upper = request.clone();
+    for (name, value) in &mut upper.content.headers {
+        if name == "x-webhook-signature" {
+            *value = String::from_utf8(value.clone()).unwrap().to_uppercase().replace("SHA256", "sha256").into_bytes();
+        }
+    }
+    assert_eq!(reason(&gate.send(&upper)), "replayed");
+    let other = signed(&gate, "{ }");
+    assert!(gate.send(&other).forwarded.is_some());
+}
+
+#[test]
+fn what_the_portal_did_not_take_may_come_again() {
+    for status in [500, 503, 404, 302, 401] {
+        let mut gate = gate(&json!({"window_s": 600}));
+        let request = signed(&gate, "{}");
+        assert_eq!(gate.answers(status).send(&request).status, status);
+        assert_eq!(gate.counter("hook.released"), 1, "{status}");
+        assert!(gate.answers(204).send(&request).forwarded.is_some(), "{status}");
+        assert_eq!(reason(&gate.send(&request)), "replayed", "{status}");
+    }
+    let mut gate = gate(&json!({"window_s": 600}));
+    let request = signed(&gate, "{}");
+    for broken in [Answer::Reset, Answer::Timeout] {
+        gate.answer = broken;
+        assert!(gate.send(&request).forwarded.is_some());
+    }
+    assert!(gate.answers(200).send(&request).forwarded.is_some());
+}
+
+#[test]
+fn of_two_at_once_one_passes() {
+    let mut one = gate(&json!({"window_s": 600}));
+    let request = signed(&one, "{}");
+    let (mut first, body) = under_way(&mut one, &request);
+    assert_eq!(body, Body::Unchanged);
+    // Another worker: another policy over the same shared slots.
+    let mut two = gate(&json!({"window_s": 600}));
+    two.host = std::mem::take(&mut one.host);
+    two.at(NOW_S + 1);
+    two.host.set_attribute(&["connection", "id"], &7_u64.to_le_bytes());
+    let (second, body) = under_way(&mut two, &request);
+    let Body::Refuse(reply) = body else { panic!("{body:?}") };
+    assert_eq!((reply.status, reply.reason), (409, "in_flight"));
+    assert!(reply.headers.contains(&("retry-after".into(), "59".to_owned())), "{reply:?}");
+    drop(second);
+    one.host = std::mem::take(&mut two.host);
+    answered(&mut first, &mut one, "200");
+    first.done(&mut one.host);
+    assert_eq!(reason(&one.send(&request)), "replayed");
+}
+
+/// A VM that dies takes its claims with it, when their lease ends.
+#[test]
+fn a_lease_ends() {
+    let mut gate = gate(&json!({"window_s": 600, "lease_s": 10}));
+    let request = signed(&gate, "{}");
+    let (lost, body) = under_way(&mut gate, &request);
+    assert_eq!(body, Body::Unchanged);
+    std::mem::forget(lost);
+    assert_eq!(reason(&gate.at(NOW_S + 9).send(&request)), "in_flight");
+    assert!(gate.at(NOW_S + 10).send(&request).forwarded.is_some());
+}
+
+/// An exchange that ends without an answer gives its claim back.
+#[test]
+fn a_broken_exchange_releases() {
+    let mut gate = gate(&json!({"window_s": 600}));
+    let request = signed(&gate, "{}");
+    let (mut broken, _) = under_way(&mut gate, &request);
+    broken.done(&mut gate.host);
+    assert_eq!(gate.counter("hook.released"), 1);
+    assert!(gate.send(&request).forwarded.is_some());
+}
+
+#[test]
+fn a_forgery_claims_nothing() {
+    let mut gate = gate(&json!({"window_s": 600}));
+    let request = signed(&gate, "{}");
+    let mut forged = request.clone();
+    forged.content.headers.iter_mut().filter(|(name, _)| name == "x-webhook-signature").for_each(|(_, value)| {
+        *value = format!("sha256={}", "0".repeat(64)).into_bytes();
+    });
+    assert_eq!(reason(&gate.send(&forged)), "mismatch");
+    assert!(gate.send(&request).forwarded.is_some());
+}
+
+#[test]
+fn a_full_table_refuses() {
+    let mut config = portal(&json!({"replay": {"window_s": 600}}));
+    config["table"] = json!({"keys": 1});
+    let mut gate = Gate::new(&config, &[SECRET]);
+    gate.at(NOW_S);
+    let mut refused = 0;
+    for n in 0..40 {
+        let request = signed(&gate, &format!("{{\"n\":{n}}}"));
+        let outcome = gate.send(&request);
+        if outcome.status == 503 {
+            assert_eq!(reason(&outcome), "table_full");
+            refused += 1;
+        }
+    }
+    // One slot has 32 places.
+    assert_eq!(refused, 8);
+    assert_eq!(gate.counter("table_full"), 8);
+    // What was taken stays so.
+    let request = signed(&gate, "{\"n\":0}");
+    assert_eq!(reason(&gate.send(&request)), "replayed");
+}
+
+/// One secret for two endpoints: each remembers for itself.
+#[test]
+fn endpoints_are_apart() {
+    let config = json!({"endpoints": [
+        {"name": "hook", "match": {"paths": ["/in"]}, "scheme": "portal", "secrets": [{"env": "S0"}]},
+        {"name": "b", "match": {"paths": ["/b"]}, "scheme": "portal", "secrets": [{"env": "S0"}]}
+    ]});
+    let mut gate = Gate::new(&config, &[SECRET]);
+    gate.at(NOW_S);
+    let request = signed(&gate, "{}");
+    for (path, want) in [("/in", "pass"), ("/b", "pass"), ("/in", "replayed"), ("/b", "replayed")] {
+        assert_eq!(reason(&gate.send(&Request { path: path.to_owned(), ..request.clone() })), want, "{path}");
+    }
+}
+
+/// Without a window of its own, a delivery is remembered as long as it stays good.
+#[test]
+fn the_window_covers_the_tolerance() {
+    for (scheme, more, least) in
+        [("stripe", json!({"tolerance_s": 100, "future_s": 50}), 150), ("slack", json!({}), 600)]
+    {
+        let mut gate = Gate::new(&endpoint(&json!(scheme), 1, &more), &[SECRET]);
+        gate.at(NOW_S);
+        let request = signed(&gate, "{}");
+        assert!(gate.send(&request).forwarded.is_some(), "{scheme}");
+        for seconds in 0..=least {
+            let outcome = gate.at(NOW_S + seconds).send(&request);
+            assert!(outcome.forwarded.is_none(), "{scheme} at {seconds}");
+        }
+    }
+    let short = endpoint(&json!("stripe"), 1, &json!({"replay": {"window_s": 599}}));
+    let error = Gate::try_new(&short, &[SECRET]).err().unwrap();
+    assert!(error.starts_with("endpoints[0].replay.window_s: is 599 and must be 600 at least"), "{error}");
+}
+
+#[test]
+fn a_secret_that_is_rotated_makes_no_other_delivery() {
+    let config = portal(&json!({"secrets": [{"env": "S0"}, {"env": "S1"}]}));
+    let mut gate = Gate::new(&config, &[SECRET, "another secret of the sender's"]);
+    gate.at(NOW_S);
+    let first = signed(&Gate::new(&portal(&json!({})), &[SECRET]), "{}");
+    let second = signed(&Gate::new(&portal(&json!({})), &["another secret of the sender's"]), "{}");
+    assert!(gate.send(&first).forwarded.is_some());
+    assert_eq!(reason(&gate.send(&second)), "replayed");
+}

@@ -1,0 +1,530 @@
+//! Whether a request is what its sender signed: begun with the head, fed with the body as it comes, and decided at its end.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::config::Endpoint;
+use super::descriptor::{Encoding, MAX_PARTS, MAX_SIGNATURES, Place, Style, Token, Wanted};
+use super::error::Reason;
+use super::keys::Key as SecretKey;
+use super::message::{self, Message, Read};
+use super::pick::Pick;
+use super::request::{Kept, Request};
+use super::signatures::{self, Candidate, Found, MAX_PUBLIC_SIGNATURES, encode};
+use super::timestamp::Format as TimeFormat;
+use crate::claims::{ClaimPath, Decimal, Value};
+use crate::host::Host;
+use crate::jwt_auth;
+use crate::signature::Mac;
+use crate::table::{Key, KeyHasher, Seed};
+
+/// Longest id and longest name of an event that is handed over, in bytes.
+pub const MAX_HANDED_BYTES: usize = 256;
+/// Most bytes of bodies that are in one VM at a time, of schemes that need them whole; beyond, 503.
+pub const MAX_GATHERED_BYTES: usize = 8 * 1024 * 1024;
+/// How far a token's `nbf` and `exp` may be passed, in milliseconds.
+const TOKEN_LEEWAY_MS: i64 = 1_000;
+/// Longest token, in bytes.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// What all verifications of a VM hold of bodies together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory(Rc<Cell<usize>>);
+
+/// A verification under way.
+pub(super) struct Verification {
+    kept: Kept,
+    /// The places of the secrets that are valid now.
+    live: Vec<usize>,
+    read: Read,
+    picks: Vec<(ClaimPath, Pick)>,
+    bytes: usize,
+    work: Work,
+}
+
+enum Work {
+    /// Each chunk goes into the MACs, and nothing is kept.
+    Stream(Stream),
+    /// The body is kept.
+    Gather(Gathered),
+}
+
+struct Stream {
+    candidates: Vec<Candidate>,
+    /// One for each signed string that may be meant.
+    strings: Vec<Running>,
+}
+
+/// A signed string under way.
+struct Running {
+    message: Message,
+    digest: Option<KeyHasher>,
+    /// With the place of its secret.
+    macs: Vec<(usize, Mac)>,
+}
+
+struct Gathered {
+    body: Vec<u8>,
+    memory: Memory,
+}
+
+impl Drop for Gathered {
+    fn drop(&mut self) {
+        self.memory.0.set(self.memory.0.get().saturating_sub(self.body.len()));
+    }
+}
+
+/// A request that is what its sender signed.
+#[derive(Debug)]
+pub(super) struct Good {
+    /// The place of the secret.
+    pub(super) secret: usize,
+    /// What was signed, as a key of the table.
+    pub(super) key: Option<Key>,
+    pub(super) id: Option<String>,
+    pub(super) event: Option<String>,
+    /// Values of the body that were found on the way.
+    pub(super) picked: Vec<(ClaimPath, Option<String>)>,
+}
+
+impl Verification {
+    /// Everything that the head alone says, so that what is bad by it costs no more.
+    pub(super) fn begin(
+        endpoint: &Endpoint,
+        kept: Kept,
+        now_ms: Option<i64>,
+        seed: Option<&Seed>,
+        memory: &Memory,
+    ) -> Result<Self, Reason> {
+        let descriptor = &endpoint.descriptor;
+        let timed = descriptor.is_timed() || matches!(descriptor.signature.style, Style::Token(_));
+        if now_ms.is_none() && (timed || endpoint.secrets.iter().any(|secret| secret.needs_clock())) {
+            return Err(Reason::NoClock);
+        }
+        let live = live(endpoint, now_ms);
+        let gathers = descriptor.gathers();
+        let (candidates, read, messages) = if descriptor.each.is_some() {
+            (None, Read::default(), Vec::new())
+        } else {
+            let mut request = Request::new(&kept, endpoint, None);
+            let (candidates, read) = look(&mut request, now_ms)?;
+            let messages = if gathers { Vec::new() } else { message::build(&request, &read)? };
+            (candidates, read, messages)
+        };
+        if live.is_empty() {
+            return Err(Reason::NoSecret);
+        }
+        let work = match candidates {
+            Some(candidates) if !gathers => {
+                let strings = messages.into_iter().map(|message| {
+                    let mut digest = seed.map(|seed| seed.hasher(purpose(endpoint).as_bytes()));
+                    if let Some(digest) = &mut digest {
+                        digest.update(&message.before);
+                    }
+                    let start = |&n: &usize| match &endpoint.secrets.get(n)?.key {
+                        SecretKey::Mac(mac) => {
+                            let mut mac = mac.clone();
+                            mac.update(&message.before);
+                            Some((n, mac))
+                        }
+                        SecretKey::Token(_) | SecretKey::Prefix(_) | SecretKey::Public(_) | SecretKey::Shared(_) => {
+                            None
+                        }
+                    };
+                    let macs = live.iter().filter_map(start).collect();
+                    Running { message, digest, macs }
+                });
+                Work::Stream(Stream { candidates, strings: strings.collect() })
+            }
+            Some(_) | None => Work::Gather(Gathered { body: Vec::new(), memory: memory.clone() }),
+        };
+        let picks = descriptor.picked().into_iter().map(|path| (path.clone(), Pick::new(path))).collect();
+        Ok(Self { kept, live, read, picks, bytes: 0, work })
+    }
+
+    /// The next piece of the body.
+    pub(super) fn push(&mut self, endpoint: &Endpoint, chunk: &[u8]) -> Result<(), Reason> {
+        self.bytes = self.bytes.saturating_add(chunk.len());
+        if self.bytes > endpoint.max_body_bytes {
+            return Err(Reason::BodyLength);
+        }
+        for (_, pick) in &mut self.picks {
+            pick.push(chunk);
+        }
+        match &mut self.work {
+            Work::Stream(Stream { strings, .. }) => {
+                for Running { message, digest, macs } in strings {
+                    if message.body {
+                        macs.iter_mut().for_each(|(_, mac)| mac.update(chunk));
+                        if let Some(digest) = digest {
+                            digest.update(chunk);
+                        }
+                    }
+                }
+            }
+            Work::Gather(Gathered { body, memory }) => {
+                let held = memory.0.get().saturating_add(chunk.len());
+                if held > MAX_GATHERED_BYTES {
+                    return Err(Reason::Memory);
+                }
+                memory.0.set(held);
+                body.extend_from_slice(chunk);
+            }
+        }
+        Ok(())
+    }
+
+    /// The verdict.
+    pub(super) fn finish(
+        self,
+        endpoint: &Endpoint,
+        now_ms: Option<i64>,
+        seed: Option<&Seed>,
+        host: &mut dyn Host,
+    ) -> Result<Good, Reason> {
+        let Self { kept, live, read, picks, work, .. } = self;
+        let picked: Vec<(ClaimPath, Option<String>)> =
+            picks.into_iter().map(|(path, pick)| (path, pick.finish())).collect();
+        let (secret, key, id) = match work {
+            Work::Stream(stream) => {
+                let (secret, key) = stream.verdict()?;
+                (secret, key, read.id)
+            }
+            Work::Gather(gathered) => {
+                let request = Request::new(&kept, endpoint, Some(&gathered.body));
+                whole(request, &live, now_ms, seed, host)?
+            }
+        };
+        check_picked_time(endpoint, &picked, now_ms)?;
+        let event = match &endpoint.descriptor.event {
+            Some(Place::Json(path)) => {
+                picked.iter().find(|(there, _)| there == path).and_then(|(_, value)| value.clone())
+            }
+            Some(place) => {
+                let value = Request::new(&kept, endpoint, None).value(place)?;
+                value.and_then(|value| String::from_utf8(value).ok())
+            }
+            None => None,
+        };
+        Ok(Good { secret, key, id: id.and_then(|id| String::from_utf8(id).ok()), event, picked })
+    }
+}
+
+impl Stream {
+    /// All MACs are compared with all signatures, however early one fits.
+    fn verdict(self) -> Result<(usize, Option<Key>), Reason> {
+        let Self { candidates, strings } = self;
+        let mut good = None;
+        for Running { message, mut digest, macs } in strings {
+            if let Some(digest) = &mut digest {
+                digest.update(&message.after);
+            }
+            for (n, mut mac) in macs {
+                mac.update(&message.after);
+                let tag = mac.finish();
+                let fits = candidates.iter().filter(|candidate| candidate.secret.is_none_or(|secret| secret == n));
+                if fits.fold(false, |good, candidate| good | tag.matches(&candidate.bytes)) {
+                    good = good.or(Some((n, digest.as_ref().map(KeyHasher::finish))));
+                }
+            }
+        }
+        good.ok_or(Reason::Mismatch)
+    }
+}
+
+/// Which secret has signed a request that is here as a whole; nothing is remembered.
+pub(super) fn verdict(
+    endpoint: &Endpoint,
+    kept: &Kept,
+    body: &[u8],
+    now_ms: Option<i64>,
+    host: &mut dyn Host,
+) -> Result<usize, Reason> {
+    let live = live(endpoint, now_ms);
+    if live.is_empty() {
+        return Err(Reason::NoSecret);
+    }
+    whole(Request::new(kept, endpoint, Some(body)), &live, now_ms, None, host).map(|(secret, _, _)| secret)
+}
+
+/// The places of the secrets that are valid now.
+fn live(endpoint: &Endpoint, now_ms: Option<i64>) -> Vec<usize> {
+    let secrets = endpoint.secrets.iter().enumerate();
+    secrets.filter(|(_, secret)| secret.is_valid(now_ms)).map(|(n, _)| n).collect()
+}
+
+/// The verdict over a request that is here as a whole.
+fn whole(
+    request: Request<'_>,
+    live: &[usize],
+    now_ms: Option<i64>,
+    seed: Option<&Seed>,
+    host: &mut dyn Host,
+) -> Result<(usize, Option<Key>, Option<Vec<u8>>), Reason> {
+    let endpoint = request.endpoint;
+    let mut digest = seed.map(|seed| seed.hasher(purpose(endpoint).as_bytes()));
+    let (secret, id) = match &endpoint.descriptor.each {
+        None => part(request, live, now_ms, digest.as_mut(), host)?,
+        Some(path) => {
+            let Some(Value::List(parts)) = path.find(request.json()?) else { return Err(Reason::Malformed) };
+            if parts.is_empty() || parts.len() > MAX_PARTS {
+                return Err(Reason::Malformed);
+            }
+            let mut first = None;
+            for value in parts {
+                let good = part(request.of_part(value), live, now_ms, digest.as_mut(), host)?;
+                first = first.or(Some(good));
+            }
+            first.ok_or(Reason::Malformed)?
+        }
+    };
+    Ok((secret, digest.map(|digest| digest.finish()), id))
+}
+
+/// The verdict over one signed part: which secret, and the id.
+fn part(
+    mut request: Request<'_>,
+    live: &[usize],
+    now_ms: Option<i64>,
+    digest: Option<&mut KeyHasher>,
+    host: &mut dyn Host,
+) -> Result<(usize, Option<Vec<u8>>), Reason> {
+    let endpoint = request.endpoint;
+    let descriptor = &endpoint.descriptor;
+    let (candidates, read) = look(&mut request, now_ms)?;
+    let candidates = candidates.ok_or(Reason::Missing)?;
+    if let Style::Token(token) = &descriptor.signature.style {
+        return token_verdict(token, &request, &candidates, live, now_ms, digest, host);
+    }
+    let body = request.body.unwrap_or_default();
+    let messages = if descriptor.signed.is_empty() {
+        // The secret itself was sent; what came with it tells deliveries apart.
+        vec![Message { before: Vec::new(), body: true, after: Vec::new() }]
+    } else {
+        message::build(&request, &read)?
+    };
+    let mut good = None;
+    for message in &messages {
+        for &n in live {
+            let Some(secret) = endpoint.secrets.get(n) else { continue };
+            let fits = candidates.iter().filter(|candidate| candidate.secret.is_none_or(|secret| secret == n));
+            let fits: Vec<&Candidate> = fits.collect();
+            if secret.key.verifies(descriptor.algorithm, message.pieces(body), &fits, host) {
+                good = good.or(Some((n, message)));
+            }
+        }
+    }
+    let (secret, message) = good.ok_or(Reason::Mismatch)?;
+    if let Some(digest) = digest {
+        message.pieces(body).iter().for_each(|piece| digest.update(piece));
+    }
+    Ok((secret, read.id))
+}
+
+/// What can be known of a request: its signatures, if they are not in a body that is not here, its time, its id, and what it
+/// must have.
+pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Option<Vec<Candidate>>, Read), Reason> {
+    let endpoint = request.endpoint;
+    let descriptor = &endpoint.descriptor;
+    for require in &descriptor.require {
+        if !request.knows(&require.place) {
+            continue;
+        }
+        let value = request.value(&require.place)?;
+        let holds = match &require.wanted {
+            Wanted::OneOf(wanted) => {
+                let value = value.ok_or(Reason::Missing)?;
+                wanted.iter().any(|wanted| wanted.as_bytes() == value)
+            }
+            Wanted::BodySha256UnlessForm => match request.body {
+                None => true,
+                Some(_) if request.kept.is_form() => true,
+                Some(body) if body.is_empty() && value.is_none() => true,
+                Some(body) => value
+                    .is_some_and(|value| value.to_ascii_lowercase() == encode(&Sha256::digest(body), Encoding::Hex)),
+            },
+        };
+        if !holds {
+            return Err(match &require.wanted {
+                Wanted::OneOf(_) => Reason::Malformed,
+                Wanted::BodySha256UnlessForm => Reason::Mismatch,
+            });
+        }
+    }
+    let in_body = match &descriptor.signature.source {
+        super::descriptor::SignatureSource::One(place) => !request.knows(place),
+        super::descriptor::SignatureSource::Lines(_)
+        | super::descriptor::SignatureSource::Keyed(_)
+        | super::descriptor::SignatureSource::Numbered(_) => false,
+    };
+    let candidates = if in_body {
+        None
+    } else {
+        let most = match endpoint.secrets.first().map(|secret| &secret.key) {
+            Some(SecretKey::Public(_)) => MAX_PUBLIC_SIGNATURES,
+            _ => MAX_SIGNATURES,
+        };
+        let Found { candidates, pairs } = signatures::read(&descriptor.signature, request, most)?;
+        request.pairs = pairs;
+        Some(candidates)
+    };
+    let mut read = Read::default();
+    if let Some(time) = &descriptor.timestamp
+        && request.knows(&time.place)
+    {
+        match request.value(&time.place)? {
+            Some(text) => {
+                check_time(endpoint, time.format, &text, now_ms)?;
+                read.timestamp = Some(text);
+            }
+            None if !time.required => {}
+            // The list is there, and lacks it.
+            None if matches!(time.place, Place::Pair(_)) => return Err(Reason::Malformed),
+            None => return Err(Reason::Missing),
+        }
+    }
+    if candidates.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Reason::Mismatch);
+    }
+    if let Some(place) = &descriptor.id
+        && request.knows(place)
+    {
+        let id = request.value(place)?;
+        if descriptor.covers_id() {
+            // Nothing in it may be taken for what stands beside it in the signed string.
+            let id = id.as_ref().ok_or(Reason::Missing)?;
+            if !is_handed(id) || id.contains(&b'.') {
+                return Err(Reason::Malformed);
+            }
+        }
+        read.id = id.filter(|id| is_handed(id));
+    }
+    Ok((candidates, read))
+}
+
+/// Whether a value may stand in a header of ours.
+fn is_handed(value: &[u8]) -> bool {
+    (1..=MAX_HANDED_BYTES).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic)
+}
+
+fn check_time(endpoint: &Endpoint, format: TimeFormat, text: &[u8], now_ms: Option<i64>) -> Result<(), Reason> {
+    let time_ms = format.read(text).ok_or(Reason::Malformed)?;
+    let now_ms = now_ms.ok_or(Reason::NoClock)?;
+    if now_ms.saturating_sub(time_ms) > endpoint.past_ms {
+        return Err(Reason::Stale);
+    }
+    if time_ms.saturating_sub(now_ms) > endpoint.future_ms {
+        return Err(Reason::Future);
+    }
+    Ok(())
+}
+
+/// A time in the body that was found on the way.
+fn check_picked_time(
+    endpoint: &Endpoint,
+    picked: &[(ClaimPath, Option<String>)],
+    now_ms: Option<i64>,
+) -> Result<(), Reason> {
+    let Some(time) = &endpoint.descriptor.timestamp else { return Ok(()) };
+    let Place::Json(path) = &time.place else { return Ok(()) };
+    let Some((_, value)) = picked.iter().find(|(there, _)| there == path) else { return Ok(()) };
+    match value {
+        Some(text) => check_time(endpoint, time.format, text.as_bytes(), now_ms),
+        None if time.required => Err(Reason::Missing),
+        None => Ok(()),
+    }
+}
+
+fn token_verdict(
+    wanted: &Token,
+    request: &Request<'_>,
+    candidates: &[Candidate],
+    live: &[usize],
+    now_ms: Option<i64>,
+    digest: Option<&mut KeyHasher>,
+    host: &mut dyn Host,
+) -> Result<(usize, Option<Vec<u8>>), Reason> {
+    let endpoint = request.endpoint;
+    let [candidate] = candidates else { return Err(Reason::Malformed) };
+    let token = jwt_auth::Token::read(&candidate.bytes, MAX_TOKEN_BYTES).map_err(|_| Reason::Malformed)?;
+    if !wanted.algorithms.contains(&token.algorithm) {
+        return Err(Reason::Malformed);
+    }
+    let text = |name: &str| token.payload.member(name).and_then(Value::text);
+    if wanted.issuer.is_some() && text("iss") != wanted.issuer.as_deref() {
+        return Err(Reason::Malformed);
+    }
+    let now_ms = now_ms.ok_or(Reason::NoClock)?;
+    let date = |name: &str| match token.payload.member(name) {
+        None => Ok(None),
+        Some(Value::Number(text)) => {
+            Decimal::read(text).and_then(|date| date.thousandths()).map(Some).ok_or(Reason::Malformed)
+        }
+        Some(_) => Err(Reason::Malformed),
+    };
+    match &wanted.issued {
+        Some(name) => {
+            let (issued_ms, _) = date(name)?.ok_or(Reason::Missing)?;
+            if now_ms.saturating_sub(issued_ms) > endpoint.past_ms {
+                return Err(Reason::Stale);
+            }
+            if issued_ms.saturating_sub(now_ms) > endpoint.future_ms {
+                return Err(Reason::Future);
+            }
+        }
+        None => {
+            let (expires_ms, _) = date("exp")?.ok_or(Reason::Missing)?;
+            let (_, begins_ms) = date("nbf")?.ok_or(Reason::Missing)?;
+            if now_ms > expires_ms.saturating_add(TOKEN_LEEWAY_MS) {
+                return Err(Reason::Stale);
+            }
+            if now_ms < begins_ms.saturating_sub(TOKEN_LEEWAY_MS) {
+                return Err(Reason::Future);
+            }
+            // It must not stay good for longer than it is remembered.
+            if expires_ms.saturating_sub(now_ms) > endpoint.past_ms.saturating_add(endpoint.future_ms) {
+                return Err(Reason::Future);
+            }
+        }
+    }
+    let mut good = None;
+    for &n in live {
+        let Some(secret) = endpoint.secrets.get(n) else { continue };
+        if secret.key.verifies_token(token.algorithm, token.message, &token.signature, host) {
+            good = good.or(Some(n));
+        }
+    }
+    let secret = good.ok_or(Reason::Mismatch)?;
+    let body = request.body.unwrap_or_default();
+    let is_digest_of = |claim: &str, bytes: &[u8]| {
+        text(claim).is_some_and(|text| text.as_bytes() == encode(&Sha256::digest(bytes), Encoding::Hex))
+    };
+    if let Some(claim) = &wanted.body_sha256 {
+        let holds = match token.payload.member(claim) {
+            None => wanted.empty_without && body.is_empty(),
+            Some(_) if wanted.empty_without && body.is_empty() => false,
+            Some(_) => is_digest_of(claim, body),
+        };
+        if !holds {
+            return Err(Reason::Mismatch);
+        }
+    }
+    if let Some(claim) = &wanted.url_sha256 {
+        let urls = message::urls(request, endpoint.descriptor.urls)?;
+        if !urls.iter().any(|url| is_digest_of(claim, url)) {
+            return Err(Reason::Mismatch);
+        }
+    }
+    if let Some(digest) = digest {
+        digest.update(token.message);
+    }
+    let id = text("jti").map(|id| id.as_bytes().to_vec()).filter(|id| is_handed(id));
+    Ok((secret, id))
+}
+
+/// What a delivery is remembered as: the endpoint, and then what was signed.
+fn purpose(endpoint: &Endpoint) -> String {
+    format!("webhook {}", endpoint.name)
+}
