@@ -304,10 +304,13 @@ impl Descriptor {
             || timed && signs_time
             || identified
             || self.segments().any(in_body)
-            || self
-                .require
-                .iter()
-                .any(|require| require.place.is_in_body() || matches!(require.wanted, Wanted::BodySha256UnlessForm))
+            || self.asks_digest()
+            || self.require.iter().any(|require| require.place.is_in_body())
+    }
+
+    /// Whether a body that is no form has its digest in the request.
+    pub(super) fn asks_digest(&self) -> bool {
+        self.require.iter().any(|require| matches!(require.wanted, Wanted::BodySha256UnlessForm))
     }
 
     /// Whether the whole body is read as JSON.

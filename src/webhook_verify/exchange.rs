@@ -111,14 +111,7 @@ impl Exchange {
     }
 
     /// What the head says; `Err` for what needs no body to be refused or answered.
-    fn begin(
-        &mut self,
-        at: usize,
-        endpoint: &Endpoint,
-        kept: Kept,
-        head: &Head,
-        host: &mut dyn Host,
-    ) -> Result<Verification, Stop> {
+    fn begin(&self, endpoint: &Endpoint, kept: Kept, head: &Head, host: &mut dyn Host) -> Result<Verification, Stop> {
         if let Some(reply) = challenge::unsigned(endpoint, &kept) {
             return Err(Stop::Challenge(reply));
         }
@@ -145,7 +138,6 @@ impl Exchange {
                 Some(self.shared.seed(head, now_ms, host).map_err(|error| Stop::Refuse(error.into()))?)
             }
         };
-        let _ = at;
         let now_ms = now_ms.and_then(|now| i64::try_from(now).ok());
         Verification::begin(endpoint, kept, now_ms, seed.as_ref(), &self.shared.memory).map_err(Stop::Refuse)
     }
@@ -344,7 +336,7 @@ impl steps::Exchange for Exchange {
         remove_copies(head);
         self.who.endpoint(endpoint, pattern);
         let shadow = endpoint.mode == Mode::Shadow;
-        let verification = match self.begin(at, endpoint, kept, head, host) {
+        let verification = match self.begin(endpoint, kept, head, host) {
             Ok(verification) => verification,
             Err(Stop::Challenge(_)) if shadow => return Step::Continue,
             Err(Stop::Challenge(reply)) => {

@@ -107,7 +107,11 @@ fn append_fields(fields: &Fields, request: &Request<'_>, to: &mut Vec<u8>) -> Re
     let text = match fields.source {
         FieldSource::Query => request.query(),
         FieldSource::Form if request.kept.is_form() => request.body.ok_or(Reason::Malformed)?,
-        FieldSource::Form => &[],
+        // Else a body of another type would go by unsigned; where its digest is asked for, that covers it.
+        FieldSource::Form if request.body.is_none_or(<[u8]>::is_empty) || request.endpoint.descriptor.asks_digest() => {
+            &[]
+        }
+        FieldSource::Form => return Err(Reason::Malformed),
     };
     let mut all = form::fields(text).map_err(|_| Reason::Malformed)?;
     all.retain(|(name, _)| !fields.without.iter().any(|left_out| left_out.as_bytes() == name));

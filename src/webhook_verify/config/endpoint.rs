@@ -7,7 +7,6 @@ use super::secret::{Secret, SecretWire};
 use crate::config::{ConfigError, Environment, Named};
 use crate::matching::{Match, MatchWire};
 use crate::secret;
-use crate::table::MAX_KEEP_MS;
 use crate::webhook_verify::descriptor::{
     Algorithm, DEFAULT_WINDOW_S, Descriptor, MAX_TEXT_BYTES, MAX_WINDOW_S, Segment, SignatureSource,
 };
@@ -32,8 +31,7 @@ pub const MAX_JSON_BODY_BYTES: u32 = 1024 * 1024;
 /// How long a delivery is remembered where its time is not signed, in seconds (a day).
 pub const DEFAULT_REPLAY_S: u32 = 86_400;
 /// Longest time that a delivery is remembered, in seconds (ten days).
-#[expect(clippy::cast_possible_truncation, reason = "864,000")]
-pub const MAX_REPLAY_S: u32 = (MAX_KEEP_MS / 1000) as u32;
+pub const MAX_REPLAY_S: u32 = 864_000;
 /// How long a delivery may be under way before another try is let in, in seconds.
 pub const DEFAULT_LEASE_S: u32 = 60;
 /// The same at most, in seconds (an hour).

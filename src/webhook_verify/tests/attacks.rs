@@ -153,6 +153,10 @@ fn forms_are_read_in_one_way() {
         let outcome = gate.send(&with_body(&good, body.as_bytes()));
         assert_eq!((outcome.status, outcome.forwarded), (401, None), "{body}");
     }
+    let mut gate = self::gate("mandrill", &json!({"base_url": "https://ours.example"}));
+    let empty = signed(&gate, "/in", &[], b"");
+    assert_eq!(gate.send(&with_body(&empty, b"{}")).status, 401);
+    assert_eq!(gate.send(&empty).status, 200);
     // Called another type, the form would not be signed at all: then its digest has to be in the URL.
     let mut gate = self::gate("twilio", &json!({"base_url": "https://ours.example"}));
     let plain = signed(&gate, "/in", &[("content-type", "text/plain")], b"");
@@ -414,7 +418,7 @@ fn the_window_has_two_sides() {
             (NOW_S - future, "pass"),
             (NOW_S - future - 1, "future"),
             (0, "future"),
-            (u64::MAX / 1000, "stale"),
+            (253_402_300_799, "stale"),
         ] {
             let mut gate = gate(scheme, &more);
             let request = signed(&gate, "/", &[], body.as_bytes());

@@ -180,6 +180,13 @@ fn a_bad_secret_is_refused_and_not_shown() {
 }
 
 #[test]
+fn the_longest_window_is_the_tables() {
+    assert_eq!(u64::from(crate::webhook_verify::MAX_REPLAY_S) * 1000, crate::table::MAX_KEEP_MS);
+    let longest = endpoint(&json!("github"), 1, &json!({"replay": {"window_s": crate::webhook_verify::MAX_REPLAY_S}}));
+    assert!(Gate::try_new(&longest, &[SECRET]).is_ok());
+}
+
+#[test]
 fn what_does_nothing_is_warned_about() {
     let more = json!({"base_url": "https://x.example", "tolerance_s": 5, "future_s": 5});
     let gate = Gate::new(&endpoint(&json!("github"), 1, &more), &[SECRET]);

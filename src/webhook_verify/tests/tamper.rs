@@ -36,18 +36,21 @@ fn signed(name: &str, descriptor: &Descriptor) -> Option<Vector> {
     let config = endpoint(&json!(name), 1, &more);
     let gate = Gate::new(&config, &[SECRET]);
     let target = "/in?data.id=7&b=2";
-    let delivery = Outgoing {
-        method: "POST",
-        target,
-        headers: &[("x-request-id", "r-1")],
-        body: body.as_bytes(),
-        id: "id-1",
-        now_ms: NOW_S * 1000,
+    let is_form = |segment: &Segment| matches!(segment, Segment::Fields(fields) if fields.source == FieldSource::Form);
+    let form = descriptor.segments().any(is_form);
+    let body = if form { "b=2&a=1".to_owned() } else { body };
+    let given: &[(&str, &str)] = match form {
+        true => &[("content-type", "application/x-www-form-urlencoded")],
+        false => &[("x-request-id", "r-1")],
     };
+    let delivery =
+        Outgoing { method: "POST", target, headers: given, body: body.as_bytes(), id: "id-1", now_ms: NOW_S * 1000 };
     let headers = gate.policy.sign("hook", &delivery).ok()?;
     let mut headers: Fields = headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
-    if !headers.iter().any(|(name, _)| name == "x-request-id") {
-        headers.push(("x-request-id".to_owned(), b"r-1".to_vec()));
+    for (name, value) in given {
+        if !headers.iter().any(|(there, _)| there == name) {
+            headers.push(((*name).to_owned(), value.as_bytes().to_vec()));
+        }
     }
     let content = Content { headers, body: body.into_bytes(), ..Content::default() };
     Some(Vector {
@@ -221,6 +224,10 @@ fn no_signed_part_can_be_changed() {
 fn no_signature_can_be_changed() {
     for (name, vector) in deliveries() {
         let descriptor = presets::find(&name).unwrap().unwrap();
+        // Published lists hold several, of which any will do.
+        if !matches!(descriptor.signature.style, Style::Whole { .. }) && !vector.id.ends_with("signed here") {
+            continue;
+        }
         let names: Vec<String> = match &descriptor.signature.source {
             SignatureSource::One(Place::Header(name)) | SignatureSource::Lines(name) => vec![name.clone()],
             SignatureSource::Keyed(names) => names.clone(),
