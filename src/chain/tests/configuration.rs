@@ -61,7 +61,7 @@ fn a_refusal_names_block_and_field() {
         ("{}", "(configuration): missing field `chain`"),
         (r#"{"chain": []}"#, "chain: is empty: the filter would do nothing"),
         (r#"{"chain": {}}"#, "chain: invalid type, expected a sequence"),
-        (r#"{"chain": ["TopSecret"]}"#, "chain[0]: invalid type, expected an object"),
+        (r#"{"chain": ["TopSecret"]}"#, "chain[0]: must be an object"),
         (r#"{"chain": [], "chains": 1}"#, "chains: unknown field `chains`, expected `chain`"),
         (r#"{"chain": [{}]}"#, "chain[0]: must have one member, the block's name: one of rate-limit, jwt-auth, "),
         (r#"{"chain": [{"jwt-auth": {}, "rate-limit": {}}]}"#, "chain[0]: must have one member"),
@@ -121,7 +121,7 @@ fn a_refusal_names_block_and_field() {
 fn lines_are_those_of_the_whole_text() {
     let text = "{\"chain\": [\n{\"rate-limit\": {\n  \"policies\": [\n  5]}}]}";
     let message = refusal(text);
-    assert!(message.starts_with("chain[0].rate-limit.policies[0]: invalid type"), "{message}");
+    assert!(message.starts_with("chain[0].rate-limit.policies[0]: must be an object"), "{message}");
     assert!(message.ends_with("at line 4 column 3"), "{message}");
 }
 
