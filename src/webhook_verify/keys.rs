@@ -28,7 +28,7 @@ pub const WEAK_SECRET_BYTES: usize = 16;
 
 /// A secret or key. `Debug` shows its kind alone.
 pub(super) enum Key {
-    Mac(Mac),
+    Mac(Box<Mac>),
     /// The digest of what must be sent.
     Token(Token),
     /// Goes before what is hashed.
@@ -104,7 +104,7 @@ impl Key {
     /// Stands for a secret that is not here.
     pub(super) fn assumed(descriptor: &Descriptor) -> Self {
         match descriptor.mac().and_then(|hash| Mac::new(hash, &[0; 64])) {
-            Some(mac) => Self::Mac(mac),
+            Some(mac) => Self::Mac(Box::new(mac)),
             None => Self::Shared(Zeroizing::new(Vec::new())),
         }
     }
@@ -133,7 +133,7 @@ impl Key {
             Algorithm::Jws if shared => Ok(Self::Shared(bytes)),
             algorithm => {
                 let mac = algorithm.mac().and_then(|hash| Mac::new(hash, &bytes));
-                mac.map(Self::Mac).ok_or(Fault::Kind)
+                mac.map(Box::new).map(Self::Mac).ok_or(Fault::Kind)
             }
         }
     }

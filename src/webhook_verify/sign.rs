@@ -140,7 +140,7 @@ impl Signing {
         let mut macs = Vec::new();
         for (n, secret) in endpoint.secrets.iter().enumerate().filter(|(_, secret)| secret.is_valid(Some(clock_ms))) {
             let Key::Mac(mac) = &secret.key else { return Err(Unsigned::Scheme) };
-            let mut mac = mac.clone();
+            let mut mac = Mac::clone(mac);
             mac.update(&message.before);
             macs.push((n, mac));
         }

@@ -125,7 +125,7 @@ impl Verification {
                     }
                     let start = |&n: &usize| match &endpoint.secrets.get(n)?.key {
                         SecretKey::Mac(mac) => {
-                            let mut mac = mac.clone();
+                            let mut mac = Mac::clone(mac);
                             mac.update(&message.before);
                             Some((n, mac))
                         }

@@ -8,7 +8,7 @@ use clap::Args;
 use lockgate::config::Environment;
 use lockgate::exchange::Policy as _;
 use lockgate::webhook_verify::Policy;
-use serde_json::json;
+use serde_json::{Map, json};
 
 /// By which scheme, with which secret.
 #[derive(Args, Debug)]
@@ -50,17 +50,16 @@ impl Given {
         let text = match (&self.config, &self.scheme) {
             (Some(path), _) => read(path)?,
             (None, scheme) => {
-                let mut secret = json!({"env": self.secret_env});
-                if let Some(format) = &self.format {
-                    secret["format"] = json!(format);
-                }
-                let mut endpoint = json!({
-                    "name": ENDPOINT, "match": {"paths": ["/**"]}, "scheme": scheme, "secrets": [secret],
-                    "accept_weak_scheme": true
-                });
-                if let Some(url) = &self.base_url {
-                    endpoint["base_url"] = json!(url);
-                }
+                let optional =
+                    |name: &str, value: &Option<String>| value.clone().map(|value| (name.to_owned(), json!(value)));
+                let secret = [("env".to_owned(), json!(self.secret_env))];
+                let secret: Map<_, _> = secret.into_iter().chain(optional("format", &self.format)).collect();
+                let mut endpoint = Map::from_iter(optional("base_url", &self.base_url));
+                endpoint.insert("name".to_owned(), json!(ENDPOINT));
+                endpoint.insert("match".to_owned(), json!({"paths": ["/**"]}));
+                endpoint.insert("scheme".to_owned(), json!(scheme));
+                endpoint.insert("secrets".to_owned(), json!([secret]));
+                endpoint.insert("accept_weak_scheme".to_owned(), json!(true));
                 json!({"endpoints": [endpoint]}).to_string().into_bytes()
             }
         };

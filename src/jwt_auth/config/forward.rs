@@ -345,7 +345,7 @@ fn length_bit(length: usize) -> u64 {
 /// What is compared alike shares a bit, and so do some other letters. The second letter of most is a dash.
 fn letters_bit(name: &str) -> u64 {
     let letter_at = |at: usize| name.as_bytes().get(at).map_or(0, |&byte| letter(byte));
-    1 << (letter_at(0).wrapping_mul(5) ^ letter_at(2)) % 64
+    1 << ((letter_at(0).wrapping_mul(5) ^ letter_at(2)) % 64)
 }
 
 /// As names are compared: lower case, `-` for `_`.

@@ -48,9 +48,9 @@ fn as_block<P: Policy>(name: &str, text: &[u8], chunk: usize) {
             let slots = |host: &mut MemoryHost| std::mem::take(&mut host.slots).into_values().collect::<Vec<_>>();
             assert_eq!(slots(&mut other), slots(&mut host));
         }
-        (Err(alone), Ok(_)) => panic!("refused alone ({alone}), and taken as a block"),
+        (Err(alone), Ok(_)) => unreachable!("refused alone ({alone}), and taken as a block"),
         // What closes the block early, and what follows it, is a chain, and no configuration of one filter.
-        (Ok(_), Err(block)) => panic!("taken alone, and refused as a block: {block}"),
+        (Ok(_), Err(block)) => unreachable!("taken alone, and refused as a block: {block}"),
     }
 }
 
@@ -76,7 +76,7 @@ fn run<P: Policy>(policy: &P, chunk: usize) -> (Vec<Outcome>, MemoryHost) {
         ],
         body: BODY.as_bytes().to_vec(),
         chunk,
-        trailers: if chunk % 2 == 0 { Vec::new() } else { vec![("x-margin".to_owned(), b"5".to_vec())] },
+        trailers: if chunk.is_multiple_of(2) { Vec::new() } else { vec![("x-margin".to_owned(), b"5".to_vec())] },
     };
     let mut outcomes = Vec::new();
     for (method, path) in [("GET", "/api/x"), ("POST", "/"), ("PUT", "/api/%2e/x"), ("POST", "/api/x")] {

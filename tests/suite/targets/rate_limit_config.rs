@@ -46,7 +46,7 @@ pub(super) fn check(input: &[u8]) {
                 let wait: u64 = std::str::from_utf8(&wait.1).unwrap().parse().expect("seconds");
                 assert!((1..=2 * 86_400).contains(&wait), "{wait} s");
             }
-            ending => panic!("{ending:?}"),
+            ending => unreachable!("{ending:?}"),
         }
         for (_, value) in outcome.headers.iter().filter(|(name, _)| name == "ratelimit") {
             let items = String::from_utf8(value.clone()).expect("text");
