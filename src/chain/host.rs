@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::Shared;
 use crate::audit::Audit;
-use crate::host::{Call, CallId, Check, Host, Slot, Written};
+use crate::host::{Call, CallId, Check, GrpcCall, Host, Slot, Written};
 use crate::identity::Identity;
 
 /// Which block each call without a result belongs to.
@@ -136,6 +136,12 @@ impl Host for BlockHost<'_> {
 
     fn call(&mut self, call: &Call<'_>) -> Option<CallId> {
         let id = self.host.call(call)?;
+        self.shared.calls.0.borrow_mut().insert(id, self.at);
+        Some(id)
+    }
+
+    fn grpc(&mut self, call: &GrpcCall<'_>) -> Option<CallId> {
+        let id = self.host.grpc(call)?;
         self.shared.calls.0.borrow_mut().insert(id, self.at);
         Some(id)
     }

@@ -2,7 +2,7 @@
 
 use super::Exchange;
 use super::judge::{Asked, By, Rule};
-use crate::host::Host;
+use super::report::Who;
 use crate::rate_limit::Shared;
 use crate::rate_limit::config::{Measured, Mode, Phase};
 use crate::rate_limit::counters::{Beside, Service as Counted};
@@ -133,7 +133,7 @@ impl Exchange {
                 return Ok(None);
             }
             for asked in empty {
-                self.go_without(service.on_error(), shared, &asked, caller.host)?;
+                self.go_without(service.on_error(), shared, &asked, caller)?;
             }
         }
         // Never: nothing is empty that is decided without the service.
@@ -175,8 +175,10 @@ impl Exchange {
         on_error: OnError,
         shared: &Shared,
         asked: &Asked<'_>,
-        host: &mut dyn Host,
+        caller: &mut Caller<'_>,
     ) -> Result<(), Reason> {
+        self.who = Who::of(caller);
+        let host = &mut *caller.host;
         host.count(shared.counters.service(Counted::Unanswered), 1);
         self.sharing.without.push((asked.at, on_error));
         match on_error {
