@@ -227,6 +227,20 @@ impl steps::Exchange for Exchange {
         self.pending.is_some()
     }
 
+    fn unheld(&mut self, host: &mut dyn Host) -> Reply {
+        self.memo.begin();
+        let Some(pending) = self.pending.take() else { return Reason::HeadNotHeld.refuse(None, host) };
+        let shared = Rc::clone(&self.shared);
+        let own = self
+            .links
+            .get_mut(pending.by)
+            .map(|link| link.exchange.unheld(&mut BlockHost::new(host, &shared, pending.by, &mut self.memo)));
+        match own {
+            Some(reply) => self.replied(reply, pending.by, Side::Request, host),
+            None => Reason::HeadNotHeld.refuse(None, host),
+        }
+    }
+
     fn release(&mut self, head: &mut Head) {
         if let Some(held) = self.held.take() {
             *head = held;

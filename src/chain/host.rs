@@ -14,6 +14,11 @@ use crate::identity::Identity;
 pub(super) struct Calls(RefCell<BTreeMap<CallId, usize>>);
 
 impl Calls {
+    /// A call of the block at this place.
+    fn begin(&self, id: CallId, at: usize) {
+        self.0.borrow_mut().insert(id, at);
+    }
+
     /// Whose call has ended.
     pub(super) fn end(&self, id: CallId) -> Option<usize> {
         self.0.borrow_mut().remove(&id)
@@ -77,6 +82,8 @@ impl<'a> BlockHost<'a> {
     }
 }
 
+// A default that is not handed on would be lost to every block.
+#[deny(clippy::missing_trait_methods)]
 impl Host for BlockHost<'_> {
     fn now_ms(&mut self) -> Option<u64> {
         let host = &mut *self.host;
@@ -122,6 +129,10 @@ impl Host for BlockHost<'_> {
         self.host.count(first.saturating_add(counter), by);
     }
 
+    fn note(&mut self, line: &str) {
+        self.host.note(line);
+    }
+
     fn audit(&mut self, audit: &Audit) {
         self.host.audit(audit);
     }
@@ -136,7 +147,13 @@ impl Host for BlockHost<'_> {
 
     fn call(&mut self, call: &Call<'_>) -> Option<CallId> {
         let id = self.host.call(call)?;
-        self.shared.calls.0.borrow_mut().insert(id, self.at);
+        self.shared.calls.begin(id, self.at);
+        Some(id)
+    }
+
+    fn grpc(&mut self, call: &GrpcCall<'_>) -> Option<CallId> {
+        let id = self.host.grpc(call)?;
+        self.shared.calls.begin(id, self.at);
         Some(id)
     }
 

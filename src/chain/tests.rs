@@ -4,6 +4,7 @@ mod bodies;
 mod configuration;
 mod heads;
 mod probe;
+mod webhooks;
 mod whole;
 
 use crate::replay::{Answer, Content, Fields, Outcome, Request};

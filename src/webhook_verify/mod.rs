@@ -52,6 +52,7 @@ use crate::config::{ConfigError, Environment};
 use crate::exchange as steps;
 use crate::head::Head;
 use crate::host::Host;
+use crate::jwt_auth::WEBHOOK_STATE;
 use crate::table::{self, Seed};
 
 use self::config::Config;
@@ -135,6 +136,11 @@ impl steps::Policy for Policy {
 
     fn counters(&self) -> Vec<String> {
         self.0.counters.names()
+    }
+
+    fn leaves(&self) -> Vec<steps::Left> {
+        let names = self.0.config.endpoints.iter().map(|endpoint| endpoint.name.clone());
+        vec![steps::Left { state: WEBHOOK_STATE, values: Some(names.collect()) }]
     }
 
     fn open(&self) -> Exchange {

@@ -103,7 +103,7 @@ fn a_host_that_holds_no_heads_changes_nothing_but_for_those_who_decide_by_the_bo
         for chunk in [0, 1, 7] {
             let got = run(&probes, chunk, false, Heads::GoOn);
             if probes[0].decides {
-                assert_eq!((&got.ending, got.status), (&Ending::Reply("head_not_held"), 503), "{probes:?}");
+                assert_eq!((&got.ending, got.status), (&Ending::Reply("not_held"), 503), "{probes:?}");
                 continue;
             }
             let bodies = |outcome: &Outcome| outcome.forwarded.as_ref().map(|forwarded| forwarded.body.clone());

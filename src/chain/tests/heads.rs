@@ -131,7 +131,7 @@ fn the_block_that_waited_goes_on() {
 #[test]
 fn counters_slots_and_calls_are_the_blocks_own() {
     let ticking = |name, tick_ms| Probe { tick_ms, ..named(name) };
-    let (policy, log) = chain(&[ticking("a", Some(70)), named("b"), ticking("c", Some(50))]);
+    let (policy, log) = chain(&[ticking("a", Some(70)), named("b"), Probe { grpc: true, ..ticking("c", Some(50)) }]);
     let names = policy.counters();
     assert_eq!(names.len(), 6);
     let mut host = MemoryHost::default();
@@ -144,6 +144,7 @@ fn counters_slots_and_calls_are_the_blocks_own() {
     log.borrow_mut().clear();
     policy.tick(&mut host);
     assert_eq!(policy.0.calls.open(), 2);
+    assert_eq!(host.notes, ["a", "c"]);
     policy.call_result(CallId(1), CallResult::Failed, &mut host);
     policy.call_result(CallId(0), CallResult::Failed, &mut host);
     policy.call_result(CallId(0), CallResult::Failed, &mut host);

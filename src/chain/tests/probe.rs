@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::config::{ConfigError, Environment};
 use crate::exchange::{self as steps, Body, Chunk, HeadState, Part, Side, Step};
 use crate::head::Head;
-use crate::host::{Call, CallId, CallResult, Host};
+use crate::host::{Call, CallId, CallResult, GrpcCall, Host};
 use crate::reply::Reply;
 
 /// What it does, and the record of what it was asked.
@@ -22,6 +22,8 @@ pub(super) struct Probe {
     /// How often it waits, before it goes on.
     pub(super) waits: usize,
     pub(super) tick_ms: Option<u32>,
+    /// Whether its calls are gRPC.
+    pub(super) grpc: bool,
     pub(super) log: Rc<RefCell<Vec<String>>>,
 }
 
@@ -112,7 +114,20 @@ impl steps::Policy for Probe {
     fn tick(&self, host: &mut dyn Host) {
         let call =
             Call { cluster: self.name, authority: "a", path: "/", headers: &[], timeout_ms: 1, max_body_bytes: 10 };
-        let id = host.call(&call);
+        let id = if self.grpc {
+            let call = GrpcCall {
+                cluster: self.name,
+                authority: "a",
+                method: "/a.B/C",
+                body: b"",
+                timeout_ms: 1,
+                max_body_bytes: 10,
+            };
+            host.grpc(&call)
+        } else {
+            host.call(&call)
+        };
+        host.note(self.name);
         self.log.borrow_mut().push(format!("{} calls {id:?}", self.name));
     }
 

@@ -1,0 +1,114 @@
+//! A webhook through the whole chain: verified by its body before any other block sees it.
+
+use std::collections::BTreeMap;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::configuration::{jwt, limit};
+use super::{empty, fields};
+use crate::chain::Policy;
+use crate::exchange::Policy as _;
+use crate::replay::{self, Content, Ending, Heads, MemoryHost, Outcome, Request};
+
+const SECRET: &str = "TopSecret-0123456789-0123456789-0123456789";
+const BODY: &[u8] = br#"{"event":"x","cost":5,"id":1}"#;
+const NOW_S: u64 = 1_700_000_000;
+
+fn hooks() -> Value {
+    json!({"webhook-verify": {"endpoints": [
+        {"name": "partner", "match": {"paths": ["/hooks/partner"]}, "scheme": "github", "secrets": [{"env": "SECRET"}]}
+    ]}})
+}
+
+fn auth(endpoint: &str) -> Value {
+    jwt(&json!([
+        {"name": "hook", "match": {"paths": ["/hooks/**"], "methods": ["POST"]}, "webhook": endpoint},
+        {"name": "api", "match": {"paths": ["/api/**"]}, "require": {}},
+    ]))
+}
+
+fn strip() -> Value {
+    json!({"revenue-strip": {"rules": [
+        {"name": "in", "match": {"paths": ["/hooks/**"]}, "names": ["cost"], "action": "remove", "direction": "request"}
+    ]}})
+}
+
+fn read(blocks: &[Value]) -> Result<Policy, String> {
+    let variables = BTreeMap::from([("SECRET".to_owned(), SECRET.to_owned())]);
+    let text = json!({ "chain": blocks }).to_string();
+    Policy::read(text.as_bytes(), &variables).map_err(|error| error.to_string())
+}
+
+fn deliver(policy: &Policy, host: &mut MemoryHost, path: &str, signed: &[u8], chunk: usize) -> Outcome {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any length");
+    mac.update(signed);
+    let tag: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let headers = fields(&[
+        ("content-type", "application/json"),
+        ("x-hub-signature-256", &format!("sha256={tag}")),
+        ("x-webhook-verified", "partner"),
+        ("lockgate.webhook", "partner"),
+    ]);
+    let content = Content { headers, body: BODY.to_vec(), chunk, ..Content::default() };
+    let request = Request { method: "POST".to_owned(), path: path.to_owned(), content };
+    replay::run(policy, host, &request, &empty(), Heads::Wait)
+}
+
+fn host() -> MemoryHost {
+    let mut host = MemoryHost { now_ms: Some(NOW_S * 1000), ..MemoryHost::default() };
+    host.set_attribute(&["source", "address"], b"192.0.2.1:1234");
+    host
+}
+
+#[test]
+fn a_good_one_passes_all_blocks_and_a_forged_one_none() {
+    let policy = read(&[hooks(), auth("partner"), limit("address", "post-auth"), strip()]).expect("a good chain");
+    for chunk in [0, 1, 7, 28] {
+        let mut host = host();
+        policy.start(&mut host);
+        let outcome = deliver(&policy, &mut host, "/hooks/partner", BODY, chunk);
+        assert_eq!((&outcome.ending, outcome.status), (&Ending::Pass, 200), "chunk {chunk}");
+        let sent = outcome.forwarded.expect("it went on");
+        assert_eq!(sent.body, br#"{"event":"x","id":1}"#, "stripped when it was verified");
+        let verified: Vec<_> = sent.headers.iter().filter(|(name, _)| name == "x-webhook-verified").collect();
+        assert_eq!(verified, [&("x-webhook-verified".to_owned(), b"partner".to_vec())]);
+        let by: Vec<(&str, &str)> = host.audits.iter().map(|audit| (audit.filter, audit.outcome)).collect();
+        assert_eq!(&by[..2], [("webhook_verify", "verified"), ("jwt_auth", "webhook")]);
+
+        let mut host = self::host();
+        policy.start(&mut host);
+        let outcome = deliver(&policy, &mut host, "/hooks/partner", b"another", chunk);
+        assert_eq!((&outcome.status, outcome.forwarded.is_none()), (&401, true), "chunk {chunk}");
+        assert!(host.audits.iter().all(|audit| audit.filter == "webhook_verify"), "nobody behind it was asked");
+    }
+    // A path of no endpoint: jwt-auth has no record.
+    let outcome = deliver(&policy, &mut host(), "/hooks/other", BODY, 0);
+    assert_eq!((&outcome.ending, outcome.status), (&Ending::Reply("no_webhook"), 401));
+    // A head that was not held.
+    let mut forged = host();
+    let content = Content { body: BODY.to_vec(), ..Content::default() };
+    let request = Request { method: "POST".to_owned(), path: "/hooks/partner".to_owned(), content };
+    let outcome = replay::run(&policy, &mut forged, &request, &empty(), Heads::GoOn);
+    assert!(matches!(outcome.ending, Ending::Reply(_)) && outcome.status != 200, "{outcome:?}");
+}
+
+#[test]
+fn endpoints_and_rules_must_belong_together() {
+    for (blocks, want) in [
+        (
+            vec![auth("partner"), hooks()],
+            "chain[0].jwt-auth.access.rules[0].webhook: asks for `lockgate.webhook`, which chain[1].webhook-verify leaves",
+        ),
+        (
+            vec![hooks(), auth("other")],
+            "chain[1].jwt-auth.access.rules[0].webhook: `other` is never left by chain[0].webhook-verify; write one of partner",
+        ),
+    ] {
+        let message = read(&blocks).map(drop).expect_err(want);
+        assert!(message.starts_with(want), "{message}");
+    }
+    // Verified by a filter before the chain.
+    assert!(read(&[auth("partner")]).is_ok());
+}
