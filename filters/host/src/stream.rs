@@ -518,7 +518,7 @@ fn read(map: MapType, ends: bool) -> Result<Head, String> {
 /// Writes what differs.
 fn write(map: MapType, head: &Head) -> Result<(), Status> {
     for change in head.changes() {
-        let mut values = change.values.iter();
+        let mut values = head.values(change.name);
         if change.known == Known::Yes {
             match values.next() {
                 None => hostcalls::remove_map_value(map, change.name)?,
