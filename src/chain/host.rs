@@ -157,12 +157,6 @@ impl Host for BlockHost<'_> {
         Some(id)
     }
 
-    fn grpc(&mut self, call: &GrpcCall<'_>) -> Option<CallId> {
-        let id = self.host.grpc(call)?;
-        self.shared.calls.0.borrow_mut().insert(id, self.at);
-        Some(id)
-    }
-
     fn verify(&mut self, check: &Check<'_>) -> Option<bool> {
         self.host.verify(check)
     }
