@@ -19,8 +19,8 @@ use crate::modules::{Modules, say};
 const STEADY: u64 = 200;
 /// Of so many requests of the flood one is theirs.
 const ONE_OF: u64 = 10;
-/// Requests that a connection sends before it reads the answers.
-const BATCH: u64 = 20;
+/// Requests that a connection sends before it reads the answers. One: Envoy closes a connection with more when it answers by itself.
+const BATCH: u64 = 1;
 /// Connections to Envoy.
 const CLIENTS: u64 = 4;
 /// Looks at the memory.
