@@ -69,7 +69,8 @@ fn every_preset_has_a_good_delivery() {
     let all = deliveries();
     for name in presets::names() {
         let mut its = all.iter().filter(|(scheme, _)| scheme == name).peekable();
-        if name == "gitlab-token" {
+        // Below.
+        if matches!(name, "gitlab-token" | "vonage-signed-query-sha512") {
             continue;
         }
         assert!(its.peek().is_some(), "nothing is known to be good for {name}");
@@ -77,6 +78,26 @@ fn every_preset_has_a_good_delivery() {
             let outcome = vector.gate().unwrap_or_else(|error| panic!("{}: {error}", vector.id)).send(&vector.request);
             assert_eq!(outcome.status, 200, "{}: {}", vector.id, reason(&outcome));
         }
+    }
+}
+
+#[test]
+fn a_secret_that_is_sent_is_compared() {
+    for (sent, want) in [(SECRET, 200), ("a secret of the sender's that is lone", 401), ("a", 401)] {
+        let mut gate = Gate::new(&endpoint(&json!("gitlab-token"), 1, &json!({})), &[SECRET]);
+        assert_eq!(gate.at(NOW_S).send(&post("/", &[("x-gitlab-token", sent)], b"{}")).status, want, "{sent}");
+    }
+}
+
+#[test]
+fn a_query_is_signed_in_the_order_of_its_names() {
+    let mut mac = crate::signature::Mac::new(MacHash::Sha512, SECRET.as_bytes()).unwrap();
+    mac.update(b"&a=2_x&b=1");
+    let tag: String = mac.finish().expose().iter().map(|byte| format!("{byte:02x}")).collect();
+    for (query, want) in [("b=1&a=2%26x", 200), ("a=2%26x&b=1", 200), ("b=1&a=2", 401), ("b=1&a=2%26x&c=", 401)] {
+        let mut gate = Gate::new(&endpoint(&json!("vonage-signed-query-sha512"), 1, &json!({})), &[SECRET]);
+        let outcome = gate.at(NOW_S).send(&post(&format!("/?{query}&sig={tag}"), &[], b""));
+        assert_eq!(outcome.status, want, "{query}");
     }
 }
 
