@@ -240,7 +240,7 @@ impl Exchange {
         let on_trouble = match reason {
             Reason::Contended => config.on_contention,
             Reason::NoService => OnTrouble::Deny,
-            _ => config.on_error,
+            Reason::Quota | Reason::Blocked | Reason::NoClock | Reason::NoTable | Reason::UnsafePath => config.on_error,
         };
         self.sharing.goes_on();
         let acts = asked.iter().any(|asked| asked.rule.mode() == Mode::Enforce);
