@@ -79,6 +79,17 @@ pub trait Exchange {
         Body::Unchanged
     }
 
+    /// Whether a request whose head it holds may be forged. Then the head is held until a body step lets it go, however long that
+    /// takes, and in a chain no filter behind this one sees it before. Else a host may send it on when the body is long in coming.
+    fn decides_by_body(&self) -> bool {
+        false
+    }
+
+    /// Answers a request that [`Exchange::decides_by_body`] is about on a host that cannot hold its head: it never goes on.
+    fn unheld(&mut self, _host: &mut dyn Host) -> Reply {
+        Reply::problem(503, "not_held", None, None)
+    }
+
     /// What is still to change in the request's held head, asked once when a body step lets it go. The host reads the head
     /// no second time: `head` has no fields, and those set here replace what is there.
     fn release(&mut self, _head: &mut Head) {}

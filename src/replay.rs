@@ -362,6 +362,10 @@ fn send<P: Policy>(
             return sent;
         }
         Step::Hold if heads == Heads::Wait && tail != Tail::Empty => Some(head),
+        Step::Hold if matches!(side, Side::Request) && tail != Tail::Empty && exchange.decides_by_body() => {
+            sent.stop = Some(Stop::Reply(exchange.unheld(host)));
+            return sent;
+        }
         Step::Hold | Step::Continue => {
             sent.head = Some(head);
             None

@@ -33,7 +33,7 @@ pub(crate) struct Heads {
 
 /// What is known of bodies whose heads wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Bodies {
+pub(crate) enum Bodies {
     #[default]
     Unknown,
     Come,
@@ -41,6 +41,11 @@ enum Bodies {
 }
 
 impl Heads {
+    /// What is known so far.
+    pub(crate) fn bodies(&self) -> Bodies {
+        self.bodies.get()
+    }
+
     /// Whether this head is to wait; if so it is on the list.
     pub(crate) fn wait(&self, id: u32, side: Side, ticker: &Ticker) -> bool {
         if self.bodies.get() == Bodies::StayBehind {

@@ -14,6 +14,7 @@ mod stream;
 mod ticker;
 mod verifier;
 mod waiting;
+mod withheld;
 
 use lockgate::exchange::Policy;
 

@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::stream::PIECE_BYTES;
 use crate::ticker::{SOON_MS, Ticker, now_ms};
 use crate::waiting::Waiting;
+use crate::withheld::Withheld;
 
 /// The variables that Envoy's `vm_config.environment_variables` hands over.
 struct Variables;
@@ -41,6 +42,7 @@ pub(crate) struct Plugin<P: Policy> {
     pub(crate) ticker: Ticker,
     pub(crate) heads: Heads,
     pub(crate) waiting: Waiting<P>,
+    pub(crate) withheld: Withheld<P>,
     /// When the policy's background work was done last, in Unix milliseconds.
     worked_ms: Cell<u64>,
     /// Where exchanges write edited bytes: one buffer for all, since only one callback runs at a time.
@@ -58,6 +60,7 @@ impl<P: Policy> Plugin<P> {
             ticker: Ticker::default(),
             heads: Heads::default(),
             waiting: Waiting::default(),
+            withheld: Withheld::default(),
             worked_ms: Cell::new(0),
             out: Cell::default(),
         }
@@ -106,7 +109,14 @@ impl<P: Policy + 'static> Plugin<P> {
             self.wake(now);
         }
         self.heads.release(now);
-        self.ticker.settle(self.policy.tick_ms().into_iter().chain(self.waiting.work_ms()).chain(self.heads.look_ms()));
+        for stream in self.withheld.overdue(now) {
+            match stream.try_borrow_mut() {
+                Ok(mut stream) => stream.give_up(),
+                Err(_) => log::error!("{}: a withheld exchange is in use", P::NAME),
+            }
+        }
+        let looks_ms = [self.policy.tick_ms(), self.waiting.work_ms(), self.heads.look_ms(), self.withheld.look_ms()];
+        self.ticker.settle(looks_ms.into_iter().flatten());
     }
 
     /// Ticks also come for other reasons than the policy's work.

@@ -13,6 +13,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
 use crate::calls::write_audit;
+use crate::heads::Bodies;
 use crate::root::Plugin;
 use crate::states::{Answer, Come, Ends, Open, Way};
 
@@ -93,12 +94,49 @@ impl<P: Policy + 'static> Stream<P> {
     }
 
     fn head_goes_on(&mut self, side: Side, step: &Step, ends: bool) -> Action {
+        if side == Side::Request && *step == Step::Hold && !ends && self.exchange.decides_by_body() {
+            return self.withhold();
+        }
         // A head without a body is never held: no body callback would come to release it.
         if *step == Step::Hold && !ends && self.plugin.heads.wait(self.id, side, &self.plugin.ticker) {
             *self.way(side) = Way::Waiting;
             return Action::Pause;
         }
         Action::Continue
+    }
+
+    /// Holds the request's head until a body step lets it go, and by nothing else.
+    fn withhold(&mut self) -> Action {
+        let held = match self.plugin.heads.bodies() {
+            Bodies::Come => true,
+            Bodies::StayBehind => false,
+            Bodies::Unknown => self.plugin.withheld.add(self.id, &self.me, &self.plugin.ticker),
+        };
+        if !held {
+            return self.answer_unheld();
+        }
+        // On no list of those that go on when their body is long in coming.
+        self.request = Way::Held { seen: 0 };
+        Action::Pause
+    }
+
+    /// No body came while the head was held, and it is not known that one ever does on this host.
+    pub(crate) fn give_up(&mut self) {
+        if self.open != Open::Yes || self.request != (Way::Held { seen: 0 }) {
+            return;
+        }
+        match hostcalls::set_effective_context(self.id) {
+            Ok(()) => {
+                self.answer_unheld();
+            }
+            Err(status) => log::error!("{}: exchange {} is gone: {status:?}", P::NAME, self.id),
+        }
+    }
+
+    fn answer_unheld(&mut self) -> Action {
+        let mut host = self.plugin.calls(&mut self.audit);
+        let reply = self.exchange.unheld(&mut host);
+        self.reply(&reply)
     }
 
     /// An answer comes.
@@ -193,6 +231,11 @@ impl<P: Policy + 'static> Stream<P> {
                     continue;
                 }
                 Body::Refuse(reply) => return self.refuse(side, left + moved_bytes, &reply),
+                // All that is here, and none of it moved: it goes on from where it is.
+                Body::Unchanged if front == left && moved_bytes == 0 => {
+                    self.plugin.give_back(out);
+                    return self.go_on(side, left, ends);
+                }
                 Body::Replaced => {
                     moved_bytes += out.len();
                     hostcalls::set_buffer(buffer(side), 0, front, b"")
@@ -304,8 +347,18 @@ impl<P: Policy + 'static> Stream<P> {
             *self.way(side) = Way::Settled { seen: size };
             return Action::Pause;
         }
-        if side == Side::Response {
-            self.plugin.heads.unsettle(self.id);
+        match side {
+            Side::Response => self.plugin.heads.unsettle(self.id),
+            Side::Request => {
+                // It can be written as long as it is held.
+                if self.request != Way::Sent {
+                    let mut head = Head::default();
+                    self.exchange.release(&mut head);
+                    if let Err(status) = write(MapType::HttpRequestHeaders, &head) {
+                        return self.fail(format_args!("write a held head: {status:?}"));
+                    }
+                }
+            }
         }
         *self.way(side) = Way::Sent;
         Action::Continue
@@ -365,6 +418,9 @@ impl<P: Policy + 'static> Stream<P> {
         }
         let held = *self.way(side) != Way::Sent;
         self.plugin.heads.body_came(self.id, side, held);
+        if side == Side::Request {
+            self.plugin.withheld.forget(self.id);
+        }
     }
 
     fn reply(&mut self, reply: &Reply) -> Action {
@@ -418,6 +474,7 @@ impl<P: Policy> Stream<P> {
     /// Takes the exchange off all lists.
     fn forget(&self) {
         self.plugin.waiting.forget(self.id);
+        self.plugin.withheld.forget(self.id);
         self.plugin.heads.unsettle(self.id);
         for side in [Side::Request, Side::Response] {
             self.plugin.heads.forget(self.id, side);
