@@ -10,7 +10,7 @@ use crate::path::{PathPattern, Strictness};
 pub const MAX_MATCH_ENTRIES: usize = 256;
 
 /// The wire form of [`Match`].
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MatchWire {

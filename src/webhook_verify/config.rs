@@ -3,19 +3,23 @@
 mod endpoint;
 mod scheme;
 mod secret;
+mod signer;
 
 use serde::Deserialize;
 
 use self::endpoint::EndpointWire;
+use self::signer::SignWire;
 use crate::config::{self, ConfigError, Environment};
 use crate::table::{Claims, Longest};
 
 pub(super) use self::endpoint::{Endpoint, Mode, Repeated, Replay};
+pub(super) use self::signer::Signer;
 
 pub use self::endpoint::{
     DEFAULT_LEASE_S, DEFAULT_MAX_BODY_BYTES, DEFAULT_REPLAY_S, MAX_BODY_BYTES, MAX_EVENTS, MAX_GATHERED_BODY_BYTES,
     MAX_JSON_BODY_BYTES, MAX_LEASE_S, MAX_NAME_BYTES, MAX_REPLAY_S, MAX_SECRETS, MAX_SETTINGS,
 };
+pub use self::signer::{MAX_SIGNER_SCHEMES, MAX_SIGNERS};
 
 /// Most endpoints.
 pub const MAX_ENDPOINTS: usize = 64;
@@ -26,7 +30,8 @@ pub const DEFAULT_KEYS: u32 = 10_000;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wire {
-    endpoints: Vec<EndpointWire>,
+    endpoints: Option<Vec<EndpointWire>>,
+    sign: Option<Vec<SignWire>>,
     table: Option<TableWire>,
     unnormalized: Option<Unnormalized>,
 }
@@ -53,6 +58,7 @@ pub(super) enum Unnormalized {
 #[derive(Debug)]
 pub(super) struct Config {
     pub(super) endpoints: Vec<Endpoint>,
+    pub(super) signers: Vec<Signer>,
     /// What was delivered; `None` where no endpoint asks.
     pub(super) claims: Option<Claims>,
     pub(super) unnormalized: Unnormalized,
@@ -61,14 +67,23 @@ pub(super) struct Config {
 impl Config {
     pub(super) fn read(text: &[u8], environment: &dyn Environment) -> Result<Self, ConfigError> {
         let wire: Wire = config::read_secret(text)?;
-        if wire.endpoints.is_empty() {
-            return Err(ConfigError::new("endpoints", "is empty: the filter would do nothing"));
+        if wire.endpoints.is_none() && wire.sign.is_none() {
+            return Err(ConfigError::new("endpoints", "is missing, and so is `sign`: the filter would do nothing"));
         }
-        if wire.endpoints.len() > MAX_ENDPOINTS {
+        for (field, empty) in [
+            ("endpoints", wire.endpoints.as_ref().is_some_and(Vec::is_empty)),
+            ("sign", wire.sign.as_ref().is_some_and(Vec::is_empty)),
+        ] {
+            if empty {
+                return Err(ConfigError::new(field, "is empty: leave it out, or say what it is to do"));
+            }
+        }
+        let (wire_endpoints, sign) = (wire.endpoints.unwrap_or_default(), wire.sign.unwrap_or_default());
+        if wire_endpoints.len() > MAX_ENDPOINTS {
             return Err(ConfigError::new("endpoints", format_args!("has more than {MAX_ENDPOINTS} entries")));
         }
-        let mut endpoints: Vec<Endpoint> = Vec::with_capacity(wire.endpoints.len());
-        for (n, endpoint) in wire.endpoints.into_iter().enumerate() {
+        let mut endpoints: Vec<Endpoint> = Vec::with_capacity(wire_endpoints.len());
+        for (n, endpoint) in wire_endpoints.into_iter().enumerate() {
             let path = format!("endpoints[{n}]");
             let endpoint = endpoint.check(&path, environment)?;
             if let Some(m) = endpoints.iter().position(|other| other.name == endpoint.name) {
@@ -85,6 +100,7 @@ impl Config {
             }
             endpoints.push(endpoint);
         }
+        let signers = check_signers(sign, environment)?;
         let replays = || endpoints.iter().filter_map(|endpoint| endpoint.replay.as_ref());
         let longest = |of: fn(&Replay) -> u64| replays().map(of).max();
         let claims = match (longest(|replay| replay.lease_ms), longest(|replay| replay.keep_ms)) {
@@ -95,7 +111,7 @@ impl Config {
             }
             (_, _) => None,
         };
-        Ok(Self { endpoints, claims, unnormalized: wire.unnormalized.unwrap_or(Unnormalized::Reject) })
+        Ok(Self { endpoints, signers, claims, unnormalized: wire.unnormalized.unwrap_or(Unnormalized::Reject) })
     }
 
     /// The endpoint of a request: the first that matches, and no other is tried.
@@ -106,4 +122,33 @@ impl Config {
         let pattern = endpoint.matches.takes_away(method, path)?;
         Some((n, endpoint, pattern.as_str()))
     }
+
+    /// What a request that leaves is signed with: the first that matches.
+    pub(super) fn signer(&self, method: &[u8], path: &[u8]) -> Option<(usize, &Signer, &str)> {
+        let signers = self.signers.iter().enumerate();
+        let mut found = signers.filter_map(|(n, signer)| Some((n, signer, signer.matches.takes_away(method, path)?)));
+        found.next().map(|(n, signer, pattern)| (n, signer, pattern.as_str()))
+    }
+}
+
+fn check_signers(wire: Vec<SignWire>, environment: &dyn Environment) -> Result<Vec<Signer>, ConfigError> {
+    if wire.len() > MAX_SIGNERS {
+        return Err(ConfigError::new("sign", format_args!("has more than {MAX_SIGNERS} entries")));
+    }
+    let mut signers: Vec<Signer> = Vec::with_capacity(wire.len());
+    for (n, wire) in wire.into_iter().enumerate() {
+        let path = format!("sign[{n}]");
+        let signer = wire.check(&path, environment)?;
+        if let Some(m) = signers.iter().position(|other| other.name == signer.name) {
+            return Err(ConfigError::new(format!("{path}.name"), format_args!("is already that of sign[{m}]")));
+        }
+        if let Some(m) = signers.iter().position(|other| other.takes_all_of(&signer)) {
+            return Err(ConfigError::new(
+                format!("{path}.match"),
+                format_args!("can never match: sign[{m}] takes all its requests; put this one before it"),
+            ));
+        }
+        signers.push(signer);
+    }
+    Ok(signers)
 }

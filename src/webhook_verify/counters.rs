@@ -8,6 +8,7 @@ use super::error::Reason;
 pub(super) struct Counters {
     /// Each endpoint's name, and how many secrets it has.
     endpoints: Vec<(String, usize)>,
+    signers: Vec<String>,
 }
 
 /// What became of a request at an endpoint.
@@ -42,7 +43,8 @@ const OUTCOMES: [(Outcome, &str); 8] = [
 impl Counters {
     pub(super) fn new(config: &Config) -> Self {
         let endpoints = config.endpoints.iter().map(|endpoint| (segment(&endpoint.name), endpoint.secrets.len()));
-        Self { endpoints: endpoints.collect() }
+        let signers = config.signers.iter().map(|signer| segment(&signer.name));
+        Self { endpoints: endpoints.collect(), signers: signers.collect() }
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -52,6 +54,10 @@ impl Counters {
         for (name, secrets) in &self.endpoints {
             OUTCOMES.iter().for_each(|(_, outcome)| put(&format!("{name}.{outcome}")));
             (0..*secrets).for_each(|n| put(&format!("{name}.secret_{n}")));
+        }
+        for name in &self.signers {
+            put(&format!("sign.{name}.signed"));
+            put(&format!("sign.{name}.refused"));
         }
         names
     }
@@ -67,6 +73,11 @@ impl Counters {
     /// The secret that a request was signed with.
     pub(super) fn secret(&self, endpoint: usize, secret: usize) -> usize {
         self.start(endpoint) + OUTCOMES.len() + secret
+    }
+
+    /// What became of a request that leaves.
+    pub(super) fn signer(&self, signer: usize, signed: bool) -> usize {
+        self.start(self.endpoints.len()) + 2 * signer + usize::from(!signed)
     }
 
     fn start(&self, endpoint: usize) -> usize {

@@ -42,11 +42,13 @@ pub enum Reason {
     NotHeld,
     /// Other bodies take all the memory that there is for them.
     Memory,
+    /// What leaves cannot be signed: something that its scheme signs is not there, or not as it must be.
+    Unsigned,
 }
 
 impl Reason {
     /// Every reason, for the counters.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Missing,
         Self::Malformed,
         Self::Stale,
@@ -65,6 +67,7 @@ impl Reason {
         Self::Contended,
         Self::NotHeld,
         Self::Memory,
+        Self::Unsigned,
     ];
 
     /// A word for metrics, audit lines and `lockgate try`.
@@ -89,6 +92,7 @@ impl Reason {
             Self::Contended => "contended",
             Self::NotHeld => "not_held",
             Self::Memory => "memory",
+            Self::Unsigned => "unsigned",
         }
     }
 
@@ -101,7 +105,7 @@ impl Reason {
             Self::Event => 403,
             Self::BodyLength => 413,
             Self::Encoding => 415,
-            Self::UnsafePath => 400,
+            Self::UnsafePath | Self::Unsigned => 400,
             Self::NoSecret
             | Self::NoClock
             | Self::NoTable

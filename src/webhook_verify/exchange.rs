@@ -1,9 +1,11 @@
 //! The steps of one delivery and its answer.
 
+mod outgoing;
 mod report;
 
 use std::rc::Rc;
 
+use self::outgoing::{Leaving, Signed};
 use self::report::Who;
 use super::Shared;
 use super::challenge;
@@ -43,6 +45,10 @@ enum State {
     Reading(Box<Reading>),
     /// It is good, and goes on with this.
     Good(Handed),
+    /// It leaves, and its body is awaited to be signed.
+    Leaving(Box<Leaving>),
+    /// It leaves with this.
+    Signed(Signed),
 }
 
 struct Reading {
@@ -233,6 +239,9 @@ impl Exchange {
     }
 
     fn piece(&mut self, chunk: Chunk<'_>, host: &mut dyn Host) -> Body {
+        if let State::Leaving(_) = self.state {
+            return self.leave_piece(chunk, host);
+        }
         let shared = Rc::clone(&self.shared);
         let State::Reading(reading) = &mut self.state else { return Body::Unchanged };
         let at = reading.endpoint;
@@ -290,7 +299,9 @@ impl steps::Exchange for Exchange {
     fn wants(&self, side: Side, part: Part) -> bool {
         match (side, part) {
             (Side::Request, Part::Head) => true,
-            (Side::Request, Part::Body | Part::Trailers) => matches!(self.state, State::Reading(_)),
+            (Side::Request, Part::Body | Part::Trailers) => {
+                matches!(self.state, State::Reading(_) | State::Leaving(_))
+            }
             (Side::Response, Part::Head) => matches!(&self.state, State::Good(Handed { claim: Some(_), .. })),
             (Side::Response, Part::Body | Part::Trailers) => false,
         }
@@ -307,14 +318,22 @@ impl steps::Exchange for Exchange {
                 return Step::Reply(self.refuse_unread(reason, host));
             }
         };
-        let found = request.and_then(|(method, target)| {
-            let (at, endpoint, pattern) = shared.config.endpoint(&method, of_target(&target))?;
+        let found = request.as_ref().and_then(|(method, target)| {
+            let (at, endpoint, pattern) = shared.config.endpoint(method, of_target(target))?;
             // Before the copies go: some senders write their own id where ours stands.
-            let kept = |head: &Head| Kept::new(&endpoint.descriptor, &method, &target, head);
+            let kept = |head: &Head| Kept::new(&endpoint.descriptor, method, target, head);
             Some((at, endpoint, pattern, kept(head), kept(head)))
         });
+        let Some((at, endpoint, pattern, kept, again)) = found else {
+            let leaves = request.and_then(|(method, target)| self.leave(&method, &target, head, host));
+            remove_copies(head);
+            return match leaves {
+                Some(Ok(leaving)) => self.leave_head(leaving, head, host),
+                Some(Err(reply)) => Step::Reply(reply),
+                None => Step::Continue,
+            };
+        };
         remove_copies(head);
-        let Some((at, endpoint, pattern, kept, again)) = found else { return Step::Continue };
         self.who.endpoint(endpoint, pattern);
         let shadow = endpoint.mode == Mode::Shadow;
         let verification = match self.begin(endpoint, kept, head, host) {
@@ -351,7 +370,32 @@ impl steps::Exchange for Exchange {
     }
 
     fn request_trailers(&mut self, _trailers: &mut Head, _out: &mut Vec<u8>, host: &mut dyn Host) -> Body {
+        if let State::Leaving(_) = self.state {
+            return self.leave_end(false, host);
+        }
         self.end(host)
+    }
+
+    fn decides_by_body(&self) -> bool {
+        match self.state {
+            State::Reading(_) => !self.who.shadow,
+            State::Leaving(_) => true,
+            State::Beside | State::Good(_) | State::Signed(_) => false,
+        }
+    }
+
+    fn unheld(&mut self, host: &mut dyn Host) -> Reply {
+        let at = match std::mem::replace(&mut self.state, State::Beside) {
+            State::Reading(reading) => reading.endpoint,
+            State::Leaving(leaving) => return self.refuse_leaving(leaving.signer(), Reason::NotHeld, host),
+            State::Beside | State::Good(_) | State::Signed(_) => {
+                return Reply::problem(503, Reason::NotHeld.code(), None, None);
+            }
+        };
+        match self.refuse(at, Reason::NotHeld, host) {
+            Verdict::Answer(reply) => reply,
+            Verdict::Good(_) => Reply::problem(503, Reason::NotHeld.code(), None, None),
+        }
     }
 
     fn release(&mut self, head: &mut Head) {
@@ -359,6 +403,9 @@ impl steps::Exchange for Exchange {
             for (name, value) in handed.headers.drain(..) {
                 head.set(name, value.as_bytes());
             }
+        }
+        if let State::Signed(signed) = &mut self.state {
+            signed.write(head);
         }
     }
 
@@ -396,6 +443,8 @@ impl std::fmt::Debug for Exchange {
             State::Beside => "Exchange(beside)",
             State::Reading(_) => "Exchange(reading)",
             State::Good(_) => "Exchange(good)",
+            State::Leaving(_) => "Exchange(leaving)",
+            State::Signed(_) => "Exchange(signed)",
         })
     }
 }

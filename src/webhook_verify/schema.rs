@@ -4,7 +4,8 @@ use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
 use super::config::{
-    MAX_BODY_BYTES, MAX_ENDPOINTS, MAX_EVENTS, MAX_LEASE_S, MAX_NAME_BYTES, MAX_REPLAY_S, MAX_SECRETS, Wire,
+    MAX_BODY_BYTES, MAX_ENDPOINTS, MAX_EVENTS, MAX_LEASE_S, MAX_NAME_BYTES, MAX_REPLAY_S, MAX_SECRETS,
+    MAX_SIGNER_SCHEMES, MAX_SIGNERS, Wire,
 };
 use super::descriptor::{MAX_SEGMENTS, MAX_WINDOW_S};
 use crate::matching::MAX_MATCH_ENTRIES;
@@ -15,6 +16,7 @@ use crate::matching::MAX_MATCH_ENTRIES;
 pub fn schema() -> Schema {
     let mut schema = schema_for!(Wire);
     schema.insert("title".to_owned(), json!("Lockgate webhook-verify"));
+    schema.insert("anyOf".to_owned(), json!([{"required": ["endpoints"]}, {"required": ["sign"]}]));
     for (place, keyword, value) in additions() {
         if let Some(object) = schema.pointer_mut(place).and_then(Value::as_object_mut) {
             object.insert(keyword.to_owned(), value);
@@ -28,8 +30,16 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
     let mut additions: Vec<_> =
         DESCRIPTIONS.iter().map(|&(place, text)| (place, "description", Value::from(text))).collect();
     for (place, keyword, number) in [
-        ("/properties/endpoints", "minItems", 1),
         ("/properties/endpoints", "maxItems", MAX_ENDPOINTS),
+        ("/properties/endpoints", "minItems", 1),
+        ("/properties/sign", "minItems", 1),
+        ("/properties/sign", "maxItems", MAX_SIGNERS),
+        ("/$defs/SignWire/properties/name", "minLength", 1),
+        ("/$defs/SignWire/properties/name", "maxLength", MAX_NAME_BYTES),
+        ("/$defs/SignWire/properties/schemes", "minItems", 1),
+        ("/$defs/SignWire/properties/schemes", "maxItems", MAX_SIGNER_SCHEMES),
+        ("/$defs/SignSchemeWire/properties/secrets", "minItems", 1),
+        ("/$defs/SignSchemeWire/properties/secrets", "maxItems", MAX_SECRETS),
         ("/$defs/EndpointWire/properties/name", "minLength", 1),
         ("/$defs/EndpointWire/properties/name", "maxLength", MAX_NAME_BYTES),
         ("/$defs/EndpointWire/properties/secrets", "minItems", 1),
@@ -48,6 +58,7 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
         ("/$defs/EndpointWire/properties/tolerance_s", 0, MAX_WINDOW_S),
         ("/$defs/EndpointWire/properties/future_s", 0, MAX_WINDOW_S),
         ("/$defs/EndpointWire/properties/max_body_bytes", 1, MAX_BODY_BYTES),
+        ("/$defs/SignWire/properties/max_body_bytes", 1, MAX_BODY_BYTES),
         ("/$defs/ReplayWire/properties/window_s", 0, MAX_REPLAY_S),
         ("/$defs/ReplayWire/properties/lease_s", 1, MAX_LEASE_S),
         ("/$defs/TimestampWire/properties/past_s", 1, MAX_WINDOW_S),
@@ -56,6 +67,8 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
         additions.extend([(place, "minimum", least.into()), (place, "maximum", most.into())]);
     }
     for (place, text) in [
+        ("/$defs/SignWire/properties/name", "^[A-Za-z0-9_.:/-]+$"),
+        ("/$defs/SignSchemeWire/properties/base_url", "^https?://[^/?#]"),
         ("/$defs/EndpointWire/properties/name", "^[A-Za-z0-9_.:/-]+$"),
         ("/$defs/EndpointWire/properties/base_url", "^https?://[^/?#]"),
         ("/$defs/SecretWire/properties/env", "^[A-Za-z0-9_]+$"),
@@ -71,6 +84,28 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
 const DESCRIPTIONS: &[(&str, &str)] = &[
     ("", "The configuration of webhook_verify.wasm: whose webhooks, where, and what they must be."),
     ("/properties/endpoints", "The first whose `match` fits a request takes it, and no other is tried."),
+    (
+        "/properties/sign",
+        "What is signed that leaves. The first whose `match` fits takes it; `endpoints` go before it.",
+    ),
+    ("/$defs/SignWire/properties/name", "In audit lines and counters."),
+    ("/$defs/SignWire/properties/match", "The requests that are events of a portal. Without methods: all."),
+    (
+        "/$defs/SignWire/properties/schemes",
+        "How, each with its own header fields; an event has one id and one time for all.",
+    ),
+    ("/$defs/SignWire/properties/id_from", "The header that the portal names the event in. Absent: each has a new id."),
+    ("/$defs/SignWire/properties/max_body_bytes", "Longest body. Default: 1 MiB."),
+    ("/$defs/SignSchemeWire/properties/scheme", "A preset or a written scheme with an HMAC in a header field."),
+    (
+        "/$defs/SignSchemeWire/properties/secrets",
+        "The first that is valid signs; in a list of signatures, all that are.",
+    ),
+    ("/$defs/SignSchemeWire/properties/settings", "Values that the scheme signs."),
+    (
+        "/$defs/SignSchemeWire/properties/base_url",
+        "Scheme and host as the receiver knows them, where the URL is signed.",
+    ),
     ("/properties/table", "How much room there is."),
     ("/properties/unnormalized", "A path with two readings: reject (the default, 400) or rewrite."),
     ("/$defs/TableWire/properties/keys", "Deliveries that are remembered at once. Default: 10,000."),

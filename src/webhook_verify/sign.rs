@@ -4,13 +4,14 @@ use std::fmt;
 
 use super::Policy;
 use super::config::Endpoint;
-use super::descriptor::{Place, Prefix, SignatureSource, Style, Timestamp};
+use super::descriptor::{Descriptor, Place, Prefix, SignatureSource, Style, Timestamp, Wanted};
 use super::keys::Key;
-use super::message::{self, Read};
+use super::message::{self, Message, Read};
 use super::request::{Kept, Request};
 use super::signatures::encode;
 use super::timestamp;
 use crate::head::Head;
+use crate::signature::Mac;
 
 /// A delivery that is to leave.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +59,7 @@ impl std::error::Error for Unsigned {}
 
 impl Policy {
     /// The header fields that a sender adds under this endpoint's scheme: id, time and signature; by the first secret that is
-    /// valid.
+    /// valid, and by all of them where the scheme has a list of signatures.
     ///
     /// # Errors
     /// See [`Unsigned`].
@@ -69,77 +70,191 @@ impl Policy {
 }
 
 fn sign(endpoint: &Endpoint, delivery: &Outgoing<'_>) -> Result<Vec<(String, String)>, Unsigned> {
-    let descriptor = &endpoint.descriptor;
-    let now_ms = i64::try_from(delivery.now_ms).map_err(|_| Unsigned::Missing)?;
-    let valid = endpoint.secrets.iter().find(|secret| secret.is_valid(Some(now_ms))).ok_or(Unsigned::NoSecret)?;
-    let Key::Mac(mac) = &valid.key else { return Err(Unsigned::Scheme) };
-    let name = match &descriptor.signature.source {
-        SignatureSource::One(Place::Header(name)) | SignatureSource::Lines(name) => name.clone(),
-        SignatureSource::Keyed(names) => names.first().cloned().ok_or(Unsigned::Scheme)?,
-        SignatureSource::Numbered(stem) => format!("{stem}1"),
-        SignatureSource::One(_) => return Err(Unsigned::Scheme),
-    };
-    let mut added: Vec<(String, String)> = Vec::new();
-    if let Some(Place::Header(name)) = &descriptor.id
-        && !delivery.id.is_empty()
-    {
-        added.push((name.clone(), delivery.id.to_owned()));
-    }
-    let time = descriptor.timestamp.as_ref().map(|time| (time, written(time, delivery.now_ms)));
-    if let Some((Timestamp { place: Place::Header(name), .. }, text)) = &time {
-        added.push((name.clone(), text.clone()));
-    }
-    let given = delivery.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-    let ours = added.iter().map(|(name, value)| (name.clone(), value.as_bytes().to_vec()));
-    let ours: Vec<(String, Vec<u8>)> = ours.collect();
-    let fields = given.filter(|(name, _)| ours.iter().all(|(other, _)| !other.eq_ignore_ascii_case(name)));
-    let head = Head::new(fields.chain(ours.iter().cloned()).collect(), false);
-    let kept = Kept::new(descriptor, delivery.method.as_bytes(), delivery.target.as_bytes(), &head);
-    let request = Request::new(&kept, endpoint, Some(delivery.body));
-    let read = Read {
-        timestamp: match &time {
-            Some((Timestamp { place: Place::Header(_) | Place::Pair(_), .. }, text)) => Some(text.clone().into_bytes()),
-            Some((time, _)) => request.value(&time.place).map_err(|_| Unsigned::Missing)?,
-            None => None,
-        },
-        id: match &descriptor.id {
-            Some(place) => request.value(place).map_err(|_| Unsigned::Missing)?,
-            None => None,
-        },
-    };
-    let messages = message::build(&request, &read).map_err(|_| Unsigned::Missing)?;
-    let message = messages.first().ok_or(Unsigned::Missing)?;
-    let mut mac = mac.clone();
-    message.pieces(delivery.body).iter().for_each(|piece| mac.update(piece));
-    let tag = encode(mac.finish().expose(), descriptor.signature.encoding);
-    let tag = String::from_utf8(tag).map_err(|_| Unsigned::Scheme)?;
-    let value = match &descriptor.signature.style {
-        Style::Whole { prefix: Prefix::Must(prefix) | Prefix::May(prefix) } => format!("{prefix}{tag}"),
-        Style::Whole { prefix: Prefix::None } => tag,
-        Style::Pairs { separator, names, .. } => {
-            let label = names.first().ok_or(Unsigned::Scheme)?;
-            match &time {
-                Some((Timestamp { place: Place::Pair(time), .. }, text)) => {
-                    format!("{time}={text}{separator}{label}={tag}")
+    let fields = delivery.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+    let head = Head::new(fields.collect(), false);
+    let (method, target) = (delivery.method.as_bytes(), delivery.target.as_bytes());
+    let mut signing =
+        Signing::begin(endpoint, (method, target, &head), Some(delivery.body), delivery.id, delivery.now_ms)?;
+    signing.push(delivery.body);
+    signing.finish(endpoint)
+}
+
+/// A delivery whose body goes by while it is signed.
+pub(super) struct Signing {
+    /// Id and time.
+    added: Vec<(String, String)>,
+    /// The time, where it stands beside the signatures.
+    pair: Option<(String, String)>,
+    message: Message,
+    /// One for each header field or entry of a list, with the place of its secret.
+    macs: Vec<(usize, Mac)>,
+}
+
+impl Signing {
+    /// What the head alone says. `body` is needed by schemes that gather it.
+    pub(super) fn begin(
+        endpoint: &Endpoint,
+        (method, target, head): (&[u8], &[u8], &Head),
+        body: Option<&[u8]>,
+        id: &str,
+        now_ms: u64,
+    ) -> Result<Self, Unsigned> {
+        let descriptor = &endpoint.descriptor;
+        let clock_ms = i64::try_from(now_ms).map_err(|_| Unsigned::Missing)?;
+        let mut added: Vec<(String, String)> = Vec::new();
+        if let Some(Place::Header(name)) = &descriptor.id
+            && !id.is_empty()
+        {
+            added.push((name.clone(), id.to_owned()));
+        }
+        let time = descriptor.timestamp.as_ref().map(|time| (time, written(time, now_ms)));
+        let mut pair = None;
+        match &time {
+            Some((Timestamp { place: Place::Header(name), .. }, text)) => added.push((name.clone(), text.clone())),
+            Some((Timestamp { place: Place::Pair(name), .. }, text)) => pair = Some((name.clone(), text.clone())),
+            Some(_) | None => {}
+        }
+        let fields = head.fields().filter(|(name, _)| added.iter().all(|(other, _)| !other.eq_ignore_ascii_case(name)));
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_vec()));
+        let ours = added.iter().map(|(name, value)| (name.clone(), value.as_bytes().to_vec()));
+        let head = Head::new(fields.chain(ours).collect(), false);
+        let kept = Kept::new(descriptor, method, target, &head);
+        let request = Request::new(&kept, endpoint, body);
+        let read = Read {
+            timestamp: match &time {
+                Some((Timestamp { place: Place::Header(_) | Place::Pair(_), .. }, text)) => {
+                    Some(text.clone().into_bytes())
                 }
-                Some(_) | None => format!("{label}={tag}"),
+                Some((time, _)) if request.knows(&time.place) => {
+                    request.value(&time.place).map_err(|_| Unsigned::Missing)?
+                }
+                Some(_) | None => None,
+            },
+            id: match &descriptor.id {
+                Some(place) => request.value(place).map_err(|_| Unsigned::Missing)?,
+                None => None,
+            },
+        };
+        let messages = message::build(&request, &read).map_err(|_| Unsigned::Missing)?;
+        let message = messages.into_iter().next().ok_or(Unsigned::Missing)?;
+        let mut macs = Vec::new();
+        for (n, secret) in endpoint.secrets.iter().enumerate().filter(|(_, secret)| secret.is_valid(Some(clock_ms))) {
+            let Key::Mac(mac) = &secret.key else { return Err(Unsigned::Scheme) };
+            let mut mac = mac.clone();
+            mac.update(&message.before);
+            macs.push((n, mac));
+        }
+        if macs.is_empty() {
+            return Err(Unsigned::NoSecret);
+        }
+        if !takes_several(descriptor) {
+            macs.truncate(1);
+        }
+        Ok(Self { added, pair, message, macs })
+    }
+
+    /// The next piece of the body.
+    pub(super) fn push(&mut self, chunk: &[u8]) {
+        if self.message.body {
+            self.macs.iter_mut().for_each(|(_, mac)| mac.update(chunk));
+        }
+    }
+
+    /// The header fields that the sender adds.
+    pub(super) fn finish(self, endpoint: &Endpoint) -> Result<Vec<(String, String)>, Unsigned> {
+        let Self { mut added, pair, message, macs } = self;
+        let descriptor = &endpoint.descriptor;
+        let mut tags = Vec::with_capacity(macs.len());
+        for (n, mut mac) in macs {
+            mac.update(&message.after);
+            let tag = encode(mac.finish().expose(), descriptor.signature.encoding);
+            tags.push((n, String::from_utf8(tag).map_err(|_| Unsigned::Scheme)?));
+        }
+        let (first, tag) = tags.first().ok_or(Unsigned::NoSecret)?;
+        let value = match &descriptor.signature.style {
+            Style::Whole { prefix: Prefix::Must(prefix) | Prefix::May(prefix) } => format!("{prefix}{tag}"),
+            Style::Whole { prefix: Prefix::None } => tag.clone(),
+            Style::Pairs { separator, names, .. } => {
+                let label = names.first().ok_or(Unsigned::Scheme)?;
+                let time = pair.map(|(name, text)| format!("{name}={text}"));
+                let signatures = tags.iter().map(|(_, tag)| format!("{label}={tag}"));
+                joined(time.into_iter().chain(signatures), *separator)
+            }
+            Style::Versions { separator, mark, versions } => {
+                let version = versions.first().ok_or(Unsigned::Scheme)?;
+                joined(tags.iter().map(|(_, tag)| format!("{version}{mark}{tag}")), *separator)
+            }
+            Style::Token(_) => return Err(Unsigned::Scheme),
+        };
+        match &descriptor.signature.source {
+            SignatureSource::One(Place::Header(name)) | SignatureSource::Lines(name) => {
+                added.push((name.clone(), value))
+            }
+            // Each secret has its own header.
+            SignatureSource::Keyed(names) => added.push((names.get(*first).ok_or(Unsigned::Scheme)?.clone(), value)),
+            SignatureSource::Numbered(stem) => added.push((format!("{stem}1"), value)),
+            SignatureSource::One(_) => return Err(Unsigned::Scheme),
+        }
+        // What the scheme requires to stand there in one form alone.
+        for require in &descriptor.require {
+            if let (Place::Header(name), Wanted::OneOf(wanted)) = (&require.place, &require.wanted)
+                && let Some(value) = wanted.first()
+            {
+                added.push((name.clone(), value.clone()));
             }
         }
-        Style::Versions { mark, versions, .. } => {
-            format!("{}{mark}{tag}", versions.first().ok_or(Unsigned::Scheme)?)
-        }
-        Style::Token(_) => return Err(Unsigned::Scheme),
-    };
-    added.push((name, value));
-    // What the scheme requires to stand there in one form alone.
-    for require in &descriptor.require {
-        if let (Place::Header(name), super::descriptor::Wanted::OneOf(wanted)) = (&require.place, &require.wanted)
-            && let Some(value) = wanted.first()
-        {
-            added.push((name.clone(), value.clone()));
-        }
+        Ok(added)
     }
-    Ok(added)
+}
+
+/// Whether a value holds the signatures of all secrets that are valid, as senders write while they change over.
+fn takes_several(descriptor: &Descriptor) -> bool {
+    match descriptor.signature.style {
+        Style::Pairs { .. } | Style::Versions { .. } => true,
+        Style::Whole { .. } | Style::Token(_) => false,
+    }
+}
+
+/// Whether deliveries can be signed by this scheme while they go by: an HMAC in a header field, over what the head says and the
+/// body as it is.
+pub(super) fn is_signable(descriptor: &Descriptor) -> bool {
+    let in_header = match &descriptor.signature.source {
+        SignatureSource::One(place) => matches!(place, Place::Header(_)),
+        SignatureSource::Lines(_) | SignatureSource::Keyed(_) | SignatureSource::Numbered(_) => true,
+    };
+    let styled = !matches!(descriptor.signature.style, Style::Token(_));
+    let timed =
+        descriptor.timestamp.as_ref().is_none_or(|time| matches!(time.place, Place::Header(_) | Place::Pair(_)));
+    in_header && styled && timed && descriptor.mac().is_some() && !descriptor.gathers()
+}
+
+/// The header fields that a scheme writes, each with what stands there.
+pub(super) fn written_fields(descriptor: &Descriptor) -> Vec<(String, &'static str)> {
+    let mut names = Vec::new();
+    match &descriptor.signature.source {
+        SignatureSource::One(Place::Header(name)) | SignatureSource::Lines(name) => {
+            names.push((name.clone(), "signature"))
+        }
+        SignatureSource::Keyed(keyed) => names.extend(keyed.iter().map(|name| (name.clone(), "signature"))),
+        SignatureSource::Numbered(stem) => names.push((format!("{stem}1"), "signature")),
+        SignatureSource::One(_) => {}
+    }
+    if let Some(Place::Header(name)) = &descriptor.id {
+        names.push((name.clone(), "id"));
+    }
+    if let Some(Timestamp { place: Place::Header(name), format, .. }) = &descriptor.timestamp {
+        let kind = match format {
+            timestamp::Format::Unix => "seconds",
+            timestamp::Format::UnixMs | timestamp::Format::UnixAuto => "milliseconds",
+            timestamp::Format::Rfc3339 => "RFC 3339",
+        };
+        names.push((name.clone(), kind));
+    }
+    names
+}
+
+fn joined(parts: impl Iterator<Item = String>, separator: char) -> String {
+    parts.collect::<Vec<_>>().join(&separator.to_string())
 }
 
 fn written(time: &Timestamp, now_ms: u64) -> String {

@@ -5,6 +5,7 @@ mod configuration;
 mod delivery;
 mod probes;
 mod replayed;
+mod signing;
 mod tamper;
 mod vectors;
 

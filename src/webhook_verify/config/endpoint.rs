@@ -41,27 +41,27 @@ pub const MAX_LEASE_S: u32 = 3600;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndpointWire {
-    name: String,
+    pub(super) name: String,
     #[serde(rename = "match")]
-    matches: MatchWire,
-    scheme: SchemeWire,
-    secrets: Vec<SecretWire>,
-    settings: Option<Named<String>>,
-    base_url: Option<String>,
-    tolerance_s: Option<u32>,
-    future_s: Option<u32>,
-    events: Option<Vec<String>>,
-    replay: Option<ReplayWire>,
-    max_body_bytes: Option<u32>,
-    verify_token: Option<VerifyTokenWire>,
-    accept_weak_scheme: Option<bool>,
-    mode: Option<Mode>,
+    pub(super) matches: MatchWire,
+    pub(super) scheme: SchemeWire,
+    pub(super) secrets: Vec<SecretWire>,
+    pub(super) settings: Option<Named<String>>,
+    pub(super) base_url: Option<String>,
+    pub(super) tolerance_s: Option<u32>,
+    pub(super) future_s: Option<u32>,
+    pub(super) events: Option<Vec<String>>,
+    pub(super) replay: Option<ReplayWire>,
+    pub(super) max_body_bytes: Option<u32>,
+    pub(super) verify_token: Option<VerifyTokenWire>,
+    pub(super) accept_weak_scheme: Option<bool>,
+    pub(super) mode: Option<Mode>,
 }
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct ReplayWire {
+pub(super) struct ReplayWire {
     window_s: u32,
     lease_s: Option<u32>,
     repeated: Option<Repeated>,
@@ -71,7 +71,7 @@ struct ReplayWire {
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct VerifyTokenWire {
+pub(super) struct VerifyTokenWire {
     env: String,
 }
 
@@ -136,14 +136,19 @@ impl Endpoint {
 
     /// Whether every request of `other` comes here first.
     pub(super) fn takes_all_of(&self, other: &Self) -> bool {
-        let methods = match (self.matches.methods(), other.matches.methods()) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(ours), Some(theirs)) => theirs.iter().all(|method| ours.contains(method)),
-        };
-        let taken = |theirs| self.matches.paths().iter().any(|ours| ours.covers(theirs));
-        methods && other.matches.paths().iter().all(taken)
+        covers(&self.matches, &other.matches)
     }
+}
+
+/// Whether everything that `other` is about, `first` is about.
+pub(super) fn covers(first: &Match, other: &Match) -> bool {
+    let methods = match (first.methods(), other.methods()) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(ours), Some(theirs)) => theirs.iter().all(|method| ours.contains(method)),
+    };
+    let taken = |theirs| first.paths().iter().any(|ours| ours.covers(theirs));
+    methods && other.paths().iter().all(taken)
 }
 
 impl BaseUrl {
@@ -177,7 +182,32 @@ impl BaseUrl {
     }
 }
 
+impl ReplayWire {
+    /// Nothing is remembered.
+    pub(super) const OFF: Self = Self { window_s: 0, lease_s: None, repeated: None };
+}
+
 impl EndpointWire {
+    /// With what must be there.
+    pub(super) fn new(name: String, matches: MatchWire, scheme: SchemeWire, secrets: Vec<SecretWire>) -> Self {
+        Self {
+            name,
+            matches,
+            scheme,
+            secrets,
+            settings: None,
+            base_url: None,
+            tolerance_s: None,
+            future_s: None,
+            events: None,
+            replay: None,
+            max_body_bytes: None,
+            verify_token: None,
+            accept_weak_scheme: None,
+            mode: None,
+        }
+    }
+
     pub(super) fn check(self, path: &str, environment: &dyn Environment) -> Result<Endpoint, ConfigError> {
         let at = |field: &str| format!("{path}.{field}");
         check_name(&at("name"), &self.name)?;

@@ -28,6 +28,11 @@ impl Who {
         self.pattern = Some(pattern.to_owned());
         self.shadow = endpoint.mode == Mode::Shadow;
     }
+
+    pub(super) fn signer(&mut self, name: &str, pattern: &str) {
+        self.endpoint = Some(name.to_owned());
+        self.pattern = Some(pattern.to_owned());
+    }
 }
 
 impl Exchange {
@@ -62,6 +67,20 @@ impl Exchange {
     pub(super) fn challenged(&mut self, at: usize, reply: Reply, host: &mut dyn Host) -> Verdict {
         self.record(at, Outcome::Challenged, "challenged", None, host);
         Verdict::Answer(reply)
+    }
+
+    /// The answer to an event that cannot leave.
+    pub(super) fn refuse_leaving(&mut self, signer: usize, reason: Reason, host: &mut dyn Host) -> Reply {
+        host.count(self.shared.counters.reason(reason), 1);
+        host.count(self.shared.counters.signer(signer, false), 1);
+        self.audit("refused", Some(reason.code()), host);
+        self.reply(reason, None)
+    }
+
+    /// An event that leaves.
+    pub(super) fn record_signed(&self, signer: usize, host: &mut dyn Host) {
+        host.count(self.shared.counters.signer(signer, true), 1);
+        self.audit("signed", None, host);
     }
 
     fn reply(&self, reason: Reason, wait_ms: Option<u64>) -> Reply {
