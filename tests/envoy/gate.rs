@@ -17,6 +17,8 @@ pub struct Setup {
     /// Of the cluster: how the portal is spoken to.
     protocol: Value,
     filters: Vec<Value>,
+    /// Of the cluster: run for each attempt.
+    upstream_filters: Vec<Value>,
     /// Further clusters.
     clusters: Vec<Value>,
     /// Variables of Envoy's process, which every filter of ours is handed.
@@ -46,6 +48,7 @@ impl Setup {
             upstream: upstream.address(),
             protocol: json!({"http_protocol_options": {"enable_trailers": true}}),
             filters: Vec::new(),
+            upstream_filters: Vec::new(),
             clusters: Vec::new(),
             variables: Vec::new(),
             workers: 1,
@@ -113,12 +116,32 @@ impl Setup {
         self.plugin(name, "lockgate-test", jwt_auth(), Some(&text))
     }
 
+    /// Adds the webhook-verify filter with this configuration.
+    #[must_use]
+    pub fn webhooks(self, configuration: &Value) -> Self {
+        self.webhooks_text(&configuration.to_string())
+    }
+
+    /// Adds the webhook-verify filter with configuration text that need not be JSON.
+    #[must_use]
+    pub fn webhooks_text(self, configuration: &str) -> Self {
+        let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration});
+        self.wasm("webhook_verify", "lockgate-test", webhook_verify(), Some(&text))
+    }
+
     /// Adds jwt-auth in VMs that die of the header `x-test-die`.
     #[must_use]
     pub fn mortal(self, configuration: &Value) -> Self {
         let text =
             json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration.to_string()});
         self.wasm("mortal", "lockgate-test", mortal(), Some(&text))
+    }
+
+    /// Moves the filter that was added last to the cluster, where Envoy runs it for each attempt.
+    #[must_use]
+    pub fn upstream(mut self) -> Self {
+        self.upstream_filters.extend(self.filters.pop());
+        self
     }
 
     fn wasm(self, name: &str, vm_id: &str, module: &Path, configuration: Option<&Value>) -> Self {
@@ -330,16 +353,26 @@ impl Setup {
     }
 
     fn portal(&self) -> Value {
+        let mut options = json!({
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": self.protocol,
+        });
+        if !self.upstream_filters.is_empty() {
+            let codec = json!({
+                "name": "envoy.filters.http.upstream_codec",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+                },
+            });
+            options["http_filters"] = self.upstream_filters.iter().cloned().chain([codec]).collect();
+        }
         json!({
             "name": "portal",
             "type": "STATIC",
             "connect_timeout": "2s",
             "per_connection_buffer_limit_bytes": self.portal_buffer_bytes,
             "typed_extension_protocol_options": {
-                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                    "explicit_http_config": self.protocol,
-                },
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options,
             },
             "load_assignment": {
                 "cluster_name": "portal",
@@ -388,6 +421,15 @@ impl Gate {
         stats.iter().filter(|(name, _)| wanted(&name[JWT_COUNTERS.len()..])).map(|(_, value)| value).sum()
     }
 
+    /// The sum of the counters of webhook-verify whose name after the prefix `wanted` accepts.
+    ///
+    /// # Panics
+    /// Envoy does not answer.
+    pub fn count_webhooks(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        let stats = self.envoy.stats(WEBHOOK_COUNTERS).unwrap();
+        stats.iter().filter(|(name, _)| wanted(&name[WEBHOOK_COUNTERS.len()..])).map(|(_, value)| value).sum()
+    }
+
     /// The access log's record of a request: the first whose path is `path`.
     ///
     /// # Panics
@@ -405,6 +447,9 @@ pub const COUNTERS: &str = "wasmcustom.lockgate.revenue_strip.";
 
 /// Those of jwt-auth.
 pub const JWT_COUNTERS: &str = "wasmcustom.lockgate.jwt_auth.";
+
+/// Those of webhook-verify.
+pub const WEBHOOK_COUNTERS: &str = "wasmcustom.lockgate.webhook_verify.";
 
 /// The identity source of most tests: what the client says in two headers.
 pub fn trusted_headers() -> Value {
@@ -454,6 +499,15 @@ fn identity_writer() -> &'static Path {
 pub fn jwt_auth() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| built("jwt-auth"))
+}
+
+/// The filter as it ships, built if need be.
+///
+/// # Panics
+/// It does not build.
+pub fn webhook_verify() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| built("webhook-verify"))
 }
 
 fn mortal() -> &'static Path {

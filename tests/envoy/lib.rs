@@ -23,6 +23,7 @@ pub mod gate;
 pub mod h2;
 pub mod token;
 pub mod upstream;
+pub mod webhook;
 pub mod wire;
 
 pub use bulk::Bulk;

@@ -14,3 +14,4 @@ mod jwt_auth;
 mod revenue_strip;
 mod skeleton;
 mod versions;
+mod webhook_verify;
