@@ -48,9 +48,21 @@ impl Client {
         Ok(body)
     }
 
-    fn ask(&mut self, path: &str, mut sink: Option<&mut Vec<u8>>) -> Result<(), Error> {
+    /// Sends a body with these lines in the head, and reads the answer, which must be 200.
+    pub(crate) fn post(&mut self, path: &str, lines: &str, body: &[u8]) -> Result<(), Error> {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-length: {}\r\n{lines}\r\n", body.len());
+        let request = [head.as_bytes(), body].concat();
+        self.stream.write_all(&request).map_err(Error::io("send a request"))?;
+        self.answer(path, None)
+    }
+
+    fn ask(&mut self, path: &str, sink: Option<&mut Vec<u8>>) -> Result<(), Error> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nx-bench-roles: MANAGER\r\n{}\r\n", self.headers);
         self.stream.write_all(request.as_bytes()).map_err(Error::io("send a request"))?;
+        self.answer(path, sink)
+    }
+
+    fn answer(&mut self, path: &str, mut sink: Option<&mut Vec<u8>>) -> Result<(), Error> {
         let status = self.line()?;
         if status.get(9..12) != Some("200") {
             return Err(Error::wrong(format!("{path}: {status}")));

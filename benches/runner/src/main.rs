@@ -6,6 +6,8 @@
 //!                          the instructions that the filters add in Envoy: with `perf`, else under valgrind, which takes minutes
 //! cargo run --release -p lockgate-bench -- jwt      the instructions that jwt-auth adds, against Envoy's own jwt_authn
 //! cargo run --release -p lockgate-bench -- record-jwt      the same, written to benches/record/jwt_auth.md
+//! cargo run --release -p lockgate-bench -- webhook  the instructions that webhook-verify adds
+//! cargo run --release -p lockgate-bench -- record-webhook  the same, written to benches/record/webhook_verify.md
 //! cargo run --release -p lockgate-bench -- wasm     the same work under wasmtime and, where it is, node
 //! cargo run --release -p lockgate-bench -- csv      tables under the same engines
 //! cargo run --release -p lockgate-bench -- modes    each format through the filter, without and with the second guard
@@ -31,6 +33,7 @@ mod report;
 mod stats;
 mod upstream;
 mod wasm;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -79,6 +82,8 @@ fn run(words: &[&str]) -> Result<(), Error> {
         ["instructions"] => print(&instructions::measure(&workspace, &modules)?.to_markdown()),
         ["jwt"] => print(&jwt::measure(&workspace, &modules)?.to_markdown()),
         ["record-jwt"] => report::record_jwt(&workspace, &modules)?,
+        ["webhook"] => print(&webhook::measure(&workspace, &modules)?.to_markdown()),
+        ["record-webhook"] => report::record_webhook(&workspace, &modules)?,
         ["wasm"] => print(&wasm::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
         ["csv"] => print(&wasm::measure_without_comparison(&workspace, &modules, "csv")?),
         ["modes"] => print(&wasm::measure_without_comparison(&workspace, &modules, "modes")?),

@@ -57,6 +57,16 @@ impl<'a> Modules<'a> {
         Ok(fs::metadata(&path).map_err(Error::io("read jwt_auth.wasm"))?.len())
     }
 
+    /// `webhook_verify.wasm` exactly as it ships.
+    pub(crate) fn webhook_verify(&self) -> Result<PathBuf, Error> {
+        Ok(build::filter(self.workspace, "webhook-verify", &say)?)
+    }
+
+    pub(crate) fn webhook_verify_bytes(&self) -> Result<u64, Error> {
+        let path = self.webhook_verify()?;
+        Ok(fs::metadata(&path).map_err(Error::io("read webhook_verify.wasm"))?.len())
+    }
+
     /// A filter that does nothing.
     pub(crate) fn empty(&self) -> Result<PathBuf, Error> {
         Ok(build::filter(self.workspace, "empty-filter", &say)?)

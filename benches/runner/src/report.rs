@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::modules::{Modules, say};
-use crate::{Effort, envoy, instructions, jwt, machine, wasm};
+use crate::{Effort, envoy, instructions, jwt, machine, wasm, webhook};
 
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,38 @@ pub(crate) fn record_jwt(workspace: &Workspace, modules: &Modules) -> Result<(),
     say("written: benches/record/jwt_auth.md");
     Ok(())
 }
+
+/// Counts what webhook-verify adds and writes `benches/record/webhook_verify.md`, but for the part about SHA-256 at its end.
+pub(crate) fn record_webhook(workspace: &Workspace, modules: &Modules) -> Result<(), Error> {
+    let commit = machine::commit(workspace.root());
+    let size = modules.webhook_verify_bytes()?;
+    let counted = webhook::measure(workspace, modules)?;
+    let processor = machine::processor();
+    let date = machine::says("date", &["-u", "+%Y-%m-%d"], workspace.root());
+    let rustc = machine::says("rustc", &["--version"], workspace.root());
+    let path = workspace.root().join("benches").join("record").join("webhook_verify.md");
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let kept = before.find(SHA_256).and_then(|at| before.get(at..)).unwrap_or_default();
+    let markdown = format!(
+        "# webhook_verify: instructions, size\n\n\
+         Written by `cargo run --release -p lockgate-bench -- record-webhook`.\n\n\
+         Commit {commit} · {date} · {processor} · {rustc}\n\n\
+         `webhook_verify.wasm`: {size} bytes.\n\n{WEBHOOK}\n\n{}\n{kept}",
+        counted.to_markdown(),
+    );
+    fs::write(path, markdown).map_err(Error::io("write benches/record/webhook_verify.md"))?;
+    say("written: benches/record/webhook_verify.md");
+    Ok(())
+}
+
+/// Written by hand: where it begins.
+const SHA_256: &str = "## SHA-256";
+
+const WEBHOOK: &str = "\
+User-space instructions of the whole Envoy process for one POST over a keep-alive connection, counted as those of jwt_auth.md. Every
+delivery is another one, verified, claimed, sent on with three headers, and settled by the portal's 200; *nothing remembered* is with
+`replay.window_s: 0`. The filter holds head and body until the last byte, so Envoy buffers the body: *a Wasm filter that does nothing*
+does not.";
 
 /// One of our own programs has just been compiled, perhaps.
 const QUIET: f64 = 1.2;

@@ -44,13 +44,21 @@ fn serve(mut stream: TcpStream, answers: &BTreeMap<String, Vec<u8>>) -> std::io:
             return Ok(());
         }
         request.extend_from_slice(piece.get(..count).unwrap_or_default());
-        if !request.ends_with(b"\r\n\r\n") {
+        if !is_whole(&request) {
             continue;
         }
         let name = name_in(&request).and_then(|name| answers.get(name));
         stream.write_all(name.unwrap_or(&missing))?;
         request.clear();
     }
+}
+
+/// Whether the head is here and, where it says how long that is, the body.
+fn is_whole(request: &[u8]) -> bool {
+    let Some(at) = request.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(request.get(..at).unwrap_or_default()).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    request.len() >= at + 4 + length.unwrap_or(0)
 }
 
 /// The last part of the path in a request line.
