@@ -67,10 +67,18 @@ pub(super) struct Config {
 impl Config {
     pub(super) fn read(text: &[u8], environment: &dyn Environment) -> Result<Self, ConfigError> {
         let wire: Wire = config::read_secret(text)?;
-        let (wire_endpoints, sign) = (wire.endpoints.unwrap_or_default(), wire.sign.unwrap_or_default());
-        if wire_endpoints.is_empty() && sign.is_empty() {
-            return Err(ConfigError::new("endpoints", "is empty, and so is `sign`: the filter would do nothing"));
+        if wire.endpoints.is_none() && wire.sign.is_none() {
+            return Err(ConfigError::new("endpoints", "is missing, and so is `sign`: the filter would do nothing"));
         }
+        for (field, empty) in [
+            ("endpoints", wire.endpoints.as_ref().is_some_and(Vec::is_empty)),
+            ("sign", wire.sign.as_ref().is_some_and(Vec::is_empty)),
+        ] {
+            if empty {
+                return Err(ConfigError::new(field, "is empty: leave it out, or say what it is to do"));
+            }
+        }
+        let (wire_endpoints, sign) = (wire.endpoints.unwrap_or_default(), wire.sign.unwrap_or_default());
         if wire_endpoints.len() > MAX_ENDPOINTS {
             return Err(ConfigError::new("endpoints", format_args!("has more than {MAX_ENDPOINTS} entries")));
         }

@@ -24,6 +24,16 @@ impl Policy {
         for (n, endpoint) in self.0.config.endpoints.iter().enumerate() {
             of_endpoint(n, endpoint, &mut findings);
         }
+        for (n, signer) in self.0.config.signers.iter().enumerate() {
+            for (m, scheme) in signer.schemes.iter().enumerate() {
+                let weak = scheme.secrets.iter().enumerate().filter(|(_, secret)| secret.weak);
+                findings.extend(weak.map(|(k, _)| Finding {
+                    warning: true,
+                    path: format!("sign[{n}].schemes[{m}].secrets[{k}]"),
+                    message: format!("is shorter than {WEAK_SECRET_BYTES} bytes and can be guessed; make a longer one"),
+                }));
+            }
+        }
         findings
     }
 }

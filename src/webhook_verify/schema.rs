@@ -16,6 +16,7 @@ use crate::matching::MAX_MATCH_ENTRIES;
 pub fn schema() -> Schema {
     let mut schema = schema_for!(Wire);
     schema.insert("title".to_owned(), json!("Lockgate webhook-verify"));
+    schema.insert("anyOf".to_owned(), json!([{"required": ["endpoints"]}, {"required": ["sign"]}]));
     for (place, keyword, value) in additions() {
         if let Some(object) = schema.pointer_mut(place).and_then(Value::as_object_mut) {
             object.insert(keyword.to_owned(), value);
@@ -30,6 +31,8 @@ fn additions() -> Vec<(&'static str, &'static str, Value)> {
         DESCRIPTIONS.iter().map(|&(place, text)| (place, "description", Value::from(text))).collect();
     for (place, keyword, number) in [
         ("/properties/endpoints", "maxItems", MAX_ENDPOINTS),
+        ("/properties/endpoints", "minItems", 1),
+        ("/properties/sign", "minItems", 1),
         ("/properties/sign", "maxItems", MAX_SIGNERS),
         ("/$defs/SignWire/properties/name", "minLength", 1),
         ("/$defs/SignWire/properties/name", "maxLength", MAX_NAME_BYTES),

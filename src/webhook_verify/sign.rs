@@ -219,9 +219,8 @@ fn takes_several(descriptor: &Descriptor) -> bool {
 /// body as it is.
 pub(super) fn is_signable(descriptor: &Descriptor) -> bool {
     let in_header = match &descriptor.signature.source {
-        SignatureSource::One(Place::Header(_)) | SignatureSource::Lines(_) | SignatureSource::Keyed(_) => true,
-        SignatureSource::Numbered(_) => true,
-        SignatureSource::One(_) => false,
+        SignatureSource::One(place) => matches!(place, Place::Header(_)),
+        SignatureSource::Lines(_) | SignatureSource::Keyed(_) | SignatureSource::Numbered(_) => true,
     };
     let styled = !matches!(descriptor.signature.style, Style::Token(_));
     let timed =

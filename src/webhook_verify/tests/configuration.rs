@@ -34,7 +34,7 @@ fn a_wrong_field_is_named() {
     covered["endpoints"][1]["match"] = json!({"paths": ["/in/x"], "methods": ["POST"]});
     for (config, want) in [
         (json!({"endpoints": []}), "endpoints: is empty"),
-        (json!({}), "endpoints: is empty, and so is `sign`"),
+        (json!({}), "endpoints: is missing, and so is `sign`"),
         (with(json!({"name": ""})), "endpoints[0].name: must be 1..=64"),
         (with(json!({"name": "a b"})), "endpoints[0].name: must be 1..=64"),
         (two, "endpoints[1].name: is already that of endpoints[0]"),
