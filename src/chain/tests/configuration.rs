@@ -63,12 +63,15 @@ fn a_refusal_names_block_and_field() {
         (r#"{"chain": {}}"#, "chain: invalid type, expected a sequence"),
         (r#"{"chain": ["TopSecret"]}"#, "chain[0]: must be an object"),
         (r#"{"chain": [], "chains": 1}"#, "chains: unknown field `chains`, expected `chain`"),
-        (r#"{"chain": [{}]}"#, "chain[0]: must have one member, the block's name: one of rate-limit, jwt-auth, "),
+        (
+            r#"{"chain": [{}]}"#,
+            "chain[0]: must have one member, the block's name: one of rate-limit, webhook-verify, jwt-auth, ",
+        ),
         (r#"{"chain": [{"jwt-auth": {}, "rate-limit": {}}]}"#, "chain[0]: must have one member"),
         (r#"{"chain": [{"jwt-auth": {}, "jwt-auth": {}}]}"#, "chain[0].jwt-auth: stands twice"),
         (
             r#"{"chain": [{"jwt_auth": {}}]}"#,
-            "chain[0]: `jwt_auth` is no block; it must be one of rate-limit, jwt-auth, ",
+            "chain[0]: `jwt_auth` is no block; it must be one of rate-limit, webhook-verify, jwt-auth, ",
         ),
         (r#"{"chain": [{"rate-limit": 5}]}"#, "chain[0].rate-limit: is not JSON text that starts with `{`"),
         (r#"{"chain": [{"rate-limit": {}}]}"#, "chain[0].rate-limit.policies: and penalties are both empty"),
