@@ -1,5 +1,6 @@
 //! What clients are told.
 
+use lockgate_envoy_tests::wire::HANGS_AFTER;
 use lockgate_envoy_tests::{Answer, End, Request, Setup, Upstream, cases, h2};
 use serde_json::{Value, json};
 
@@ -148,8 +149,12 @@ fn shadow_counts_and_changes_nothing() {
     assert_eq!(gate.count_limits(|name| name == "all.shadow_refused"), 3);
     assert_eq!(gate.count_limits(|name| name == "all.refused" || name == "all.allowed"), 0);
     let audit = |line: &str| serde_json::from_str::<Value>(line).ok()?["audit"].as_str().map(str::to_owned);
-    let log = gate.envoy.log();
-    let audits: Vec<Value> = log.lines().filter_map(audit).map(|audit| serde_json::from_str(&audit).unwrap()).collect();
+    let mut audits = Vec::new();
+    let third = gate.envoy.wait_for_line(HANGS_AFTER, |line| {
+        audits.extend(audit(line).map(|audit| serde_json::from_str::<Value>(&audit).unwrap()));
+        audits.len() == 3
+    });
+    assert!(third.is_ok(), "{audits:?}");
     assert!(audits.iter().all(|audit| audit["shadow"] == true && audit["reason"] == "quota"), "{audits:?}");
     assert_well(&gate);
 }

@@ -108,5 +108,5 @@ fn a_penalty_in_shadow_blocks_nobody() {
     let count = |name: &str| gate.count_limits(|its| its == format!("failing.{name}"));
     assert_eq!((count("shadow_imposed"), count("shadow_refused"), count("imposed")), (1, 4, 0));
     let audited = |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|line| line["audit"].is_string());
-    assert!(gate.envoy.log().lines().any(audited));
+    gate.envoy.wait_for_line(HANGS_AFTER, audited).unwrap();
 }
