@@ -48,6 +48,16 @@ pub trait Policy: Sized {
         Vec::new()
     }
 
+    /// The field of the configuration that has requests' bodies signed, if one does. No later block of a chain may edit them.
+    fn signs_bodies(&self) -> Option<String> {
+        None
+    }
+
+    /// The field of the configuration that has requests' bodies edited, if one does.
+    fn edits_bodies(&self) -> Option<String> {
+        None
+    }
+
     /// Whether a part of it runs before it is known who calls; see [`Exchange::pre_auth`].
     fn has_pre_auth(&self) -> bool {
         false

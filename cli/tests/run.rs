@@ -40,6 +40,11 @@ fn what_it_prints_to_try_holds_wherever_it_is_started() {
         "ok   A token is revoked: 200, and ",
         "ok   The issuer takes new keys: 25 requests with tokens of 3 keys, all of them 200",
         "ok   Payments come too fast: 1",
+        "ok   A webhook, a good one: 200, ",
+        "ok   A webhook, the same once more: 200 without the portal: 200, 0 bytes",
+        "ok   A webhook, a forged one: 401: 401, ",
+        "ok   A webhook, an old one: 401: 401, ",
+        "ok   A webhook, an event that this portal does not send: 403: 403, ",
         "ok   Somebody guesses tokens: guess ",
         "All answers are as they must be.",
     ] {
@@ -63,7 +68,16 @@ fn decisions_are_shown_until_ctrl_c() {
     assert!(stripped.contains("caller "), "{stripped}");
     run.line(|line| line.starts_with("403 GET    /api/reports/revenue  revenue: denied"));
     run.line(|line| line == "401 GET    /api/parts  jwt_auth: refused (no_token)");
-    assert!(!run.said.contains("secret"), "{}", run.said);
+    assert!(!run.said.contains("q=secret"), "{}", run.said);
+    // Forged, and as it is printed: the first and the second line that deliver a webhook.
+    let webhook = run.said.lines().find(|line| line.contains("x-webhook-signature")).expect("it was printed").to_owned();
+    let by_shell = |line: &str| said(&Command::new("sh").args(["-c", line]).output().expect("a shell")).0;
+    let forged = by_shell(&webhook.replace("parts.low_stock", "fault.critical"));
+    assert!(forged.starts_with("HTTP/1.1 401 "), "{forged}");
+    let good = by_shell(&webhook);
+    assert!(good.starts_with("HTTP/1.1 200 ") && good.ends_with("\"entityId\":7}}"), "{good}");
+    run.line(|line| line == "401 POST   /api/onboarding/webhooks/maintenance  maintenance: refused (mismatch)");
+    run.line(|line| line == "200 POST   /api/onboarding/webhooks/maintenance  maintenance: verified");
 
     run.interrupt();
     run.line(|line| line == "Stopped: everything that was started is gone.");

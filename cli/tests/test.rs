@@ -102,7 +102,7 @@ fn the_policy_tests_fail_when_a_limit_is_another() {
 }
 
 #[test]
-fn the_chain_has_the_limits_of_the_single_filters() {
+fn the_chain_has_the_rules_of_the_single_filters() {
     let dense = |text: &str| text.split_whitespace().collect::<String>();
     let chain = dense(include_str!("../../envoy.yaml"));
     let single = dense(include_str!("../../examples/single-filters/envoy.yaml"));
@@ -117,6 +117,11 @@ fn the_chain_has_the_limits_of_the_single_filters() {
     let penalties = penalties.split("],\"headers\"").next().expect("a list");
     assert!(penalties.len() > 100 && chain.contains(penalties), "{penalties}");
     assert_eq!(lists, 2);
+    for (from, to) in [("\"endpoints\":[", "}]}"), ("\"access\":{", "},\"forward\":")] {
+        let (_, part) = single.split_once(from).expect(from);
+        let (part, _) = part.split_once(to).expect(to);
+        assert!(part.len() > 500 && chain.contains(&format!("{from}{part}{to}")), "{part}");
+    }
 }
 
 #[test]

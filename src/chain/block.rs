@@ -46,6 +46,8 @@ pub(super) trait Block: fmt::Debug {
     fn counters(&self) -> Vec<String>;
     fn leaves(&self) -> Vec<Left>;
     fn reads(&self) -> Vec<Read>;
+    fn signs_bodies(&self) -> Option<String>;
+    fn edits_bodies(&self) -> Option<String>;
     fn has_pre_auth(&self) -> bool;
     fn open(&self) -> Box<dyn steps::Exchange>;
     fn start(&self, host: &mut dyn Host);
@@ -69,6 +71,14 @@ impl<P: Policy<Exchange: 'static> + fmt::Debug> Block for P {
 
     fn reads(&self) -> Vec<Read> {
         Policy::reads(self)
+    }
+
+    fn signs_bodies(&self) -> Option<String> {
+        Policy::signs_bodies(self)
+    }
+
+    fn edits_bodies(&self) -> Option<String> {
+        Policy::edits_bodies(self)
     }
 
     fn has_pre_auth(&self) -> bool {

@@ -37,6 +37,7 @@ pub(super) fn read(text: &[u8], environment: &dyn Environment) -> Result<Vec<Box
         places.push(place);
     }
     check_order(&places, &read)?;
+    check_signed(&places, &read)?;
     Ok(read)
 }
 
@@ -109,6 +110,23 @@ fn check_order(places: &[String], blocks: &[Box<dyn Block>]) -> Result<(), Confi
                     return refuse(format!("`{value}` is never left by {other}; write one of {}", values.join(", ")));
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// What a block signs, no block behind it edits.
+fn check_signed(places: &[String], blocks: &[Box<dyn Block>]) -> Result<(), ConfigError> {
+    for (here, (place, block)) in places.iter().zip(blocks).enumerate() {
+        let Some(signing) = block.signs_bodies() else { continue };
+        let behind = places.iter().zip(blocks).skip(here.saturating_add(1));
+        let mut editing = behind.filter_map(|(other, editor)| Some((other, editor.edits_bodies()?)));
+        if let Some((other, field)) = editing.next() {
+            let why = format_args!(
+                "signs request bodies that {other}.{field} edits afterwards, so receivers would refuse them; put that block \
+                 before this one"
+            );
+            return Err(ConfigError::new(signing, why).within(place));
         }
     }
     Ok(())

@@ -90,6 +90,12 @@ impl steps::Policy for Policy {
         reads.then(|| identity::read_at("identity".to_owned())).into_iter().collect()
     }
 
+    fn edits_bodies(&self) -> Option<String> {
+        // A rule in shadow edits nothing.
+        let edits = |rule: &config::Rule| rule.request && rule.mode == config::Mode::Enforce;
+        self.0.config.rules.iter().position(edits).map(|n| format!("rules[{n}].direction"))
+    }
+
     fn open(&self) -> Exchange {
         Exchange::new(Rc::clone(&self.0))
     }

@@ -143,6 +143,10 @@ impl steps::Policy for Policy {
         vec![steps::Left { state: WEBHOOK_STATE, values: Some(names.collect()) }]
     }
 
+    fn signs_bodies(&self) -> Option<String> {
+        (!self.0.config.signers.is_empty()).then(|| "sign".to_owned())
+    }
+
     fn open(&self) -> Exchange {
         Exchange::new(Rc::clone(&self.0))
     }

@@ -13,7 +13,7 @@ fn a_refused_configuration_says_why() {
     let config = EnvoyConfig::Yaml("static_resources: {listenerz: []}".to_owned());
     let refused = [
         Envoy::start(envoy_binary(), &config, EnvoyOptions::default()).map(drop).unwrap_err(),
-        Envoy::validate(envoy_binary(), &config).unwrap_err(),
+        Envoy::validate(envoy_binary(), &config, NO_VARIABLES).unwrap_err(),
     ];
     for error in refused {
         let Error::EnvoyRefused { status, why } = &error else { panic!("{error}") };
@@ -25,7 +25,7 @@ fn a_refused_configuration_says_why() {
 #[test]
 fn validation_takes_a_right_configuration_and_loads_the_filters() {
     let upstream = Upstream::start();
-    let validate = |setup: Setup| Envoy::validate(envoy_binary(), &EnvoyConfig::Yaml(setup.yaml()));
+    let validate = |setup: Setup| Envoy::validate(envoy_binary(), &EnvoyConfig::Yaml(setup.yaml()), NO_VARIABLES);
     validate(Setup::new(&upstream).strip(&rules(&[revenue_rule()]))).unwrap();
     let error = validate(Setup::new(&upstream).strip(&json!({"rulez": []}))).unwrap_err();
     assert!(error.to_string().contains("rulez"), "{error}");
@@ -54,3 +54,5 @@ fn a_stopped_envoy_is_gone_and_a_running_one_is_measured() {
         assert!(lockgate_harness::ports::is_free(port));
     }
 }
+
+const NO_VARIABLES: [(&str, &str); 0] = [];

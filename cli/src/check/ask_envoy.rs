@@ -37,7 +37,15 @@ pub(super) fn ask(binary: &EnvoyBinary, path: &Path, document: &Document, report
         report.push(Severity::Note, Some(line), "code.local.filename", message);
         return false;
     }
-    match Envoy::validate(binary, &EnvoyConfig::File(path.to_owned())) {
+    if let Some((name, line)) = missing_variable(&document.root) {
+        let message = format!(
+            "{name} is not set here, and Envoy would refuse the file without it, so Envoy is not asked; set it to a secret of the \
+             format that is meant, or say --no-envoy"
+        );
+        report.push(Severity::Note, Some(line), "environment_variables.host_env_keys", message);
+        return false;
+    }
+    match Envoy::validate(binary, &EnvoyConfig::File(path.to_owned()), [("", ""); 0]) {
         Ok(()) => return true,
         Err(Error::EnvoyRefused { why, .. }) => {
             // Protobuf puts spaces in at random, so that nobody relies on its words.
@@ -84,20 +92,29 @@ pub(super) fn check_version(binary: &EnvoyBinary, report: &mut Report) {
 
 /// A module that a file names and that is not there, with its line.
 fn missing_module(root: &Node) -> Option<(PathBuf, usize)> {
-    let mut within: Box<dyn Iterator<Item = &Node>> = match &root.value {
-        Value::Map(entries) => {
-            let file = root.at(&["code", "local", "filename"]);
-            if let Some((node, name)) = file.and_then(|node| Some((node, node.text()?)))
-                && !Path::new(name).is_file()
-            {
-                return Some((name.into(), node.line));
-            }
-            Box::new(entries.iter().map(|entry| &entry.value))
-        }
-        Value::List(items) => Box::new(items.iter()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => return None,
-    };
-    within.find_map(missing_module)
+    first(root, &|node| {
+        let file = node.at(&["code", "local", "filename"])?;
+        let name = file.text()?;
+        (!Path::new(name).is_file()).then(|| (name.into(), file.line))
+    })
+}
+
+/// A variable that a filter is to get of Envoy's environment and that this one lacks, with its line.
+fn missing_variable(root: &Node) -> Option<(String, usize)> {
+    first(root, &|node| {
+        let names = node.at(&["environment_variables", "host_env_keys"])?.items();
+        let missing = |name: &&Node| name.text().is_some_and(|name| std::env::var_os(name).is_none());
+        names.iter().find(missing).and_then(|name| Some((name.text()?.to_owned(), name.line)))
+    })
+}
+
+/// What is first found in a mapping of the tree.
+fn first<T>(root: &Node, found: &dyn Fn(&Node) -> Option<T>) -> Option<T> {
+    match &root.value {
+        Value::Map(entries) => found(root).or_else(|| entries.iter().find_map(|entry| first(&entry.value, found))),
+        Value::List(items) => items.iter().find_map(|item| first(item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => None,
+    }
 }
 
 /// Major and minor version.

@@ -98,7 +98,10 @@ mod tests {
     fn the_reference_configuration_has_all_that_is_changed() {
         for (text, packages) in [
             (include_str!("../../../envoy.yaml"), &["lockgate-filter"][..]),
-            (include_str!("../../../examples/single-filters/envoy.yaml"), &["jwt-auth", "rate-limit", "revenue-strip"]),
+            (
+                include_str!("../../../examples/single-filters/envoy.yaml"),
+                &["jwt-auth", "rate-limit", "revenue-strip", "webhook-verify"],
+            ),
         ] {
             has_all(text, packages);
         }

@@ -8,6 +8,7 @@ mod setup;
 mod story;
 mod trial;
 mod web;
+mod webhook;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -73,9 +74,9 @@ fn start(args: &RunArgs) -> Result<u8, String> {
     progress.end();
     let setup = setup?;
     if args.once {
-        return once::run(&setup);
+        return once::run(&setup, &tools.secrets);
     }
-    say(&trial::what_to_try(&setup.addresses));
+    say(&trial::what_to_try(&setup.addresses, &webhook::what_to_try(&tools.secrets, setup.addresses.gateway)?));
     Ok(watch(&setup))
 }
 

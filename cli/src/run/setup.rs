@@ -14,6 +14,7 @@ use lockgate_harness::{Envoy, EnvoyConfig, EnvoyOptions, Error, Process, Process
 use super::config::{self, Addresses, Portals};
 use super::decisions::decisions;
 use super::progress::Progress;
+use super::webhook::Secrets;
 use super::{complain, say};
 use crate::refusal;
 
@@ -23,6 +24,8 @@ pub(super) struct Tools {
     envoy: EnvoyBinary,
     config_path: PathBuf,
     config: String,
+    /// What Envoy finds in its environment.
+    pub(super) secrets: Secrets,
 }
 
 /// What runs. Fields are dropped, and processes stopped, in order.
@@ -55,7 +58,7 @@ impl Tools {
             modules.push((package, module));
         }
         let config = config::with_modules(&text, &modules).map_err(|fault| format!("{shown} {fault}"))?;
-        Ok(Self { workspace, envoy, config_path, config })
+        Ok(Self { workspace, envoy, config_path, config, secrets: Secrets::prepare()? })
     }
 
     /// Has Envoy check the configuration.
@@ -64,7 +67,8 @@ impl Tools {
     /// It is wrong.
     pub(super) fn validate(&self, progress: &Progress) -> Result<(), String> {
         progress.step("asking Envoy");
-        Envoy::validate(&self.envoy, &EnvoyConfig::Yaml(self.config.clone())).map_err(|error| self.refused(error))
+        let config = EnvoyConfig::Yaml(self.config.clone());
+        Envoy::validate(&self.envoy, &config, self.secrets.variables()).map_err(|error| self.refused(error))
     }
 
     pub(super) fn config_name(&self) -> String {
@@ -106,11 +110,15 @@ impl Setup {
                 .map_err(|fault| format!("{} {fault}", tools.config_path.display()))?;
         }
         let ready = Arc::new(AtomicBool::new(false));
+        let mut process = ProcessOptions::new();
+        for (name, value) in tools.secrets.variables() {
+            process = process.env(name, value);
+        }
         let options = EnvoyOptions {
             concurrency: 2,
             log_level: "warning".to_owned(),
             admin_port: None,
-            process: ProcessOptions::new().on_line({
+            process: process.on_line({
                 let ready = ready.clone();
                 move |stream, line| show(stream, line, &ready)
             }),
@@ -186,7 +194,7 @@ fn explained(error: Error) -> String {
 }
 
 /// The filters that a configuration may load, by package; the first is that of envoy.yaml.
-const FILTERS: [&str; 4] = ["lockgate-filter", "jwt-auth", "rate-limit", "revenue-strip"];
+const FILTERS: [&str; 5] = ["lockgate-filter", "jwt-auth", "rate-limit", "revenue-strip", "webhook-verify"];
 /// Gauges of Envoy: how many instances of a portal are healthy.
 const CLUSTERS: [&str; 2] = ["cluster.onboarding.membership_healthy", "cluster.maintenance.membership_healthy"];
 const READY_WITHIN: Duration = Duration::from_secs(30);

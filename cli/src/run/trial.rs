@@ -95,8 +95,8 @@ pub(super) const CALLERS: [Caller; 6] = [
     Caller { who: "As nobody", token: None, trials: &[get("no token: 401", PARTS, Expect::Status(401))] },
 ];
 
-/// Lines to paste into a shell. Explanations stand on lines of their own: not every shell takes a comment after a command.
-pub(super) fn what_to_try(addresses: &Addresses) -> String {
+/// Lines to paste into a shell, those about webhooks among them. Explanations stand on lines of their own: not every shell takes a comment after a command.
+pub(super) fn what_to_try(addresses: &Addresses, webhooks: &str) -> String {
     let (gateway, issuer) = (addresses.gateway, addresses.portals.issuer);
     let mut text = String::from("\nEnvoy stands in front of both portals. Try, in another terminal:\n");
     for caller in CALLERS {
@@ -136,6 +136,7 @@ pub(super) fn what_to_try(addresses: &Addresses) -> String {
         "\n{AT_ONCE} payments at once, and one more: 429; when the seconds of Retry-After are over, 200\n{admin}    curl -s -o /dev/null -w \
          '%{{http_code}}\\n' {bearer} 'http://{gateway}{PAYMENTS}?n=[1-{AT_ONCE}]'\n{pay}\n    sleep 2\n{pay}\n"
     ));
+    text.push_str(webhooks);
     text.push_str(&format!(
         "\nSomebody guesses tokens: after {GUESSES} within a minute nobody from this address gets in for a minute, 429\n{token}    curl -s -o \
          /dev/null -w '%{{http_code}}\\n' -H 'authorization: Bearer x.y.z' 'http://{gateway}{FAULT}?n=[0-{GUESSES}]'\n{ask}\n"
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn lines_are_ready_to_paste() {
-        let text = what_to_try(&Addresses::written());
+        let text = what_to_try(&Addresses::written(), "\nabout webhooks\n");
         for line in [
             "    TOKEN=$(curl -s 'http://127.0.0.1:3003/token?role=MANAGER')\n",
             "    TOKEN=$(curl -s 'http://127.0.0.1:3003/token?role=SMS_ADMIN&alg=RS256')\n",
@@ -198,6 +199,7 @@ mod tests {
             "    curl -si 'http://127.0.0.1:8080/api/maintenance/parts?per_page=2'\n",
             "    curl -s -o /dev/null -w '%{http_code}\\n' -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/payments?n=[1-10]'\n",
             "    curl -si -H \"authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/payments'\n",
+            "\nabout webhooks\n",
             "    curl -s -o /dev/null -w '%{http_code}\\n' -H 'authorization: Bearer x.y.z' 'http://127.0.0.1:8080/api/maintenance/faults/1?n=[0-5]'\n",
         ] {
             assert!(text.contains(line), "{text}");

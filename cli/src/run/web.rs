@@ -3,7 +3,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
-use ureq::Agent;
+use ureq::http::Request;
+use ureq::{Agent, AsSendBody};
 
 /// Asks the gateway, the portals and the issuer. Loopback only, so no TLS and no proxy.
 pub(super) struct Client(Agent);
@@ -62,7 +63,26 @@ impl Client {
         Ok(answer.status().as_u16())
     }
 
-    /// The same with another method that has no body.
+    /// Delivers a webhook.
+    ///
+    /// # Errors
+    /// There is no answer, or it breaks off.
+    pub(super) fn deliver(
+        &self,
+        address: SocketAddr,
+        path: &str,
+        headers: &[(String, String)],
+        body: &str,
+    ) -> Result<Answer, String> {
+        let url = format!("http://{address}{path}");
+        let mut request = Request::builder().method("POST").uri(&url).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        self.answer(&format!("POST {url}"), request.body(body))
+    }
+
+    /// The same as [`Client::get`] with another method that has no body.
     ///
     /// # Errors
     /// There is no answer, or it breaks off.
@@ -75,16 +95,20 @@ impl Client {
         accepted: Option<&str>,
     ) -> Result<Answer, String> {
         let url = format!("http://{address}{path}");
-        let fault = |error: &dyn std::fmt::Display| format!("{method} {url}: {error}");
-        let mut request = ureq::http::Request::builder().method(method).uri(&url);
+        let mut request = Request::builder().method(method).uri(&url);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         if let Some(accepted) = accepted {
             request = request.header("accept-encoding", accepted);
         }
+        self.answer(&format!("{method} {url}"), request.body(()))
+    }
+
+    fn answer(&self, what: &str, request: ureq::http::Result<Request<impl AsSendBody>>) -> Result<Answer, String> {
+        let fault = |error: &dyn std::fmt::Display| format!("{what}: {error}");
+        let request = request.map_err(|error| fault(&error))?;
         let begin = Instant::now();
-        let request = request.body(()).map_err(|error| fault(&error))?;
         let mut response = self.0.run(request).map_err(|error| fault(&error))?;
         let headers = response.headers().iter();
         let headers = headers

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
@@ -100,16 +101,22 @@ impl Envoy {
         }
     }
 
-    /// Has Envoy check a configuration without running it (`--mode validate`): filters are loaded and take theirs.
+    /// Has Envoy check a configuration without running it (`--mode validate`): filters are loaded and take theirs. Its environment is
+    /// that of this process, and these variables.
     ///
     /// # Errors
     /// [`Error::EnvoyRefused`] with the reason.
-    pub fn validate(binary: &EnvoyBinary, config: &EnvoyConfig) -> Result<(), Error> {
+    pub fn validate<N: AsRef<OsStr>, V: AsRef<OsStr>>(
+        binary: &EnvoyBinary,
+        config: &EnvoyConfig,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<(), Error> {
         let folder = Folder::create()?;
         let output = tools::run(
             Command::new(&binary.path)
                 .args(["--mode", "validate", "--disable-hot-restart", "--log-level", "info", "--config-path"])
-                .arg(file_of(config, &folder)?),
+                .arg(file_of(config, &folder)?)
+                .envs(variables),
             "envoy",
         )?;
         if output.status.success() {

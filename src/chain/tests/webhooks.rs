@@ -95,6 +95,44 @@ fn a_good_one_passes_all_blocks_and_a_forged_one_none() {
 }
 
 #[test]
+fn what_is_signed_is_not_edited_afterwards() {
+    let signing = json!({"webhook-verify": {"sign": [{
+        "name": "out", "match": {"paths": ["/hooks/**"]}, "schemes": [{"scheme": "portal", "secrets": [{"env": "SECRET"}]}]
+    }]}});
+    let strip = |direction: &str, mode: &str| {
+        let mut strip = strip();
+        strip["revenue-strip"]["identity"] = json!({"trusted_header": {"roles": "x-roles"}});
+        // The one that matters is not the first.
+        let mut second = strip["revenue-strip"]["rules"][0].clone();
+        strip["revenue-strip"]["rules"][0]["direction"] = json!("response");
+        second["name"] = json!("second");
+        second["direction"] = json!(direction);
+        second["mode"] = json!(mode);
+        strip["revenue-strip"]["rules"].as_array_mut().expect("rules").push(second);
+        strip
+    };
+    let message = read(&[signing.clone(), strip("request", "enforce")]).map(drop).expect_err("edited");
+    assert!(
+        message.starts_with(
+            "chain[0].webhook-verify.sign: signs request bodies that chain[1].revenue-strip.rules[1].direction edits afterwards"
+        ),
+        "{message}"
+    );
+    let further = [signing.clone(), limit("address", "post-auth"), strip("request", "enforce")];
+    let message = read(&further).map(drop).expect_err("edited");
+    assert!(message.contains("that chain[2].revenue-strip.rules[1].direction edits"), "{message}");
+    for blocks in [
+        vec![strip("request", "enforce"), signing.clone()],
+        vec![signing.clone(), strip("response", "enforce")],
+        vec![signing.clone(), strip("request", "shadow")],
+        // What is verified may be edited.
+        vec![hooks(), strip("request", "enforce")],
+    ] {
+        assert_eq!(read(&blocks).map(drop), Ok(()), "{blocks:?}");
+    }
+}
+
+#[test]
 fn endpoints_and_rules_must_belong_together() {
     for (blocks, want) in [
         (

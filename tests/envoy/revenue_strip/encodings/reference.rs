@@ -98,7 +98,10 @@ fn reference(upstream: &Upstream) -> (Envoy, SocketAddr) {
         assert_eq!(text.matches(from).count(), 1, "{from}");
         text = text.replace(from, to);
     }
-    let options = EnvoyOptions { admin_port: None, ..EnvoyOptions::default() };
+    let mut options = EnvoyOptions { admin_port: None, ..EnvoyOptions::default() };
+    for name in ["MAINTENANCE_WEBHOOK_SECRET", "ONBOARDING_WEBHOOK_SECRET"] {
+        options.process = options.process.env(name, "a secret for tests only");
+    }
     let envoy =
         Envoy::start(envoy_binary(), &EnvoyConfig::Yaml(text), options).unwrap_or_else(|error| panic!("{error}"));
     let address = *envoy.listeners().unwrap().get("gateway").unwrap();
