@@ -46,7 +46,10 @@ fn the_reference_configuration_is_good_as_it_stands() {
     let (notes, rest): (Vec<&str>, Vec<&str>) = out.lines().partition(|line| line.contains(": note: "));
     assert_eq!((code, rest.as_slice()), (0, good.as_slice()), "{out}");
     assert_eq!(notes.len(), 8, "{out}");
-    assert!(notes.iter().all(|note| note.contains(".scheme: endpoint `") && note.contains("`: does not sign the ")), "{out}");
+    assert!(
+        notes.iter().all(|note| note.contains(".scheme: endpoint `") && note.contains("`: does not sign the ")),
+        "{out}"
+    );
 }
 
 /// What is replaced in that file by what; a text of the line that must be named; exit code; what must be said.

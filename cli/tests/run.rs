@@ -70,7 +70,8 @@ fn decisions_are_shown_until_ctrl_c() {
     run.line(|line| line == "401 GET    /api/parts  jwt_auth: refused (no_token)");
     assert!(!run.said.contains("q=secret"), "{}", run.said);
     // Forged, and as it is printed: the first and the second line that deliver a webhook.
-    let webhook = run.said.lines().find(|line| line.contains("x-webhook-signature")).expect("it was printed").to_owned();
+    let webhook =
+        run.said.lines().find(|line| line.contains("x-webhook-signature")).expect("it was printed").to_owned();
     let by_shell = |line: &str| said(&Command::new("sh").args(["-c", line]).output().expect("a shell")).0;
     let forged = by_shell(&webhook.replace("parts.low_stock", "fault.critical"));
     assert!(forged.starts_with("HTTP/1.1 401 "), "{forged}");

@@ -38,7 +38,7 @@ enum Expect {
     Status(u16),
 }
 
-/// In the order in which they are delivered. What gets 401 counts as a guess of a token.
+/// In the order in which they are delivered. What gets 401 counts as a guess of a token, so these are the last.
 pub(super) const DELIVERIES: [Delivery; 5] = [
     Delivery { shows: "a good one", body: LOW_STOCK, signed: LOW_STOCK, sent: None, expect: Expect::Taken },
     Delivery {
@@ -48,14 +48,20 @@ pub(super) const DELIVERIES: [Delivery; 5] = [
         sent: None,
         expect: Expect::Repeated,
     },
-    Delivery { shows: "a forged one: 401", body: FORGED, signed: LOW_STOCK, sent: None, expect: Expect::Status(401) },
-    Delivery { shows: "an old one: 401", body: CRITICAL, signed: CRITICAL, sent: Some(OLD), expect: Expect::Status(401) },
     Delivery {
         shows: "an event that this portal does not send: 403",
         body: CREATED,
         signed: CREATED,
         sent: None,
         expect: Expect::Status(403),
+    },
+    Delivery { shows: "a forged one: 401", body: FORGED, signed: LOW_STOCK, sent: None, expect: Expect::Status(401) },
+    Delivery {
+        shows: "an old one: 401",
+        body: CRITICAL,
+        signed: CRITICAL,
+        sent: Some(OLD),
+        expect: Expect::Status(401),
     },
 ];
 
@@ -80,11 +86,11 @@ impl Secrets {
     /// The header fields of a delivery, signed now, but for what it says otherwise.
     fn sign(&self, delivery: &Delivery) -> Result<Vec<(String, String)>, String> {
         let endpoint = json!({
-            "name": ENDPOINT, "match": {"paths": [PATH]}, "scheme": "portal", "secrets": [{"env": VARIABLES[0]}],
+            "name": ENDPOINT, "match": {"paths": [PATH]}, "scheme": "portal", "secrets": [{"env": MAINTENANCE}],
         });
         let text = json!({"endpoints": [endpoint]}).to_string();
         let policy = Policy::read(text.as_bytes(), &self.0)
-            .map_err(|error| format!("the secret in {} cannot be used: {error}", VARIABLES[0]))?;
+            .map_err(|error| format!("the secret in {MAINTENANCE} cannot be used: {error}"))?;
         let outgoing = Outgoing {
             method: "POST",
             target: PATH,
@@ -130,7 +136,9 @@ impl Delivery {
         }
         let heard = answer.has_header(RECEIVED);
         match self.expect {
-            Expect::Taken if !heard || answer.body != self.body.as_bytes() => Some("the portal did not get it".to_owned()),
+            Expect::Taken if !heard || answer.body != self.body.as_bytes() => {
+                Some("the portal did not get it".to_owned())
+            }
             Expect::Repeated if heard => Some("the portal got it again".to_owned()),
             Expect::Status(_) if heard => Some("the portal got it".to_owned()),
             Expect::Taken | Expect::Repeated | Expect::Status(_) => None,
@@ -157,9 +165,10 @@ pub(super) fn what_to_try(secrets: &Secrets, gateway: SocketAddr) -> Result<Stri
             delivery.shows, delivery.body
         ));
     }
-    let (own, made_up) = (VARIABLES[0], std::env::var_os(VARIABLES[0]).is_none());
-    if made_up {
-        text.push_str(&format!("  The secret is random; to sign others with `lockgate webhook sign`, start with one of yours in {own}\n"));
+    if std::env::var_os(MAINTENANCE).is_none() {
+        text.push_str(&format!(
+            "  The secret is random: to sign others with `lockgate webhook sign`, start with one of yours in {MAINTENANCE}\n"
+        ));
     }
     Ok(text)
 }
@@ -178,8 +187,9 @@ fn now_ms() -> u64 {
     now.and_then(|now| u64::try_from(now.as_millis()).ok()).unwrap_or_default()
 }
 
-/// What envoy.yaml has its secrets from; the first is that of the maintenance portal.
-const VARIABLES: [&str; 2] = ["MAINTENANCE_WEBHOOK_SECRET", "ONBOARDING_WEBHOOK_SECRET"];
+/// What envoy.yaml has its secrets from.
+const VARIABLES: [&str; 2] = [MAINTENANCE, "ONBOARDING_WEBHOOK_SECRET"];
+const MAINTENANCE: &str = "MAINTENANCE_WEBHOOK_SECRET";
 const ENDPOINT: &str = "maintenance";
 const PATH: &str = "/api/onboarding/webhooks/maintenance";
 const ID: &str = "wh-1";
@@ -188,7 +198,7 @@ const TIME: &str = "x-webhook-timestamp";
 const RECEIVED: &str = "x-received-bytes";
 const RANDOM: &str = "/dev/urandom";
 const OLD: &str = "2026-01-01T00:00:00Z";
-// As requirements say. In quotes of a shell later, so without any of theirs.
+// The portals' events. In quotes of a shell later, so without any of theirs.
 const LOW_STOCK: &str = r#"{"id":"evt-1","event":"parts.low_stock","source":{"system":"maintenance","version":"1"},"data":{"entity":"part","entityId":7}}"#;
 const FORGED: &str = r#"{"id":"evt-1","event":"parts.low_stock","source":{"system":"maintenance","version":"1"},"data":{"entity":"part","entityId":8}}"#;
 const CRITICAL: &str = r#"{"id":"evt-2","event":"fault.critical","source":{"system":"maintenance","version":"1"},"data":{"entity":"fault","entityId":1}}"#;
@@ -201,7 +211,7 @@ mod tests {
     use super::*;
 
     fn secrets() -> Secrets {
-        Secrets(BTreeMap::from([(VARIABLES[0].to_owned(), "a secret for tests only".to_owned())]))
+        Secrets(BTreeMap::from([(MAINTENANCE.to_owned(), "a secret for tests only".to_owned())]))
     }
 
     #[test]
@@ -212,7 +222,7 @@ mod tests {
         let url = "'http://127.0.0.1:8080/api/onboarding/webhooks/maintenance'";
         let now = r#"-H "x-webhook-timestamp: $(date -u +%Y-%m-%dT%H:%M:%SZ)""#;
         let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("    curl -si ")).collect();
-        let [first, again, forged, old, other] = lines.as_slice() else { panic!("{text}") };
+        let [first, again, other, forged, old] = lines.as_slice() else { panic!("{text}") };
         assert_eq!(first, again);
         for (line, parts) in [
             (first, [good, now, LOW_STOCK]),
@@ -240,9 +250,9 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_too_short_is_named_and_not_told() {
-        let short = Secrets(BTreeMap::from([(VARIABLES[0].to_owned(), "zx".to_owned())]));
+        let short = Secrets(BTreeMap::from([(MAINTENANCE.to_owned(), "zx".to_owned())]));
         let error = short.sign(&DELIVERIES[0]).unwrap_err();
-        assert!(error.contains(VARIABLES[0]) && !error.contains("zx"), "{error}");
+        assert!(error.contains(MAINTENANCE) && !error.contains("zx"), "{error}");
     }
 
     #[test]
@@ -254,7 +264,7 @@ mod tests {
             first_byte_after: Duration::ZERO,
             whole_after: Duration::ZERO,
         };
-        let [good, again, forged, _, other] = DELIVERIES;
+        let [good, again, other, forged, _] = DELIVERIES;
         for (delivery, answer, want) in [
             (good, answer(200, true, LOW_STOCK), None),
             (good, answer(200, false, LOW_STOCK), Some("the portal did not get it")),
