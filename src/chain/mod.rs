@@ -9,7 +9,9 @@
 //!
 //! A block is any [`steps::Policy`]; `block.rs` has one line for each. What a block sees is what it would see alone:
 //! counters, slots and calls of its own, and of a body what the block before it lets go. What blocks need of each other
-//! they say by [`leaves`](steps::Policy::leaves) and [`reads`](steps::Policy::reads), and a chain in which that cannot work is refused.
+//! they say by [`leaves`](steps::Policy::leaves) and [`reads`](steps::Policy::reads),
+//! [`signs_bodies`](steps::Policy::signs_bodies) and [`edits_bodies`](steps::Policy::edits_bodies), and a chain in which that cannot work
+//! is refused.
 //!
 //! # Replies
 //!

@@ -47,6 +47,7 @@ fn every_example_configuration_fits_its_schema() {
         (Filter::JwtAuth, validator(Of::JwtAuth)),
         (Filter::RateLimit, validator(Of::RateLimit)),
         (Filter::RevenueStrip, validator(Of::RevenueStrip)),
+        (Filter::WebhookVerify, validator(Of::WebhookVerify)),
         (Filter::Lockgate, validator(Of::Lockgate)),
     ];
     let validator = |filter: Filter| &validators.iter().find(|(of, _)| *of == filter).unwrap().1;
