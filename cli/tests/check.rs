@@ -362,7 +362,7 @@ const LIMITS: [(&str, &str, &str, &str, i32, &[&str]); 12] = [
         "\"limit\": 1000, \"window_s\": 60, \"unless\": {\"roles\": [\"SMS_ADMIN\"]}",
         "\"unless\": {\"roles\"",
         2,
-        &["error: policies[0].unless: asks who is calling, and jwt-auth stands after this filter (http_filters[2])"],
+        &["error: policies[0].unless: asks who is calling, and jwt-auth stands after this filter (http_filters[3])"],
     ),
     (
         "a consumer before jwt-auth",
