@@ -379,7 +379,7 @@ const LIMITS: [(&str, &str, &str, &str, i32, &[&str]); 12] = [
         "{\"name\": \"x\"",
         0,
         &[
-            "warning: policies[3].phase: runs after the token was verified (http_filters[2])",
+            "warning: policies[3].phase: runs after the token was verified (http_filters[3])",
             "with a plugin name of its own",
         ],
     ),
@@ -389,7 +389,7 @@ const LIMITS: [(&str, &str, &str, &str, i32, &[&str]); 12] = [
         "\"table\": {\"keys\": 5000}, \"penalties\": [{\"name\": \"x\", \"block_s\": 60, \"flood\": {}}]",
         "\"penalties\": [{\"name\": \"x\"",
         0,
-        &["warning: penalties: stand after the filter that verifies tokens (http_filters[2])"],
+        &["warning: penalties: stand after the filter that verifies tokens (http_filters[3])"],
     ),
     (
         "one that talks over the other",
@@ -398,7 +398,7 @@ const LIMITS: [(&str, &str, &str, &str, i32, &[&str]); 12] = [
         "\"rate_limit\": true",
         0,
         &[
-            "warning: headers.rate_limit: is not false, so this filter replaces what the rate-limit behind it (http_filters[3])",
+            "warning: headers.rate_limit: is not false, so this filter replaces what the rate-limit behind it (http_filters[4])",
         ],
     ),
     (
