@@ -151,7 +151,7 @@ fn check_looks_into_the_blocks() {
             envoy(""),
             "name: gate",
             2,
-            "error: config.allow_on_headers_stop_iteration: is not true: a chain decides",
+            "error: config.allow_on_headers_stop_iteration: is not true: ",
         ),
         (
             "a block that stands twice",
