@@ -156,7 +156,12 @@ fn a_wrong_configuration_is_refused_in_the_filters_words() {
         ("a Struct", "google.protobuf.StringValue", "google.protobuf.Struct", "Envoy refuses"),
         ("a field Envoy lacks", "normalize_path:", "normalise_path:", "normalise_path"),
         ("another port", "port_value: 8080 }", "port_value: 8443 }", "has no `port_value: 8080 }`"),
-        ("no module", "release/lockgate.wasm", "release/other.wasm", "other.wasm"),
+        (
+            "no module",
+            "release/lockgate.wasm",
+            "release/other.wasm",
+            "has no `target/wasm32-wasip1/release/lockgate.wasm`",
+        ),
     ];
     for (name, from, to, want) in cases {
         let path = folder.reference_with(from, to);
