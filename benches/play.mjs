@@ -4,8 +4,11 @@
 //
 // The case is {config, request: {headers, body?}, response?: {headers, body?}, attributes?, environment?}: `config` is the plugin's
 // configuration, `attributes` what `get_property` finds, by names joined with dots. The callbacks come as from Envoy 1.40 for one
-// exchange over HTTP/1.1: an absent one is left out, an answer's body ends with an empty last piece. Exchanges are repeated, so
+// exchange over HTTP/1.1: an absent one is left out, a body ends with an empty last piece. Exchanges are repeated, so
 // that caches are warm; the table is of the last one. benches/profile.py shows in which functions the instructions are.
+// With `request.hmac: {header, prefix, secret}` each exchange is another delivery: `{n}` in the request's body and values is its
+// number, `{now}` the time, and the body is signed with HMAC-SHA-256, in hex.
+import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { WASI } from "node:wasi";
 
@@ -143,6 +146,15 @@ function enter(name, ...given) {
   count(name);
   return module_[name](...given);
 }
+/** The request of one exchange. */
+function delivery(n) {
+  const { hmac, headers, body = "" } = played.request;
+  if (!hmac) return played.request;
+  const filled = (value) => value.replaceAll("{n}", `${n}`).replaceAll("{now}", new Date().toISOString());
+  const text = filled(body);
+  const tag = createHmac("sha256", hmac.secret).update(text).digest("hex");
+  return { headers: [...headers.map(([name, value]) => [name, filled(value)]), [hmac.header, hmac.prefix + tag]], body: text };
+}
 const fresh = () => ({ maps: {}, bodies: {}, left: new Map(), reply: undefined });
 
 /** One exchange from its beginning to its end. */
@@ -150,7 +162,7 @@ function exchange(id) {
   counts = new Map();
   state = fresh();
   const sides = [
-    ["request", 0, played.request],
+    ["request", 0, delivery(id)],
     ["response", 2, played.response ?? { headers: [[":status", "200"], ["content-length", "8"]], body: '{"id":1}' }],
   ];
   enter("proxy_on_context_create", id, ROOT);

@@ -91,6 +91,12 @@ pub trait Exchange {
         true
     }
 
+    /// Whether [`Exchange::response_head`] asks for `:status` and nothing else, changes nothing and lets it go: then a host need not
+    /// read the rest, and hands over a head of this one field. No body step of the answer may follow.
+    fn asks_status_alone(&self) -> bool {
+        false
+    }
+
     /// The request's head. [`Step::Hold`] keeps it until a body step decides.
     fn request_head(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
         Step::Continue

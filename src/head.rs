@@ -107,6 +107,22 @@ impl Head {
         Some(Self { names, values: pairs, fields, changed: Vec::new(), end, read: true })
     }
 
+    /// The fields whose names are wanted, as a head of their own, with their names in lower case.
+    #[must_use]
+    pub(crate) fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        let mut head = Self { read: true, ..Self::default() };
+        for (name, value) in self.fields().filter(|(name, _)| wanted(name)) {
+            let name = head.put_name(name);
+            if let Some(name) = head.names.get_mut(name.from..name.to) {
+                name.make_ascii_lowercase();
+            }
+            let from = head.values.len();
+            head.values.extend_from_slice(value);
+            head.fields.push(Field { name, value: Span { from, to: head.values.len() } });
+        }
+        head
+    }
+
     /// A head that was not read: it has no fields, and what is set in it, or removed, is so whatever the host has.
     #[must_use]
     pub fn unread() -> Self {
@@ -236,7 +252,7 @@ impl Span {
     /// Whether it is this name in `names`. Most differ in length.
     #[inline]
     fn says(self, name: &str, names: &str) -> bool {
-        self.to - self.from == name.len() && self.of_str(names).eq_ignore_ascii_case(name)
+        self.to - self.from == name.len() && self.of(names.as_bytes()).eq_ignore_ascii_case(name.as_bytes())
     }
 }
 

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::config::Endpoint;
 use super::descriptor::{Answer, Challenge, Place};
 use super::keys::Key;
+use super::pick::Picked;
 use super::request::{Kept, Request};
 use super::signatures::encode;
-use crate::claims::ClaimPath;
 use crate::reply::Reply;
 
 /// Longest text that is sent back, in bytes.
@@ -25,25 +25,14 @@ pub(super) fn unsigned(endpoint: &Endpoint, kept: &Kept) -> Option<Reply> {
 }
 
 /// The answer to a probe that was verified as any delivery, with the secret at this place.
-pub(super) fn signed(
-    endpoint: &Endpoint,
-    kept: &Kept,
-    picked: &[(ClaimPath, Option<String>)],
-    secret: usize,
-) -> Option<Reply> {
+pub(super) fn signed(endpoint: &Endpoint, kept: &Kept, picked: &[Picked], secret: usize) -> Option<Reply> {
     answer(endpoint, kept, true, picked, Some(secret))
 }
 
-fn answer(
-    endpoint: &Endpoint,
-    kept: &Kept,
-    signed: bool,
-    picked: &[(ClaimPath, Option<String>)],
-    secret: Option<usize>,
-) -> Option<Reply> {
+fn answer(endpoint: &Endpoint, kept: &Kept, signed: bool, picked: &[Picked], secret: Option<usize>) -> Option<Reply> {
     let request = Request::new(kept, endpoint, None);
     let value = |place: &Place| match place {
-        Place::Json(path) => picked.iter().find(|(there, _)| there == path).and_then(|(_, value)| value.clone()),
+        Place::Json(path) => picked.iter().find(|(there, _)| **there == *path).and_then(|(_, value)| value.clone()),
         Place::Header(_) | Place::Query(_) | Place::Form(_) | Place::Pair(_) => {
             request.value(place).ok().flatten().and_then(|value| String::from_utf8(value).ok())
         }

@@ -116,11 +116,10 @@ impl Config {
 
     /// The endpoint of a request: the first that matches, and no other is tried.
     pub(super) fn endpoint(&self, method: &[u8], path: &[u8]) -> Option<(usize, &Endpoint, &str)> {
-        let find = |(n, endpoint): (usize, &'_ Endpoint)| endpoint.matches.takes_away(method, path).map(|_| n);
-        let n = self.endpoints.iter().enumerate().find_map(find)?;
-        let endpoint = self.endpoints.get(n)?;
-        let pattern = endpoint.matches.takes_away(method, path)?;
-        Some((n, endpoint, pattern.as_str()))
+        let endpoints = self.endpoints.iter().enumerate();
+        let mut found =
+            endpoints.filter_map(|(n, endpoint)| Some((n, endpoint, endpoint.matches.takes_away(method, path)?)));
+        found.next().map(|(n, endpoint, pattern)| (n, endpoint, pattern.as_str()))
     }
 
     /// What a request that leaves is signed with: the first that matches.

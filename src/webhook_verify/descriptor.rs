@@ -3,6 +3,7 @@
 mod wire;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::timestamp;
 use crate::claims::ClaimPath;
@@ -42,6 +43,22 @@ pub(super) struct Descriptor {
     pub(super) event: Option<Place>,
     pub(super) require: Vec<Require>,
     pub(super) challenges: Vec<Challenge>,
+    pub(super) facts: Facts,
+}
+
+/// What every request asks of its scheme, found out once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    /// See [`Descriptor::gathers`].
+    pub(super) gathers: bool,
+    /// See [`Descriptor::signs_url`].
+    pub(super) signs_url: bool,
+    /// See [`Descriptor::covers_id`].
+    pub(super) covers_id: bool,
+    /// See [`Descriptor::picked`].
+    pub(super) picked: Vec<Rc<ClaimPath>>,
+    /// See [`Descriptor::header_names`].
+    pub(super) header_names: Vec<String>,
 }
 
 /// Where a value of a request stands.
@@ -255,6 +272,19 @@ pub(super) enum Answer {
         prefix: String,
         encoding: Encoding,
     },
+}
+
+impl Facts {
+    /// Of a scheme that is whole.
+    pub(super) fn of(descriptor: &Descriptor) -> Self {
+        Self {
+            gathers: descriptor.gathers(),
+            signs_url: descriptor.signs_url(),
+            covers_id: descriptor.covers_id(),
+            picked: descriptor.picked().into_iter().cloned().map(Rc::new).collect(),
+            header_names: descriptor.header_names().into_iter().map(str::to_owned).collect(),
+        }
+    }
 }
 
 impl Descriptor {

@@ -36,6 +36,8 @@ pub struct Exchange {
     shared: Rc<Shared>,
     state: State,
     who: Who,
+    /// The client's [`ID_HEADER`], which is still in the head that waits: most often it is what stands there in the end, too.
+    copy: Option<Vec<u8>>,
 }
 
 enum State {
@@ -54,7 +56,6 @@ enum State {
 struct Reading {
     endpoint: usize,
     verification: Verification,
-    kept: Kept,
 }
 
 /// What a good delivery goes on with.
@@ -82,7 +83,7 @@ enum Verdict {
 
 impl Exchange {
     pub(super) fn new(shared: Rc<Shared>) -> Self {
-        Self { shared, state: State::Beside, who: Who::default() }
+        Self { shared, state: State::Beside, who: Who::default(), copy: None }
     }
 
     /// Method and target, with one reading only. `None`: about no path.
@@ -144,7 +145,7 @@ impl Exchange {
 
     /// The body has ended: the verdict, and what follows from it.
     fn decide(&mut self, reading: Reading, host: &mut dyn Host) -> Verdict {
-        let Reading { endpoint: at, verification, kept } = reading;
+        let Reading { endpoint: at, verification } = reading;
         let shared = Rc::clone(&self.shared);
         let Some(endpoint) = shared.config.endpoints.get(at) else { return self.refuse(at, Reason::NoTable, host) };
         let now_ms = host.now_ms();
@@ -156,7 +157,7 @@ impl Exchange {
         };
         host.count(shared.counters.secret(at, good.secret), 1);
         if endpoint.mode == Mode::Enforce
-            && let Some(reply) = challenge::signed(endpoint, &kept, &good.picked, good.secret)
+            && let Some(reply) = challenge::signed(endpoint, &good.kept, &good.picked, good.secret)
         {
             return self.challenged(at, reply, host);
         }
@@ -307,6 +308,10 @@ impl steps::Exchange for Exchange {
         }
     }
 
+    fn asks_status_alone(&self) -> bool {
+        true
+    }
+
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         self.who.id = crate::reply::correlation_id(head);
         let shared = Rc::clone(&self.shared);
@@ -318,13 +323,8 @@ impl steps::Exchange for Exchange {
                 return Step::Reply(self.refuse_unread(reason, host));
             }
         };
-        let found = request.as_ref().and_then(|(method, target)| {
-            let (at, endpoint, pattern) = shared.config.endpoint(method, of_target(target))?;
-            // Before the copies go: some senders write their own id where ours stands.
-            let kept = |head: &Head| Kept::new(&endpoint.descriptor, method, target, head);
-            Some((at, endpoint, pattern, kept(head), kept(head)))
-        });
-        let Some((at, endpoint, pattern, kept, again)) = found else {
+        let found = request.as_ref().and_then(|(method, target)| shared.config.endpoint(method, of_target(target)));
+        let (Some((at, endpoint, pattern)), Some((method, target))) = (found, request.as_ref()) else {
             let leaves = request.and_then(|(method, target)| self.leave(&method, &target, head, host));
             remove_copies(head);
             return match leaves {
@@ -333,9 +333,18 @@ impl steps::Exchange for Exchange {
                 None => Step::Continue,
             };
         };
-        remove_copies(head);
-        self.who.endpoint(endpoint, pattern);
+        // Before the copies go: some senders write their own id where ours stands.
+        let kept = Kept::new(&endpoint.descriptor, method.clone(), target.clone(), head);
         let shadow = endpoint.mode == Mode::Shadow;
+        match head.single(ID_HEADER) {
+            // The head goes on by `release` alone.
+            Single::One(copy) if !shadow => {
+                self.copy = Some(copy.to_vec());
+                remove_copies_but(ID_HEADER, head);
+            }
+            Single::One(_) | Single::Absent | Single::Many => remove_copies(head),
+        }
+        self.who.endpoint(endpoint, pattern);
         let verification = match self.begin(endpoint, kept, head, host) {
             Ok(verification) => verification,
             Err(Stop::Challenge(_)) if shadow => return Step::Continue,
@@ -352,7 +361,7 @@ impl steps::Exchange for Exchange {
                 };
             }
         };
-        self.state = State::Reading(Box::new(Reading { endpoint: at, verification, kept: again }));
+        self.state = State::Reading(Box::new(Reading { endpoint: at, verification }));
         if head.ends() {
             return match self.end(host) {
                 Body::Refuse(reply) => Step::Reply(reply),
@@ -399,10 +408,18 @@ impl steps::Exchange for Exchange {
     }
 
     fn release(&mut self, head: &mut Head) {
+        let mut copy = self.copy.take();
         if let State::Good(handed) = &mut self.state {
             for (name, value) in handed.headers.drain(..) {
-                head.set(name, value.as_bytes());
+                // What stands there already is not written again.
+                let there = if name == ID_HEADER { copy.take() } else { None };
+                if there.is_none_or(|there| there != value.as_bytes()) {
+                    head.set(name, value.as_bytes());
+                }
             }
+        }
+        if copy.is_some() {
+            head.remove(ID_HEADER);
         }
         if let State::Signed(signed) = &mut self.state {
             signed.write(head);
@@ -422,7 +439,16 @@ impl steps::Exchange for Exchange {
 
 /// Removes what only the gate may write; also in the spellings that some servers take for the same name.
 fn remove_copies(head: &mut Head) {
-    let ours = |name: &str| HANDED_HEADERS.contains(&name.to_ascii_lowercase().replace('_', "-").as_str());
+    remove_copies_but("", head);
+}
+
+/// The same, but for a name that will be written.
+fn remove_copies_but(stays: &str, head: &mut Head) {
+    let same = |given: u8, ours: u8| given.eq_ignore_ascii_case(&ours) || given == b'_' && ours == b'-';
+    let spells = |name: &str, ours: &str| {
+        name.len() == ours.len() && name.bytes().zip(ours.bytes()).all(|(given, ours)| same(given, ours))
+    };
+    let ours = |name: &str| HANDED_HEADERS.iter().any(|ours| spells(name, ours)) && !name.eq_ignore_ascii_case(stays);
     let copies: Vec<String> = head.fields().filter(|(name, _)| ours(name)).map(|(name, _)| name.to_owned()).collect();
     for name in copies {
         head.remove(&name);

@@ -53,7 +53,7 @@ impl Policy {
         lines.push(format!("endpoint: `{}`, by its path {pattern}", endpoint.name));
         let descriptor = &endpoint.descriptor;
         let now_ms = now_ms.and_then(|now| i64::try_from(now).ok());
-        let kept = Kept::new(descriptor, method, target, head);
+        let kept = Kept::new(descriptor, method.to_vec(), target.to_vec(), head);
         let mut request = Request::new(&kept, endpoint, Some(body));
         for place in descriptor.places().into_iter().filter(|place| !matches!(place, Place::Pair(_))) {
             let value = match request.value(place) {

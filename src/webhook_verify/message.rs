@@ -37,7 +37,7 @@ pub(super) struct Read {
 /// All signed strings that the sender may have meant: one, or one for each spelling of the URL.
 pub(super) fn build(request: &Request<'_>, read: &Read) -> Result<Vec<Message>, Reason> {
     let descriptor = &request.endpoint.descriptor;
-    let urls = if descriptor.signs_url() { urls(request, descriptor.urls)? } else { vec![Vec::new()] };
+    let urls = if descriptor.facts.signs_url { urls(request, descriptor.urls)? } else { vec![Vec::new()] };
     let mut messages: Vec<Message> = Vec::with_capacity(urls.len());
     for url in urls {
         let mut message = Message { before: Vec::new(), body: false, after: Vec::new() };

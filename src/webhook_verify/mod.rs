@@ -163,13 +163,17 @@ impl Shared {
         Ok(seed)
     }
 
-    /// Who claims a delivery: another one each time, in all VMs. A connection is one worker's, and each of its requests has
-    /// another number here.
+    /// Who claims a delivery: another one each time, in all VMs, by random bits. Where a host has none, a connection is one worker's,
+    /// and each of its requests has another number here; elsewhere it is not asked for, as that is dear.
     fn owner(&self, seed: &Seed, now_ms: u64, correlation_id: Option<&str>, host: &mut dyn Host) -> u64 {
         let delivery = self.deliveries.get().wrapping_add(1);
         self.deliveries.set(delivery);
-        let connection = host.attribute(&["connection", "id"]).unwrap_or_default();
-        let random = host.random().unwrap_or_default().to_le_bytes();
+        let random = host.random();
+        let connection = match random {
+            Some(_) => None,
+            None => host.attribute(&["connection", "id"]),
+        };
+        let (random, connection) = (random.unwrap_or_default().to_le_bytes(), connection.unwrap_or_default());
         let id = correlation_id.unwrap_or_default().as_bytes();
         seed.number(&[&random, &connection, &delivery.to_le_bytes(), &now_ms.to_le_bytes(), id])
     }

@@ -3,17 +3,26 @@
 //! The body is signed, so this is no check of its grammar. What it must not do is to find a value where another reader
 //! finds another one: names on the way that stand twice, and brackets that do not match, are no value.
 
+use std::rc::Rc;
+
 use crate::claims::ClaimPath;
+use crate::json::scan::text_run;
 
 /// Longest value, and longest name on the way, in bytes as they are written.
 pub const MAX_PICKED_BYTES: usize = 512;
 /// Most objects and arrays inside each other.
 pub const MAX_PICK_DEPTH: u32 = 128;
 
+/// The way to a value, and the value, if there is one.
+pub(super) type Picked = (Rc<ClaimPath>, Option<String>);
+
+/// Room for most names and values, in bytes.
+const MOST_TEXTS_BYTES: usize = 64;
+
 /// The way to a value, and how far it was found.
 #[derive(Debug)]
 pub(super) struct Pick {
-    path: Vec<String>,
+    path: Rc<ClaimPath>,
     /// How many steps of the way the open objects are.
     on_path: usize,
     /// Which steps were taken, one bit each: the way is taken once.
@@ -62,30 +71,32 @@ enum Found {
 }
 
 impl Pick {
-    pub(super) fn new(path: &ClaimPath) -> Self {
+    pub(super) fn new(path: Rc<ClaimPath>) -> Self {
+        let found = if path.steps().len() > 64 { Found::Fault } else { Found::Nothing };
         Self {
-            path: path.steps().to_vec(),
+            path,
             on_path: 0,
             taken: 0,
             objects: 0,
             depth: 0,
             lex: Lex::Between,
             expects: Expects::Other,
-            text: Vec::new(),
-            found: if path.steps().len() > 64 { Found::Fault } else { Found::Nothing },
+            text: Vec::with_capacity(MOST_TEXTS_BYTES),
+            found,
         }
     }
 
-    /// The value; `None` when it is not there, there twice, no text, number or truth value, or longer than
+    /// The way and the value; `None` when it is not there, there twice, no text, number or truth value, or longer than
     /// [`MAX_PICKED_BYTES`].
-    pub(super) fn finish(mut self) -> Option<String> {
+    pub(super) fn finish(mut self) -> Picked {
         if self.depth != 0 || !matches!(self.lex, Lex::Between) {
             self.found = Found::Fault;
         }
-        match self.found {
+        let value = match self.found {
             Found::Value(value) => Some(value),
             Found::Nothing | Found::Fault => None,
-        }
+        };
+        (self.path, value)
     }
 
     pub(super) fn push(&mut self, chunk: &[u8]) {
@@ -96,7 +107,7 @@ impl Pick {
             }
             // Most of a body is inside strings: they are taken in one go.
             if self.lex == Lex::InString {
-                let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len());
+                let length = text_run(rest, 0).end;
                 let (inner, more) = rest.split_at_checked(length).unwrap_or((rest, &[]));
                 if !inner.is_empty() {
                     self.keep(inner);
@@ -190,7 +201,7 @@ impl Pick {
     /// Whether the innermost level is an object on the way: the first one is, and what its steps lead to.
     fn is_on_path(&self) -> bool {
         let level = usize::try_from(self.depth).unwrap_or(usize::MAX);
-        level > 0 && self.objects & 1 == 1 && self.on_path == level - 1 && level <= self.path.len()
+        level > 0 && self.objects & 1 == 1 && self.on_path == level - 1 && level <= self.path.steps().len()
     }
 
     fn string_ends(&mut self) {
@@ -199,13 +210,13 @@ impl Pick {
                 let (mut target, mut step) = (false, false);
                 if self.is_on_path() {
                     let place = self.on_path;
-                    if self.decoded().is_some_and(|name| self.path.get(place).is_some_and(|step| *step == name)) {
+                    if self.path.steps().get(place).is_some_and(|step| self.says(step)) {
                         let bit = 1_u64 << place;
                         if self.taken & bit != 0 {
                             self.found = Found::Fault;
                         }
                         self.taken |= bit;
-                        target = place + 1 == self.path.len();
+                        target = place + 1 == self.path.steps().len();
                         step = !target;
                     }
                 }
@@ -232,9 +243,24 @@ impl Pick {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        // One byte more than may be: then it shows.
-        let room = (MAX_PICKED_BYTES + 1).saturating_sub(self.text.len());
-        self.text.extend(bytes.iter().take(room));
+        let matters = match self.expects {
+            Expects::Name => self.is_on_path(),
+            Expects::Target => true,
+            Expects::Other | Expects::Step | Expects::Mark { .. } => false,
+        };
+        if matters {
+            // One byte more than may be: then it shows.
+            let room = (MAX_PICKED_BYTES + 1).saturating_sub(self.text.len());
+            self.text.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        }
+    }
+
+    /// Whether the text is this one.
+    fn says(&self, wanted: &str) -> bool {
+        if self.text.contains(&b'\\') {
+            return self.decoded().is_some_and(|text| text == wanted);
+        }
+        self.text.len() <= MAX_PICKED_BYTES && self.text == wanted.as_bytes()
     }
 
     /// The text without its escapes.
@@ -255,9 +281,9 @@ mod tests {
     use crate::claims::ClaimPath;
 
     fn pick(path: &str, body: &[u8], width: usize) -> Option<String> {
-        let mut pick = Pick::new(&ClaimPath::parse(path).unwrap());
+        let mut pick = Pick::new(ClaimPath::parse(path).unwrap().into());
         body.chunks(width).for_each(|chunk| pick.push(chunk));
-        pick.finish()
+        pick.finish().1
     }
 
     #[test]

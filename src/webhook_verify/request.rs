@@ -31,21 +31,18 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn new(descriptor: &Descriptor, method: &[u8], target: &[u8], head: &Head) -> Self {
-        let names = descriptor.header_names();
+    pub(super) fn new(descriptor: &Descriptor, method: Vec<u8>, target: Vec<u8>, head: &Head) -> Self {
         let numbered = match &descriptor.signature.source {
             SignatureSource::Numbered(stem) => Some(stem.as_str()),
             SignatureSource::One(_) | SignatureSource::Lines(_) | SignatureSource::Keyed(_) => None,
         };
         let kept = |name: &str| {
-            let lower = name.to_ascii_lowercase();
-            lower == "content-type"
-                || names.contains(lower.as_str())
-                || numbered.is_some_and(|stem| lower.starts_with(stem))
+            let begins = |stem: &str| name.get(..stem.len()).is_some_and(|start| start.eq_ignore_ascii_case(stem));
+            name.eq_ignore_ascii_case("content-type")
+                || descriptor.facts.header_names.iter().any(|known| known.eq_ignore_ascii_case(name))
+                || numbered.is_some_and(begins)
         };
-        let fields = head.fields().filter(|(name, _)| kept(name));
-        let fields = fields.map(|(name, value)| (name.to_ascii_lowercase(), value.to_vec())).collect();
-        Self { method: method.to_vec(), target: target.to_vec(), head: Head::new(fields, false) }
+        Self { method, target, head: head.only(kept) }
     }
 
     /// What stands after the first `?`.

@@ -114,11 +114,8 @@ impl Signing {
             Some((Timestamp { place: Place::Pair(name), .. }, text)) => pair = Some((name.clone(), text.clone())),
             Some(_) | None => {}
         }
-        let fields = head.fields().filter(|(name, _)| added.iter().all(|(other, _)| !other.eq_ignore_ascii_case(name)));
-        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_vec()));
-        let ours = added.iter().map(|(name, value)| (name.clone(), value.as_bytes().to_vec()));
-        let head = Head::new(fields.chain(ours).collect(), false);
-        let kept = Kept::new(descriptor, method, target, &head);
+        let mut kept = Kept::new(descriptor, method.to_vec(), target.to_vec(), head);
+        added.iter().for_each(|(name, value)| kept.head.set(name, value.as_bytes()));
         let request = Request::new(&kept, endpoint, body);
         let read = Read {
             timestamp: match &time {

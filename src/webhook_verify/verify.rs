@@ -10,11 +10,11 @@ use super::descriptor::{Encoding, MAX_PARTS, MAX_SIGNATURES, Place, Style, Token
 use super::error::Reason;
 use super::keys::Key as SecretKey;
 use super::message::{self, Message, Read};
-use super::pick::Pick;
+use super::pick::{Pick, Picked};
 use super::request::{Kept, Request};
 use super::signatures::{self, Candidate, Found, MAX_PUBLIC_SIGNATURES, encode};
 use super::timestamp::Format as TimeFormat;
-use crate::claims::{ClaimPath, Decimal, Value};
+use crate::claims::{Decimal, Value};
 use crate::host::Host;
 use crate::jwt_auth;
 use crate::signature::Mac;
@@ -39,7 +39,7 @@ pub(super) struct Verification {
     /// The places of the secrets that are valid now.
     live: Vec<usize>,
     read: Read,
-    picks: Vec<(ClaimPath, Pick)>,
+    picks: Vec<Pick>,
     bytes: usize,
     work: Work,
 }
@@ -86,7 +86,9 @@ pub(super) struct Good {
     pub(super) id: Option<String>,
     pub(super) event: Option<String>,
     /// Values of the body that were found on the way.
-    pub(super) picked: Vec<(ClaimPath, Option<String>)>,
+    pub(super) picked: Vec<Picked>,
+    /// What of its head the scheme reads.
+    pub(super) kept: Kept,
 }
 
 impl Verification {
@@ -104,7 +106,7 @@ impl Verification {
             return Err(Reason::NoClock);
         }
         let live = live(endpoint, now_ms);
-        let gathers = descriptor.gathers();
+        let gathers = descriptor.facts.gathers;
         let (candidates, read, messages) = if descriptor.each.is_some() {
             (None, Read::default(), Vec::new())
         } else {
@@ -119,7 +121,7 @@ impl Verification {
         let work = match candidates {
             Some(candidates) if !gathers => {
                 let strings = messages.into_iter().map(|message| {
-                    let mut digest = seed.map(|seed| seed.hasher(purpose(endpoint).as_bytes()));
+                    let mut digest = seed.map(|seed| seed.hasher(endpoint.purpose.as_bytes()));
                     if let Some(digest) = &mut digest {
                         digest.update(&message.before);
                     }
@@ -140,7 +142,7 @@ impl Verification {
             }
             Some(_) | None => Work::Gather(Gathered { body: Vec::new(), memory: memory.clone() }),
         };
-        let picks = descriptor.picked().into_iter().map(|path| (path.clone(), Pick::new(path))).collect();
+        let picks = descriptor.facts.picked.iter().map(|path| Pick::new(Rc::clone(path))).collect();
         Ok(Self { kept, live, read, picks, bytes: 0, work })
     }
 
@@ -150,7 +152,7 @@ impl Verification {
         if self.bytes > endpoint.max_body_bytes {
             return Err(Reason::BodyLength);
         }
-        for (_, pick) in &mut self.picks {
+        for pick in &mut self.picks {
             pick.push(chunk);
         }
         match &mut self.work {
@@ -185,8 +187,7 @@ impl Verification {
         host: &mut dyn Host,
     ) -> Result<Good, Reason> {
         let Self { kept, live, read, picks, work, .. } = self;
-        let picked: Vec<(ClaimPath, Option<String>)> =
-            picks.into_iter().map(|(path, pick)| (path, pick.finish())).collect();
+        let picked: Vec<Picked> = picks.into_iter().map(Pick::finish).collect();
         let (secret, key, id) = match work {
             Work::Stream(stream) => {
                 let (secret, key) = stream.verdict()?;
@@ -200,7 +201,7 @@ impl Verification {
         check_picked_time(endpoint, &picked, now_ms)?;
         let event = match &endpoint.descriptor.event {
             Some(Place::Json(path)) => {
-                picked.iter().find(|(there, _)| there == path).and_then(|(_, value)| value.clone())
+                picked.iter().find(|(there, _)| **there == *path).and_then(|(_, value)| value.clone())
             }
             Some(place) => {
                 let value = Request::new(&kept, endpoint, None).value(place)?;
@@ -208,7 +209,7 @@ impl Verification {
             }
             None => None,
         };
-        Ok(Good { secret, key, id: id.and_then(|id| String::from_utf8(id).ok()), event, picked })
+        Ok(Good { secret, key, id: id.and_then(|id| String::from_utf8(id).ok()), event, picked, kept })
     }
 }
 
@@ -264,7 +265,7 @@ fn whole(
     host: &mut dyn Host,
 ) -> Result<(usize, Option<Key>, Option<Vec<u8>>), Reason> {
     let endpoint = request.endpoint;
-    let mut digest = seed.map(|seed| seed.hasher(purpose(endpoint).as_bytes()));
+    let mut digest = seed.map(|seed| seed.hasher(endpoint.purpose.as_bytes()));
     let (secret, id) = match &endpoint.descriptor.each {
         None => part(request, live, now_ms, digest.as_mut(), host)?,
         Some(path) => {
@@ -392,7 +393,7 @@ pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Op
         && request.knows(place)
     {
         let id = request.value(place)?;
-        if descriptor.covers_id() {
+        if descriptor.facts.covers_id {
             // Nothing in it may be taken for what stands beside it in the signed string.
             let id = id.as_ref().ok_or(Reason::Missing)?;
             if !is_handed(id) || id.contains(&b'.') {
@@ -422,14 +423,10 @@ fn check_time(endpoint: &Endpoint, format: TimeFormat, text: &[u8], now_ms: Opti
 }
 
 /// A time in the body that was found on the way.
-fn check_picked_time(
-    endpoint: &Endpoint,
-    picked: &[(ClaimPath, Option<String>)],
-    now_ms: Option<i64>,
-) -> Result<(), Reason> {
+fn check_picked_time(endpoint: &Endpoint, picked: &[Picked], now_ms: Option<i64>) -> Result<(), Reason> {
     let Some(time) = &endpoint.descriptor.timestamp else { return Ok(()) };
     let Place::Json(path) = &time.place else { return Ok(()) };
-    let Some((_, value)) = picked.iter().find(|(there, _)| there == path) else { return Ok(()) };
+    let Some((_, value)) = picked.iter().find(|(there, _)| **there == *path) else { return Ok(()) };
     match value {
         Some(text) => check_time(endpoint, time.format, text.as_bytes(), now_ms),
         None if time.required => Err(Reason::Missing),
@@ -522,9 +519,4 @@ fn token_verdict(
     }
     let id = text("jti").map(|id| id.as_bytes().to_vec()).filter(|id| is_handed(id));
     Ok((secret, id))
-}
-
-/// What a delivery is remembered as: the endpoint, and then what was signed.
-fn purpose(endpoint: &Endpoint) -> String {
-    format!("webhook {}", endpoint.name)
 }

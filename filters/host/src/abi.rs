@@ -11,6 +11,8 @@ use proxy_wasm::types::MapType;
 
 /// `WasmResult::Ok` of the ABI.
 const OK: u32 = 0;
+/// `WasmResult::NotFound`.
+const NOT_FOUND: u32 = 1;
 
 /// A status other than "Ok".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,13 @@ pub(crate) struct Refused(u32);
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_header_map_value(
+        map: u32,
+        name: *const u8,
+        length: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_get_property(path: *const u8, length: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, length: usize, data: *const u8, size: usize) -> u32;
 }
@@ -27,6 +36,18 @@ unsafe extern "C" {
 pub(crate) fn header_map(map: MapType) -> Result<Vec<u8>, Refused> {
     // SAFETY: see above; both places are live until the call returns.
     handed_over(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) })
+}
+
+/// The value of one field of a header section; of several, Envoy joins them with commas.
+pub(crate) fn header(map: MapType, name: &str) -> Result<Option<Vec<u8>>, Refused> {
+    // SAFETY: as above, and the name is live too.
+    match handed_over(|data, size| unsafe {
+        proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size)
+    }) {
+        Ok(value) => Ok(Some(value)),
+        Err(Refused(NOT_FOUND)) => Ok(None),
+        Err(refused) => Err(refused),
+    }
 }
 
 /// A property, by one name.

@@ -48,10 +48,12 @@ enum Protocol {
     Grpc,
 }
 
-/// The host during one callback, or over several of one exchange.
+/// The host during one callback.
 pub(crate) struct Calls<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) place: Place<'a>,
+    /// The time, once it was asked for: one callback is one moment.
+    pub(crate) now_ms: Option<u64>,
 }
 
 /// Puts the audit lines of an exchange behind those of the filters that have written theirs.
@@ -176,8 +178,11 @@ fn is_ok(trailers: usize) -> bool {
 
 impl Host for Calls<'_> {
     fn now_ms(&mut self) -> Option<u64> {
-        let since = hostcalls::get_current_time().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        u64::try_from(since.as_millis()).ok()
+        if self.now_ms.is_none() {
+            let since = hostcalls::get_current_time().ok()?.duration_since(UNIX_EPOCH).ok()?;
+            self.now_ms = u64::try_from(since.as_millis()).ok();
+        }
+        self.now_ms
     }
 
     fn random(&mut self) -> Option<u64> {

@@ -68,12 +68,12 @@ impl<P: Policy> Plugin<P> {
 
     /// The host, for one callback of the exchange that has these audit lines.
     pub(crate) fn calls<'a>(&'a self, audit: &'a mut String) -> Calls<'a> {
-        Calls { shared: &self.shared, place: Place::Exchange(audit) }
+        Calls { shared: &self.shared, place: Place::Exchange(audit), now_ms: None }
     }
 
     /// The host, for a callback of the plugin itself.
     fn own_calls(&self) -> Calls<'_> {
-        Calls { shared: &self.shared, place: Place::Plugin }
+        Calls { shared: &self.shared, place: Place::Plugin, now_ms: None }
     }
 
     /// An empty buffer.

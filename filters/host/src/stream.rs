@@ -12,7 +12,7 @@ use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
-use crate::abi::header_map;
+use crate::abi::{header, header_map};
 use crate::calls::write_audit;
 use crate::heads::Bodies;
 use crate::root::Plugin;
@@ -78,7 +78,12 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => MapType::HttpRequestHeaders,
             Side::Response => MapType::HttpResponseHeaders,
         };
-        let mut head = match read(map, ends) {
+        let read = if side == Side::Response && self.exchange.asks_status_alone() {
+            read_field(map, ":status", ends)
+        } else {
+            read(map, ends)
+        };
+        let mut head = match read {
             Ok(head) => head,
             Err(why) => return self.fail(format_args!("read {side:?} head: {why}")),
         };
@@ -513,6 +518,12 @@ fn buffer(side: Side) -> BufferType {
 fn read(map: MapType, ends: bool) -> Result<Head, String> {
     let pairs = header_map(map).map_err(|status| format!("{status:?}"))?;
     Head::from_pairs(pairs, ends).ok_or_else(|| "not understood".to_owned())
+}
+
+/// One field of a head.
+fn read_field(map: MapType, name: &str, ends: bool) -> Result<Head, String> {
+    let value = header(map, name).map_err(|status| format!("{status:?}"))?;
+    Ok(Head::new(value.map(|value| (name.to_owned(), value)).into_iter().collect(), ends))
 }
 
 /// Writes what differs.

@@ -99,6 +99,8 @@ pub(in crate::webhook_verify) enum Repeated {
 #[derive(Debug)]
 pub(in crate::webhook_verify) struct Endpoint {
     pub(in crate::webhook_verify) name: String,
+    /// What a delivery is remembered as, before what was signed.
+    pub(in crate::webhook_verify) purpose: String,
     pub(in crate::webhook_verify) matches: Match,
     pub(in crate::webhook_verify) descriptor: Descriptor,
     pub(in crate::webhook_verify) secrets: Vec<Secret>,
@@ -299,6 +301,7 @@ impl EndpointWire {
         };
         Ok(Endpoint {
             verify_token,
+            purpose: format!("webhook {}", self.name),
             name: self.name,
             matches: self.matches.check(&at("match"))?,
             descriptor,

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::{
-    Answer, Challenge, Descriptor, FieldSource, Fields, MAX_SEGMENTS, MAX_TEXT_BYTES, Place, Prefix, Require, Segment,
-    Signature, SignatureSource, Style, Timestamp, Token, Urls, Wanted,
+    Answer, Challenge, Descriptor, Facts, FieldSource, Fields, MAX_SEGMENTS, MAX_TEXT_BYTES, Place, Prefix, Require,
+    Segment, Signature, SignatureSource, Style, Timestamp, Token, Urls, Wanted,
 };
 use crate::claims::ClaimPath;
 use crate::config::ConfigError;
@@ -383,7 +383,7 @@ impl DescriptorWire {
             challenges.push(wire.check(&at(&format!("challenges[{n}]")), self.algorithm)?);
         }
         let urls = self.urls.unwrap_or(UrlsWire { ports: None, encoded: None });
-        let descriptor = Descriptor {
+        let mut descriptor = Descriptor {
             algorithm: self.algorithm,
             format: secret.format.unwrap_or(Format::Raw),
             min_secret_bytes: secret.min_bytes.unwrap_or(1),
@@ -396,8 +396,10 @@ impl DescriptorWire {
             event,
             require,
             challenges,
+            facts: Facts::default(),
         };
         descriptor.check_whole(path)?;
+        descriptor.facts = Facts::of(&descriptor);
         Ok(descriptor)
     }
 }

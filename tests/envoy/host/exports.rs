@@ -22,7 +22,7 @@ const ALL: [&str; 10] = [
 
 #[test]
 fn a_module_exports_what_it_has_a_use_for() {
-    let rows: [(&str, &Path, &[&str]); 2] = [
+    let rows: [(&str, &Path, &[&str]); 3] = [
         ("jwt-auth", gate::jwt_auth(), &["proxy_on_request_trailers"]),
         (
             "revenue-strip",
@@ -34,6 +34,11 @@ fn a_module_exports_what_it_has_a_use_for() {
                 "proxy_on_response_headers",
                 "proxy_on_response_trailers",
             ],
+        ),
+        (
+            "webhook-verify",
+            gate::webhook_verify(),
+            &["proxy_on_log", "proxy_on_request_trailers", "proxy_on_response_headers"],
         ),
     ];
     cases::each(rows.map(|(name, module, more)| (name, (module, more))), |_, (module, more)| {
