@@ -90,6 +90,11 @@ impl steps::Policy for Policy {
         reads.then(|| identity::read_at("identity".to_owned())).into_iter().collect()
     }
 
+    fn takes_request_bodies(&self) -> bool {
+        let config = &self.0.config;
+        config.modes.graphql.is_some() || config.rules.iter().any(|rule| rule.request)
+    }
+
     fn open(&self) -> Exchange {
         Exchange::new(Rc::clone(&self.0))
     }
