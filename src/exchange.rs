@@ -63,6 +63,12 @@ pub trait Policy: Sized {
         false
     }
 
+    /// Whether an exchange may ever want a request's body ([`Exchange::wants`]). Where a chain knows that no later block does, it
+    /// keeps no copy of what one holds.
+    fn takes_request_bodies(&self) -> bool {
+        true
+    }
+
     /// Starts an exchange.
     fn open(&self) -> Self::Exchange;
 

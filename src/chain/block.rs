@@ -49,6 +49,7 @@ pub(super) trait Block: fmt::Debug {
     fn signs_bodies(&self) -> Option<String>;
     fn edits_bodies(&self) -> Option<String>;
     fn has_pre_auth(&self) -> bool;
+    fn takes_request_bodies(&self) -> bool;
     fn open(&self) -> Box<dyn steps::Exchange>;
     fn start(&self, host: &mut dyn Host);
     fn tick_ms(&self) -> Option<u32>;
@@ -83,6 +84,10 @@ impl<P: Policy<Exchange: 'static> + fmt::Debug> Block for P {
 
     fn has_pre_auth(&self) -> bool {
         Policy::has_pre_auth(self)
+    }
+
+    fn takes_request_bodies(&self) -> bool {
+        Policy::takes_request_bodies(self)
     }
 
     fn open(&self) -> Box<dyn steps::Exchange> {

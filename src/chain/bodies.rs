@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::error::{MAX_KEPT_BYTES, Reason};
+use super::error::{Reason, may_keep};
 use super::exchange::Exchange;
 use super::host::BlockHost;
 use crate::exchange::{self as steps, Body, Chunk, HeadState, Part, Side};
@@ -75,7 +75,7 @@ enum Way {
     Unknown,
     /// At most one: its answers are the chain's, and nothing is copied.
     Alone(Option<usize>),
-    /// Several, or one that decides which: each is shown what the one before it lets go.
+    /// Several, or one that decides whether others do: each is shown what the one before it lets go.
     Through,
 }
 
@@ -134,8 +134,15 @@ impl Exchange {
             let mut takers = self.links.iter().enumerate().filter(|(_, link)| takes(link)).map(|(at, _)| at);
             bodies.way = match (takers.next(), takers.next()) {
                 (_, Some(_)) => Way::Through,
-                (_, None) if side == Side::Request && self.pending.is_some() => Way::Through,
-                (taker, None) => Way::Alone(taker),
+                (taker, None) => match (side, &self.pending) {
+                    // Those behind it have not seen the head, and cannot say what they want.
+                    (Side::Request, Some(pending))
+                        if taker != Some(pending.by) || self.shared.takes_request_bodies(pending.by) =>
+                    {
+                        Way::Through
+                    }
+                    (Side::Request | Side::Response, _) => Way::Alone(taker),
+                },
             };
         }
         bodies.way
@@ -150,13 +157,14 @@ impl Exchange {
         })
     }
 
-    /// A body that one block takes, or none.
+    /// A body that one block takes, or none: what the host holds is all there is of it.
     fn alone(&mut self, taker: Option<usize>, route: Route<'_>, out: &mut Vec<u8>, host: &mut dyn Host) -> Body {
         let Route { side, bytes, last, .. } = route;
         let body = match last {
             Last::More | Last::End => {
                 let Some(at) = taker else { return Body::Unchanged };
-                self.show(side, at, bytes, matches!(last, Last::End), out, host)
+                let body = self.show(side, at, bytes, matches!(last, Last::End), out, host);
+                self.alone_let_go(side, at, body, host)
             }
             Last::Trailers(trailers) => {
                 let mut body = Body::Unchanged;
@@ -165,7 +173,8 @@ impl Exchange {
                     if !self.links.get(at).is_some_and(wants) {
                         continue;
                     }
-                    match self.show_trailers(side, at, trailers, out, host) {
+                    let its = self.show_trailers(side, at, trailers, out, host);
+                    match self.alone_let_go(side, at, its, host) {
                         refuse @ Body::Refuse(_) => {
                             body = refuse;
                             break;
@@ -183,6 +192,17 @@ impl Exchange {
             Body::Unchanged | Body::Replaced | Body::Hold => {}
         }
         body
+    }
+
+    /// What becomes of a body that one block takes, when those behind it have seen the head.
+    fn alone_let_go(&mut self, side: Side, at: usize, body: Body, host: &mut dyn Host) -> Body {
+        match body {
+            Body::Unchanged | Body::Replaced => match self.let_go(side, at, host) {
+                Ok(()) => body,
+                Err(reply) => Body::Refuse(reply),
+            },
+            Body::Hold | Body::Refuse(_) => body,
+        }
     }
 
     /// A body that several blocks take, or one that decides about it.
@@ -259,12 +279,12 @@ impl Exchange {
         let passed = match self.show(side, at, &flow, end, &mut scratch, host) {
             Body::Refuse(reply) => return Err(reply),
             Body::Hold => {
-                let kept = &self.shared.kept_bytes;
-                if kept.get().saturating_add(flow.len()) > MAX_KEPT_BYTES {
+                let all = self.shared.kept_bytes.get().saturating_add(flow.len());
+                if !may_keep(self.kept().saturating_add(flow.len()), all) {
                     let reply = Reason::Busy.refuse(None, host);
                     return Err(self.replied(reply, at, side, host));
                 }
-                kept.set(kept.get().saturating_add(flow.len()));
+                self.shared.kept_bytes.set(all);
                 if let Some(link) = self.links.get_mut(at) {
                     link.passage(side).kept.extend(flow);
                 }
@@ -346,6 +366,13 @@ impl Exchange {
 
     fn note_change(&mut self, side: Side) {
         self.bodies.of(side).changed = true;
+    }
+
+    /// How much this exchange keeps.
+    fn kept(&self) -> usize {
+        self.links.iter().fold(0, |sum: usize, Link { request, response, .. }| {
+            sum.saturating_add(request.kept.len()).saturating_add(response.kept.len())
+        })
     }
 
     fn take_kept(&mut self, side: Side, at: usize) -> Vec<u8> {

@@ -7,7 +7,25 @@ use crate::host::Host;
 use crate::reply::Reply;
 
 /// Most bytes that all bodies of a VM together keep between blocks, where one block looks at a body that another one holds.
-pub const MAX_KEPT_BYTES: usize = 8 * 1024 * 1024;
+///
+/// Whoever sends slowly, and is not known yet, keeps what it has sent. So that few cannot take all of it, how much of it may be in
+/// use when an exchange keeps more depends on how much that one keeps: up to [`SMALL_KEPT_BYTES`] all, up to an eighth three
+/// quarters, and beyond it half, which is so the most that one exchange keeps.
+pub const MAX_KEPT_BYTES: usize = 16 * 1024 * 1024;
+/// What an exchange may keep as long as there is any room ([`MAX_KEPT_BYTES`]), in bytes: most webhooks are smaller.
+pub const SMALL_KEPT_BYTES: usize = 16 * 1024;
+
+/// Whether an exchange may keep so much, when all exchanges together then keep so much.
+pub(super) fn may_keep(own: usize, all: usize) -> bool {
+    let most = if own <= SMALL_KEPT_BYTES {
+        MAX_KEPT_BYTES
+    } else if own <= MAX_KEPT_BYTES / 8 {
+        MAX_KEPT_BYTES / 4 * 3
+    } else {
+        MAX_KEPT_BYTES / 2
+    };
+    all <= most
+}
 
 /// Why the chain refuses. It is always the gate's fault: 503.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +35,7 @@ pub enum Reason {
     HeadNotHeld,
     /// A block has to wait for background work when the body has come already.
     CannotWait,
-    /// [`MAX_KEPT_BYTES`] are reached.
+    /// What may be kept of [`MAX_KEPT_BYTES`] is reached.
     Busy,
 }
 
@@ -60,7 +78,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::HeadNotHeld => "the host sent a head on that blocks have not seen",
             Self::CannotWait => "a block would have to wait after the body has come",
-            Self::Busy => "bodies between blocks take all the memory that they may",
+            Self::Busy => "bodies between blocks take as much memory as they may",
         })
     }
 }

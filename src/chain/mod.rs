@@ -42,7 +42,7 @@ use self::block::Block;
 use self::host::{BlockHost, Calls, Memo};
 
 pub use self::config::parts;
-pub use self::error::{MAX_KEPT_BYTES, Reason};
+pub use self::error::{MAX_KEPT_BYTES, Reason, SMALL_KEPT_BYTES};
 pub use self::exchange::Exchange;
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
@@ -149,6 +149,11 @@ impl steps::Policy for Policy {
 }
 
 impl Shared {
+    /// Whether a block behind this one may want a request's body.
+    fn takes_request_bodies(&self, behind: usize) -> bool {
+        self.blocks.iter().skip(behind.saturating_add(1)).any(|placed| placed.block.takes_request_bodies())
+    }
+
     fn each(&self, host: &mut dyn Host, mut step: impl FnMut(&dyn Block, &mut dyn Host)) {
         let mut memo = Memo::default();
         for (at, placed) in self.blocks.iter().enumerate() {

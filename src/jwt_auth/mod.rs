@@ -124,6 +124,10 @@ impl steps::Policy for Policy {
         webhooks.map(read).collect()
     }
 
+    fn takes_request_bodies(&self) -> bool {
+        false
+    }
+
     fn open(&self) -> Exchange {
         Exchange::new(Rc::clone(&self.0))
     }

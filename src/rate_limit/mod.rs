@@ -134,6 +134,10 @@ impl steps::Policy for Policy {
         !config.penalties.is_empty() || config.policies.iter().any(|policy| policy.phase == Phase::PreAuth)
     }
 
+    fn takes_request_bodies(&self) -> bool {
+        false
+    }
+
     fn open(&self) -> Exchange {
         Exchange::new(Rc::clone(&self.0))
     }

@@ -96,6 +96,11 @@ impl steps::Policy for Policy {
         self.0.config.rules.iter().position(edits).map(|n| format!("rules[{n}].direction"))
     }
 
+    fn takes_request_bodies(&self) -> bool {
+        let config = &self.0.config;
+        config.modes.graphql.is_some() || config.rules.iter().any(|rule| rule.request)
+    }
+
     fn open(&self) -> Exchange {
         Exchange::new(Rc::clone(&self.0))
     }

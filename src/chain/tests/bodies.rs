@@ -2,7 +2,7 @@
 
 use super::probe::{Bytes, Does, Edit, Probe};
 use super::{fields, sorted};
-use crate::chain::{MAX_KEPT_BYTES, Policy};
+use crate::chain::{MAX_KEPT_BYTES, Policy, SMALL_KEPT_BYTES};
 use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Policy as _, Step};
 use crate::head::Head;
 use crate::replay::{self, Answer, Content, Ending, Heads, MemoryHost, Outcome, Piped, Request};
@@ -138,46 +138,73 @@ fn a_refusal_ends_it_for_all() {
     }
 }
 
-#[test]
-fn what_is_held_between_blocks_is_bounded() {
-    let holds = |name| Probe {
-        name,
-        head: Does::Hold,
-        body: Bytes { edit: Edit::Upper, hold: usize::MAX, refuse: None },
-        ..Probe::default()
-    };
-    let policy = chain(&[holds("a"), holds("b")]);
+/// A probe that holds all that it is shown.
+fn holds(name: &'static str, decides: bool) -> Probe {
+    let body = Bytes { edit: Edit::Keep, hold: usize::MAX, refuse: None };
+    Probe { name, head: Does::Hold, decides, body, ..Probe::default() }
+}
+
+/// Shows an exchange so many bytes in small pieces; how many it took, and the reply if it did not take all.
+fn fill(policy: &Policy, bytes: usize) -> (crate::chain::Exchange, usize, Option<crate::reply::Reply>) {
+    const PIECE: [u8; 4_096] = [b'x'; 4_096];
     let host = &mut MemoryHost::default();
-    let piece = vec![b'x'; 64 * 1024];
-    let mut exchanges = Vec::new();
-    let mut kept = 0;
-    let refused = 'filled: loop {
-        let mut exchange = policy.open();
-        let mut head = Head::new(Vec::new(), false);
-        assert_eq!(exchange.request_head(&mut head, host), Step::Hold);
-        exchanges.push(exchange);
-        let exchange = exchanges.last_mut().expect("the one");
-        for _ in 0..16 {
-            let chunk = Chunk { bytes: &piece, end: false, head: HeadState::Held };
-            match exchange.request_body(chunk, &mut Vec::new(), host) {
-                Body::Hold => kept += piece.len(),
-                Body::Refuse(reply) => break 'filled reply,
-                other => panic!("{other:?}"),
-            }
-            assert!(kept <= MAX_KEPT_BYTES);
-        }
-    };
-    assert_eq!((refused.status, refused.reason, kept), (503, "busy", MAX_KEPT_BYTES));
-    // What ends gives its room back.
-    exchanges.clear();
-    assert_eq!(policy.0.kept_bytes.get(), 0);
-    // One block alone keeps nothing: the host does.
-    let policy = chain(&[holds("a")]);
     let mut exchange = policy.open();
     assert_eq!(exchange.request_head(&mut Head::new(Vec::new(), false), host), Step::Hold);
-    let chunk = Chunk { bytes: &piece, end: false, head: HeadState::Held };
-    assert_eq!(exchange.request_body(chunk, &mut Vec::new(), host), Body::Hold);
-    assert_eq!(policy.0.kept_bytes.get(), 0);
+    let mut taken = 0;
+    while taken < bytes {
+        let chunk = Chunk { bytes: &PIECE, end: false, head: HeadState::Held };
+        match exchange.request_body(chunk, &mut Vec::new(), host) {
+            Body::Hold => taken += PIECE.len(),
+            Body::Refuse(reply) => return (exchange, taken, Some(reply)),
+            other => panic!("{other:?}"),
+        }
+    }
+    (exchange, taken, None)
+}
+
+#[test]
+fn what_is_held_between_blocks_is_bounded_and_few_cannot_take_it() {
+    for probes in [[holds("a", false), holds("b", false)], [holds("a", true), holds("b", false)]] {
+        let policy = chain(&probes);
+        let (mut exchanges, mut taken, mut kept) = (Vec::new(), Vec::new(), 0);
+        let busy = loop {
+            let (exchange, its, refused) = fill(&policy, usize::MAX);
+            kept += its;
+            assert_eq!(policy.0.kept_bytes.get(), kept);
+            assert!(kept <= MAX_KEPT_BYTES);
+            exchanges.push(exchange);
+            match refused {
+                Some(reply) if its == 0 => break reply,
+                _ => taken.push(its),
+            }
+        };
+        assert_eq!((busy.status, busy.reason, kept), (503, "busy", MAX_KEPT_BYTES));
+        let shares = [MAX_KEPT_BYTES / 2, MAX_KEPT_BYTES / 8, MAX_KEPT_BYTES / 8];
+        assert_eq!(taken[..3], shares, "as long as there is much room");
+        assert_eq!(taken[3..], vec![SMALL_KEPT_BYTES; MAX_KEPT_BYTES / 4 / SMALL_KEPT_BYTES], "that many have to come");
+        // What ends gives its room back.
+        exchanges.clear();
+        assert_eq!(policy.0.kept_bytes.get(), 0);
+    }
+}
+
+#[test]
+fn nothing_is_kept_of_a_body_that_one_block_takes() {
+    let last = |name| Probe { name, ..Probe::default() };
+    for probes in [
+        vec![holds("a", false)],
+        vec![holds("a", true)],
+        vec![holds("a", true), last("b"), last("c")],
+        vec![last("b"), holds("a", true), last("c")],
+    ] {
+        let policy = chain(&probes);
+        let (_exchange, taken, refused) = fill(&policy, 2 * MAX_KEPT_BYTES);
+        assert_eq!((taken, refused, policy.0.kept_bytes.get()), (2 * MAX_KEPT_BYTES, None, 0), "{probes:?}");
+    }
+    // One behind it may want it.
+    let policy = chain(&[holds("a", true), last("b"), holds("c", false)]);
+    let (_exchange, taken, _) = fill(&policy, 8_192);
+    assert_eq!(policy.0.kept_bytes.get(), taken);
 }
 
 #[test]

@@ -99,6 +99,10 @@ impl steps::Policy for Probe {
         self.pre_auth.is_some()
     }
 
+    fn takes_request_bodies(&self) -> bool {
+        self.body.edit != Edit::None
+    }
+
     fn open(&self) -> Running {
         Running { probe: self.clone(), left: self.waits, sides: Default::default() }
     }

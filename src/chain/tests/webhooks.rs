@@ -9,7 +9,8 @@ use sha2::Sha256;
 use super::configuration::{jwt, limit};
 use super::{empty, fields};
 use crate::chain::Policy;
-use crate::exchange::Policy as _;
+use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Policy as _, Step};
+use crate::head::Head;
 use crate::replay::{self, Content, Ending, Heads, MemoryHost, Outcome, Request};
 
 const SECRET: &str = "TopSecret-0123456789-0123456789-0123456789";
@@ -129,6 +130,29 @@ fn what_is_signed_is_not_edited_afterwards() {
         vec![hooks(), strip("request", "enforce")],
     ] {
         assert_eq!(read(&blocks).map(drop), Ok(()), "{blocks:?}");
+    }
+}
+
+#[test]
+fn no_copy_is_kept_where_nobody_behind_it_wants_the_body() {
+    let strip_answers = json!({"revenue-strip": {"rules": [
+        {"name": "out", "match": {"paths": ["/hooks/**"]}, "names": ["cost"], "action": "remove"}
+    ]}});
+    for (behind, keeps) in [
+        (vec![], false),
+        (vec![auth("partner"), limit("address", "post-auth")], false),
+        (vec![auth("partner"), strip_answers], false),
+        (vec![auth("partner"), strip()], true),
+    ] {
+        let policy = read(&[vec![hooks()], behind].concat()).expect("a good chain");
+        let (mut host, mut exchange) = (host(), policy.open());
+        policy.start(&mut host);
+        let forged = format!("sha256={}", "0".repeat(64));
+        let head = fields(&[(":method", "POST"), (":path", "/hooks/partner"), ("x-hub-signature-256", &forged)]);
+        assert_eq!(exchange.request_head(&mut Head::new(head, false), &mut host), Step::Hold);
+        let chunk = Chunk { bytes: BODY, end: false, head: HeadState::Held };
+        assert_eq!(exchange.request_body(chunk, &mut Vec::new(), &mut host), Body::Hold);
+        assert_eq!(policy.0.kept_bytes.get(), if keeps { BODY.len() } else { 0 }, "{policy:?}");
     }
 }
 
