@@ -112,8 +112,9 @@ impl Service {
     /// Leaves a wish; what a request that cannot go on without it may hope for.
     pub(super) fn want(&self, now_ms: u64, wish: Wish) -> Prospect {
         match self.wishes.borrow_mut().want(now_ms, wish) {
-            Some(round) if self.circuit.borrow().is_closed() => Prospect::Waits { round },
-            Some(_) | None => Prospect::Hopeless,
+            _ if !self.circuit.borrow().is_closed() => Prospect::Hopeless,
+            Some(round) => Prospect::Waits { round },
+            None => Prospect::Crowded,
         }
     }
 

@@ -6,11 +6,11 @@ use std::ops::Bound;
 use crate::host::CallId;
 use crate::table::{Key, Supply, Terms};
 
-/// The most wishes of a VM; a request that would be a further one is decided by `on_error`.
+/// The most wishes of a VM; a request that would leave a further one, and wait for it, is refused or counted as by [`MAX_WAITING`].
 pub const MAX_WISHES: usize = 1_024;
 /// The most calls of a VM that have no result yet.
 pub const MAX_PENDING: usize = 32;
-/// The most requests of a VM that wait; a further one is decided by `on_error`.
+/// The most requests of a VM that wait; a further one is refused, or counted here where `on_error` is `local`.
 pub const MAX_WAITING: usize = 512;
 
 /// How long it is remembered that a call has failed, for those that waited for it, or that the service cannot say, for all, in
@@ -43,6 +43,8 @@ pub(in crate::rate_limit) enum Prospect {
     Over,
     /// None will.
     Hopeless,
+    /// There is no room to ask for it: too many wait, and that is no fault of the service.
+    Crowded,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -166,6 +166,30 @@ fn a_descriptor_without_a_limit_is_no_failure_of_the_service() {
 }
 
 #[test]
+fn too_many_that_wait_get_nobody_past_a_limit() {
+    use super::super::{MAX_WAITING, MAX_WISHES};
+    for (on_error, want) in [("local", 200), ("allow", 503), ("deny", 503)] {
+        let service = Service::new(100, 60);
+        service.borrow_mut().takes_ms = 90;
+        let mut gateway = gateway(on_error, &service);
+        let wait = |gateway: &mut Gateway, from: usize, to: usize| {
+            for n in from..to {
+                assert_eq!(gateway.from(&format!("10.0.{}.{}:1", n / 250, n % 250)).send(0), None);
+            }
+        };
+        wait(&mut gateway, 0, MAX_WAITING);
+        assert_eq!(gateway.from("192.0.2.1:1").send(0), Some(want), "{on_error}: too many wait");
+        // They go away; what they and the one that was too many have wished for stays.
+        gateway.waiting.clear();
+        wait(&mut gateway, MAX_WAITING, MAX_WISHES - 1);
+        assert_eq!(gateway.from("192.0.2.2:1").send(0), Some(want), "{on_error}: too many wishes");
+        assert_eq!(gateway.counter("request.refused_busy"), if want == 503 { 2 } else { 0 });
+        assert_eq!(gateway.counter("request.refused_no_service"), 0);
+        assert_eq!(gateway.counter("request.unmeasured"), 0);
+    }
+}
+
+#[test]
 fn there_is_nothing_to_do_without_a_service() {
     let mut config = config(5, 60, &json!({}));
     config.as_object_mut().unwrap().remove("shared");
