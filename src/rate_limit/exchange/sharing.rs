@@ -169,6 +169,14 @@ impl Exchange {
         caller: &mut Caller<'_>,
         (seed, now_ms): (&Seed, u64),
     ) -> Result<(), Without> {
+        if !caller.host.can_wait() {
+            for asked in empty {
+                // For those that come later.
+                let wish = wish(shared, asked, caller, seed);
+                let _: Option<Prospect> = wish.map(|wish| service.want(now_ms, Wish { need: 0, ..wish }));
+            }
+            return Err(Without::Answer);
+        }
         let is_over = self.sharing.waiting.as_ref().is_some_and(|waiting| service.is_over(waiting, now_ms));
         for asked in empty {
             let Some(wish) = wish(shared, asked, caller, seed) else { return Err(Without::Answer) };
