@@ -62,6 +62,12 @@ pub trait Host {
         None
     }
 
+    /// Whether a request may wait now ([`Step::Wait`](crate::exchange::Step::Wait)); where it may not, rules go on without what they
+    /// would wait for.
+    fn can_wait(&mut self) -> bool {
+        true
+    }
+
     /// Verifies a signature with the proxy's own cryptography, several times faster than ours in Wasm. `None` when it
     /// cannot: then the rules do it themselves, with the same verdict.
     fn verify(&mut self, check: &Check<'_>) -> Option<bool>;

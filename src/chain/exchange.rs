@@ -126,6 +126,7 @@ impl Exchange {
             link.holds = false;
             link.exchange.release(&mut head);
         }
+        self.memo.late = true;
         match self.advance(&mut head, host) {
             Step::Continue | Step::Hold => {
                 if let Some(later) = &mut self.pending {

@@ -34,6 +34,8 @@ pub(super) struct Memo {
     address: Option<Option<Vec<u8>>>,
     /// Who is calling, as jwt-auth has left it.
     identity: Option<Rc<Identity>>,
+    /// Whether the request's head passes blocks when its body has come: nobody can wait then.
+    pub(super) late: bool,
     /// What blocks have left in filter state.
     left: Vec<(String, Vec<u8>)>,
 }
@@ -155,6 +157,10 @@ impl Host for BlockHost<'_> {
         let id = self.host.grpc(call)?;
         self.shared.calls.begin(id, self.at);
         Some(id)
+    }
+
+    fn can_wait(&mut self) -> bool {
+        !self.memo.late && self.host.can_wait()
     }
 
     fn verify(&mut self, check: &Check<'_>) -> Option<bool> {

@@ -18,14 +18,24 @@ pub enum Reason {
     NoTable,
     /// The rate-limit service has not answered.
     NoService,
+    /// Too many requests wait for the rate-limit service.
+    Busy,
     /// The request's path has two readings, or there is none.
     UnsafePath,
 }
 
 impl Reason {
     /// Every reason, for the counters.
-    pub(super) const ALL: [Self; 7] =
-        [Self::Quota, Self::Blocked, Self::Contended, Self::NoClock, Self::NoTable, Self::NoService, Self::UnsafePath];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Quota,
+        Self::Blocked,
+        Self::Contended,
+        Self::NoClock,
+        Self::NoTable,
+        Self::NoService,
+        Self::Busy,
+        Self::UnsafePath,
+    ];
 
     /// A word for metrics, audit lines and `lockgate try`.
     #[must_use]
@@ -37,6 +47,7 @@ impl Reason {
             Self::NoClock => "no_clock",
             Self::NoTable => "no_table",
             Self::NoService => "no_service",
+            Self::Busy => "busy",
             Self::UnsafePath => "unsafe_path",
         }
     }
@@ -46,7 +57,7 @@ impl Reason {
         match self {
             Self::UnsafePath => 400,
             Self::Quota | Self::Blocked | Self::Contended => 429,
-            Self::NoClock | Self::NoTable | Self::NoService => 503,
+            Self::NoClock | Self::NoTable | Self::NoService | Self::Busy => 503,
         }
     }
 }

@@ -96,6 +96,7 @@ fn a_good_one_passes_all_blocks_and_a_forged_one_none() {
 }
 
 #[test]
+<<<<<<< HEAD
 fn what_is_signed_is_not_edited_afterwards() {
     let signing = json!({"webhook-verify": {"sign": [{
         "name": "out", "match": {"paths": ["/hooks/**"]}, "schemes": [{"scheme": "portal", "secrets": [{"env": "SECRET"}]}]
@@ -130,6 +131,27 @@ fn what_is_signed_is_not_edited_afterwards() {
         vec![hooks(), strip("request", "enforce")],
     ] {
         assert_eq!(read(&blocks).map(drop), Ok(()), "{blocks:?}");
+=======
+fn a_shared_limit_behind_it_does_not_wait() {
+    for (on_error, want) in [("local", 200), ("allow", 200), ("deny", 503)] {
+        let mut limit = limit("address", "post-auth");
+        limit["rate-limit"]["shared"] = json!({"cluster": "limits", "domain": "d", "on_error": on_error});
+        for chunk in [0, 7] {
+            let policy = read(&[hooks(), limit.clone()]).expect("a good chain");
+            let mut host = host();
+            policy.start(&mut host);
+            let outcome = deliver(&policy, &mut host, "/hooks/partner", BODY, chunk);
+            assert_eq!(outcome.status, want, "{on_error}, chunk {chunk}: {outcome:?}");
+            if on_error == "deny" {
+                assert_eq!(outcome.ending, Ending::Reply("no_service"));
+            }
+            let unmeasured = host.audits.iter().any(|audit| audit.outcome == "unmeasured");
+            assert_eq!(unmeasured, on_error == "allow");
+            // It was wished for: the next one may find a lease.
+            policy.tick(&mut host);
+            assert_eq!(host.calls.len(), 1, "{on_error}");
+        }
+>>>>>>> m2
     }
 }
 

@@ -239,7 +239,7 @@ impl Exchange {
         let config = &self.shared.config;
         let on_trouble = match reason {
             Reason::Contended => config.on_contention,
-            Reason::NoService => OnTrouble::Deny,
+            Reason::NoService | Reason::Busy => OnTrouble::Deny,
             Reason::Quota | Reason::Blocked | Reason::NoClock | Reason::NoTable | Reason::UnsafePath => config.on_error,
         };
         self.sharing.goes_on();

@@ -51,7 +51,7 @@ impl Exchange {
         let mut reply = Reply::problem(reason.status(), reason.code(), None, id.as_deref());
         let (problem, wait_ms) = match reason {
             Reason::Quota => (Some(Problem::QuotaExceeded(violated)), wait_ms),
-            Reason::Contended | Reason::NoClock | Reason::NoTable | Reason::NoService => {
+            Reason::Contended | Reason::NoClock | Reason::NoTable | Reason::NoService | Reason::Busy => {
                 (Some(Problem::ReducedCapacity), TROUBLE_MS)
             }
             // Who is blocked learns for how long, and not why.

@@ -38,6 +38,15 @@ enum Step {
     Again,
 }
 
+/// Why policies are decided without the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Without {
+    /// It has not answered, or nobody can wait for it.
+    Answer,
+    /// Too many wait here.
+    Crowded,
+}
+
 impl Sharing {
     /// A phase begins.
     pub(super) fn begin(&mut self, phases: &'static [Phase], failures: usize) {
@@ -127,20 +136,31 @@ impl Exchange {
                 self.sharing.goes_on();
                 return Ok(Some((rules, charged)));
             }
-            if self.waits(service, shared, &empty, caller, (&seed, now_ms)) {
-                self.sharing.step = Step::Again;
-                self.failures.truncate(self.sharing.failures);
-                return Ok(None);
-            }
+            let why = match self.waits(service, shared, &empty, caller, (&seed, now_ms)) {
+                Ok(()) => {
+                    self.sharing.step = Step::Again;
+                    self.failures.truncate(self.sharing.failures);
+                    return Ok(None);
+                }
+                Err(why) => why,
+            };
+            let on_error = match (service.on_error(), why) {
+                // Whoever makes many wait must not so get rid of a limit.
+                (OnError::Allow, Without::Crowded) => OnError::Deny,
+                (on_error, Without::Crowded | Without::Answer) => on_error,
+            };
             for asked in empty {
-                self.go_without(service.on_error(), shared, &asked, caller)?;
+                self.go_without((on_error, why), shared, &asked, caller)?;
             }
         }
         // Never: nothing is empty that is decided without the service.
         Err(Reason::NoService)
     }
 
-    /// Whether the request waits for what is not leased; else all of it is decided without the service.
+    /// Whether the request waits for what is not leased.
+    ///
+    /// # Errors
+    /// Why all of it is decided without the service.
     fn waits(
         &mut self,
         service: &Service,
@@ -148,31 +168,40 @@ impl Exchange {
         empty: &[Asked<'_>],
         caller: &mut Caller<'_>,
         (seed, now_ms): (&Seed, u64),
-    ) -> bool {
+    ) -> Result<(), Without> {
+        if !caller.host.can_wait() {
+            for asked in empty {
+                // For those that come later.
+                let wish = wish(shared, asked, caller, seed);
+                let _: Option<Prospect> = wish.map(|wish| service.want(now_ms, Wish { need: 0, ..wish }));
+            }
+            return Err(Without::Answer);
+        }
         let is_over = self.sharing.waiting.as_ref().is_some_and(|waiting| service.is_over(waiting, now_ms));
         for asked in empty {
-            let Some(wish) = wish(shared, asked, caller, seed) else { return false };
+            let Some(wish) = wish(shared, asked, caller, seed) else { return Err(Without::Answer) };
             let mine = self.sharing.rounds.iter().position(|(policy, _)| *policy == asked.at);
             let mine = mine.map(|place| self.sharing.rounds.swap_remove(place).1);
             let prospect = match service.prospect(&wish, mine) {
                 Prospect::Over => service.want(now_ms, wish),
-                prospect @ (Prospect::Waits { .. } | Prospect::Hopeless) => prospect,
+                prospect @ (Prospect::Waits { .. } | Prospect::Hopeless | Prospect::Crowded) => prospect,
             };
             match prospect {
                 Prospect::Waits { round } if !is_over => self.sharing.rounds.push((asked.at, round)),
-                Prospect::Waits { .. } | Prospect::Over | Prospect::Hopeless => return false,
+                Prospect::Crowded => return Err(Without::Crowded),
+                Prospect::Waits { .. } | Prospect::Over | Prospect::Hopeless => return Err(Without::Answer),
             }
         }
         if self.sharing.waiting.is_none() {
-            self.sharing.waiting = service.wait(now_ms);
+            self.sharing.waiting = Some(service.wait(now_ms).ok_or(Without::Crowded)?);
         }
-        self.sharing.waiting.is_some()
+        Ok(())
     }
 
     /// Decides a policy without the service.
     fn go_without(
         &mut self,
-        on_error: OnError,
+        (on_error, why): (OnError, Without),
         shared: &Shared,
         asked: &Asked<'_>,
         caller: &mut Caller<'_>,
@@ -188,7 +217,10 @@ impl Exchange {
                 self.record_rule("unmeasured", Reason::NoService, asked, host);
                 Ok(())
             }
-            OnError::Deny => Err(Reason::NoService),
+            OnError::Deny => Err(match why {
+                Without::Answer => Reason::NoService,
+                Without::Crowded => Reason::Busy,
+            }),
         }
     }
 }

@@ -24,7 +24,8 @@
 //! # When the service fails
 //!
 //! A request waits at most `timeout_ms`. After so many failures in a row the [`Circuit`] of this VM is open: nobody waits, and
-//! nobody asks, until a single call has been answered again.
+//! nobody asks, until a single call has been answered again. A service that answers, and has no limit for this descriptor, has not
+//! failed: `on_error` holds for that lease, which nobody asks for for a second.
 
 mod circuit;
 mod config;
@@ -38,7 +39,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use self::circuit::{Admits, Circuit};
-use self::message::{Said, frame, read, request};
+use self::message::{Error, Said, frame, read, request};
 use self::wishes::{State, Wishes};
 use super::counters::{Counters, Service as Counted};
 use super::key::Plan;
@@ -111,8 +112,9 @@ impl Service {
     /// Leaves a wish; what a request that cannot go on without it may hope for.
     pub(super) fn want(&self, now_ms: u64, wish: Wish) -> Prospect {
         match self.wishes.borrow_mut().want(now_ms, wish) {
-            Some(round) if self.circuit.borrow().is_closed() => Prospect::Waits { round },
-            Some(_) | None => Prospect::Hopeless,
+            _ if !self.circuit.borrow().is_closed() => Prospect::Hopeless,
+            Some(round) => Prospect::Waits { round },
+            None => Prospect::Crowded,
         }
     }
 
@@ -168,27 +170,35 @@ impl Service {
         let Some((wish, sent_ms, hits)) = ended else { return false };
         let now_ms = host.now_ms().unwrap_or(sent_ms);
         let said = match result {
-            CallResult::Answered { status: 200, body } => read(body).ok(),
-            CallResult::Answered { .. } | CallResult::TooLong | CallResult::Failed => None,
+            CallResult::Answered { status: 200, body } => read(body),
+            CallResult::Answered { .. } | CallResult::TooLong | CallResult::Failed => Err(Error::Frame),
         };
-        let (answer, counted) = match said {
-            Some(Said::Granted { remaining, reset_ms }) => {
-                (Answer::Granted { remaining, reset_ms }, Some(Counted::Granted))
-            }
-            Some(Said::Refused { reset_ms }) => (Answer::Refused { reset_ms }, Some(Counted::Refused)),
-            None => (Answer::Failed, None),
-        };
-        match counted {
-            Some(counted) => {
+        let answer = match said {
+            Ok(said) => {
+                let (answer, counted) = match said {
+                    Said::Granted { remaining, reset_ms } => {
+                        (Answer::Granted { remaining, reset_ms }, Counted::Granted)
+                    }
+                    Said::Refused { reset_ms } => (Answer::Refused { reset_ms }, Counted::Refused),
+                };
                 self.circuit.borrow_mut().succeeded();
                 host.count(counters.service(counted), 1);
                 self.wishes.borrow_mut().remove(&wish);
+                answer
             }
-            None => {
+            // It lives: that it cannot say this says nothing about other policies.
+            Err(Error::NoLimit | Error::Unknown) => {
+                self.circuit.borrow_mut().succeeded();
+                host.count(counters.service(Counted::Failed), 1);
+                self.wishes.borrow_mut().set(&wish, State::Unanswerable { at_ms: now_ms });
+                Answer::Failed
+            }
+            Err(Error::Frame | Error::Wire | Error::Statuses) => {
                 self.failed(now_ms, counters, host);
                 self.fail(&wish, now_ms);
+                Answer::Failed
             }
-        }
+        };
         self.put_down(&wish, (sent_ms, hits), answer, plans, now_ms, host);
         self.ask(now_ms, plans, counters, host);
         true

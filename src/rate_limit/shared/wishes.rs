@@ -6,14 +6,15 @@ use std::ops::Bound;
 use crate::host::CallId;
 use crate::table::{Key, Supply, Terms};
 
-/// The most wishes of a VM; a request that would be a further one is decided by `on_error`.
+/// The most wishes of a VM; a request that would leave a further one, and wait for it, is refused or counted as by [`MAX_WAITING`].
 pub const MAX_WISHES: usize = 1_024;
 /// The most calls of a VM that have no result yet.
 pub const MAX_PENDING: usize = 32;
-/// The most requests of a VM that wait; a further one is decided by `on_error`.
+/// The most requests of a VM that wait; a further one is refused, or counted here where `on_error` is `local`.
 pub const MAX_WAITING: usize = 512;
 
-/// How long it is remembered that a call has failed, for those that waited for it, in milliseconds.
+/// How long it is remembered that a call has failed, for those that waited for it, or that the service cannot say, for all, in
+/// milliseconds.
 const FAILED_MS: u64 = 1_000;
 
 /// A lease that is wanted.
@@ -42,13 +43,27 @@ pub(in crate::rate_limit) enum Prospect {
     Over,
     /// None will.
     Hopeless,
+    /// There is no room to ask for it: too many wait, and that is no fault of the service.
+    Crowded,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    Wanted { since_ms: u64 },
-    Pending { call: CallId, sent_ms: u64, hits: u32 },
-    Failed { at_ms: u64 },
+    Wanted {
+        since_ms: u64,
+    },
+    Pending {
+        call: CallId,
+        sent_ms: u64,
+        hits: u32,
+    },
+    Failed {
+        at_ms: u64,
+    },
+    /// The service has no limit for it.
+    Unanswerable {
+        at_ms: u64,
+    },
 }
 
 /// All wishes of a VM, by the key of the lease.
@@ -93,7 +108,8 @@ impl Wishes {
     /// What a request may hope for that has waited in this round.
     pub(super) fn prospect(&self, lease: Key, round: Option<u64>) -> Prospect {
         match (self.all.get(&lease), round) {
-            (Some(Entry { state: State::Failed { .. }, .. }), Some(_)) => Prospect::Hopeless,
+            (Some(Entry { state: State::Failed { .. }, .. }), Some(_))
+            | (Some(Entry { state: State::Unanswerable { .. }, .. }), _) => Prospect::Hopeless,
             (Some(entry), Some(round)) if entry.round == round => Prospect::Waits { round },
             (Some(_) | None, _) => Prospect::Over,
         }
@@ -128,7 +144,7 @@ impl Wishes {
     pub(super) fn of_call(&self, id: CallId) -> Option<(Wish, u64, u32)> {
         self.all.values().find_map(|entry| match entry.state {
             State::Pending { call, sent_ms, hits } if call == id => Some((entry.wish.clone(), sent_ms, hits)),
-            State::Pending { .. } | State::Wanted { .. } | State::Failed { .. } => None,
+            State::Pending { .. } | State::Wanted { .. } | State::Failed { .. } | State::Unanswerable { .. } => None,
         })
     }
 
@@ -150,7 +166,7 @@ impl Wishes {
     pub(super) fn forget(&mut self, now_ms: u64, call_ms: u64) {
         self.all.retain(|_, entry| match entry.state {
             State::Wanted { since_ms } => !passed(now_ms, since_ms, call_ms),
-            State::Failed { at_ms } => !passed(now_ms, at_ms, FAILED_MS),
+            State::Failed { at_ms } | State::Unanswerable { at_ms } => !passed(now_ms, at_ms, FAILED_MS),
             State::Pending { .. } => true,
         });
     }

@@ -25,7 +25,8 @@ fn on_error_decides_when_there_is_no_answer() {
             let waited = gateway.done.iter().map(|(_, _, ms)| *ms).max().unwrap();
             assert!(waited <= TIMEOUT_MS + STEP_MS, "{mood:?}: {waited} ms");
             assert_eq!(gateway.counter("service.unanswered"), 7);
-            assert_eq!(gateway.counter("service.circuit_opened"), 1, "{mood:?}");
+            let opened = if mood == Mood::Lax { 0 } else { 1 };
+            assert_eq!(gateway.counter("service.circuit_opened"), opened, "{mood:?}");
             assert_eq!(gateway.counter("request.unmeasured"), if on_error == "allow" { 7 } else { 0 });
             assert_eq!(gateway.counter("request.refused_no_service"), if on_error == "deny" { 7 } else { 0 });
         }
@@ -138,6 +139,54 @@ fn nothing_grows_without_end() {
         gateway.step(100);
     }
     assert_eq!(gateway.from("192.0.2.77:1").ask(0), 200);
+}
+
+#[test]
+fn a_descriptor_without_a_limit_is_no_failure_of_the_service() {
+    let service = Service::new(1, 60);
+    service.borrow_mut().mood = Mood::Lax;
+    let mut gateway = gateway("allow", &service);
+    for n in 0..20 {
+        assert_eq!(gateway.from(&format!("192.0.2.{n}:1")).ask(0), 200);
+    }
+    assert_eq!([gateway.counter("service.failed"), gateway.counter("service.circuit_opened")], [20, 0]);
+    let calls = || service.borrow().hits.len();
+    assert_eq!(calls(), 20);
+    // For a while nobody waits for it, and nobody asks.
+    assert_eq!(gateway.send(0), Some(200));
+    gateway.step(STEP_MS);
+    assert_eq!(calls(), 20);
+    // Others are measured.
+    service.borrow_mut().mood = Mood::Well;
+    assert_eq!([(); 2].map(|()| gateway.from("192.0.2.99:1").ask(0)), [200, 429]);
+    // And so is this one, when it has a limit.
+    gateway.step(1_000);
+    service.borrow_mut().counts.clear();
+    assert_eq!([(); 2].map(|()| gateway.from("192.0.2.19:1").ask(0)), [200, 429]);
+}
+
+#[test]
+fn too_many_that_wait_get_nobody_past_a_limit() {
+    use super::super::{MAX_WAITING, MAX_WISHES};
+    for (on_error, want) in [("local", 200), ("allow", 503), ("deny", 503)] {
+        let service = Service::new(100, 60);
+        service.borrow_mut().takes_ms = 90;
+        let mut gateway = gateway(on_error, &service);
+        let wait = |gateway: &mut Gateway, from: usize, to: usize| {
+            for n in from..to {
+                assert_eq!(gateway.from(&format!("10.0.{}.{}:1", n / 250, n % 250)).send(0), None);
+            }
+        };
+        wait(&mut gateway, 0, MAX_WAITING);
+        assert_eq!(gateway.from("192.0.2.1:1").send(0), Some(want), "{on_error}: too many wait");
+        // They go away; what they and the one that was too many have wished for stays.
+        gateway.waiting.clear();
+        wait(&mut gateway, MAX_WAITING, MAX_WISHES - 1);
+        assert_eq!(gateway.from("192.0.2.2:1").send(0), Some(want), "{on_error}: too many wishes");
+        assert_eq!(gateway.counter("request.refused_busy"), if want == 503 { 2 } else { 0 });
+        assert_eq!(gateway.counter("request.refused_no_service"), 0);
+        assert_eq!(gateway.counter("request.unmeasured"), 0);
+    }
 }
 
 #[test]
