@@ -96,7 +96,6 @@ fn a_good_one_passes_all_blocks_and_a_forged_one_none() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn what_is_signed_is_not_edited_afterwards() {
     let signing = json!({"webhook-verify": {"sign": [{
         "name": "out", "match": {"paths": ["/hooks/**"]}, "schemes": [{"scheme": "portal", "secrets": [{"env": "SECRET"}]}]
@@ -131,7 +130,10 @@ fn what_is_signed_is_not_edited_afterwards() {
         vec![hooks(), strip("request", "enforce")],
     ] {
         assert_eq!(read(&blocks).map(drop), Ok(()), "{blocks:?}");
-=======
+    }
+}
+
+#[test]
 fn a_shared_limit_behind_it_does_not_wait() {
     for (on_error, want) in [("local", 200), ("allow", 200), ("deny", 503)] {
         let mut limit = limit("address", "post-auth");
@@ -151,7 +153,6 @@ fn a_shared_limit_behind_it_does_not_wait() {
             policy.tick(&mut host);
             assert_eq!(host.calls.len(), 1, "{on_error}");
         }
->>>>>>> m2
     }
 }
 
