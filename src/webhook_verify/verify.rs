@@ -338,6 +338,10 @@ pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Op
                 let value = value.ok_or(Reason::Missing)?;
                 wanted.iter().any(|wanted| wanted.as_bytes() == value)
             }
+            Wanted::Setting(name) => {
+                let value = value.ok_or(Reason::Missing)?;
+                endpoint.setting(name).is_some_and(|wanted| wanted.as_bytes() == value)
+            }
             Wanted::BodySha256UnlessForm => match request.body {
                 None => true,
                 Some(_) if request.kept.is_form() => true,
@@ -348,7 +352,7 @@ pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Op
         };
         if !holds {
             return Err(match &require.wanted {
-                Wanted::OneOf(_) => Reason::Malformed,
+                Wanted::OneOf(_) | Wanted::Setting(_) => Reason::Malformed,
                 Wanted::BodySha256UnlessForm => Reason::Mismatch,
             });
         }
