@@ -156,3 +156,39 @@ fn a_value_that_holds_a_colon_is_refused() {
     let shifted = ["p1", "", "A", "9999", "100", "1:EUR", "AUTHORISATION", "true"];
     assert_eq!(reason(&adyen(&json!({})).send(&items(&[&item(shifted, Some(&signed))]))), "malformed");
 }
+
+/// Nothing signs which parts come together: each is taken once, in whatever list.
+#[test]
+fn each_part_of_a_list_is_taken_once() {
+    let (one, mut values) = (item(ITEM, None), ITEM);
+    values[0] = "p2";
+    let two = item(values, None);
+    let mut noise = one.clone();
+    noise["NotificationRequestItem"]["paymentMethod"] = json!("not signed");
+    for replay in [json!({}), json!({"replay": {"window_s": 0}})] {
+        for twice in [vec![&one, &one], vec![&one, &noise], vec![&one, &two, &one]] {
+            assert_eq!(reason(&adyen(&replay).send(&items(&twice))), "malformed");
+        }
+    }
+    let mut gate = adyen(&json!({}));
+    for (list, status, want) in [
+        (vec![&one], 200, "pass"),
+        (vec![&one], 200, "replayed"),
+        (vec![&noise], 200, "replayed"),
+        // The second is new, and is not lost: its sender is not told that it was taken, and it can come alone.
+        (vec![&one, &two], 409, "replayed"),
+        (vec![&two, &one], 409, "replayed"),
+        (vec![&two], 200, "pass"),
+        (vec![&two, &one], 200, "replayed"),
+    ] {
+        let outcome = gate.send(&items(&list));
+        assert_eq!((outcome.status, reason(&outcome)), (status, want), "{list:?}");
+    }
+    let mut gate = adyen(&json!({}));
+    assert_eq!(gate.answers(500).send(&items(&[&one, &two])).status, 500);
+    assert_eq!(gate.counter("hook.released"), 1);
+    assert_eq!(reason(&gate.answers(200).send(&items(&[&one, &two]))), "pass");
+    for list in [[&one], [&two]] {
+        assert_eq!(reason(&gate.send(&items(&list))), "replayed");
+    }
+}
