@@ -289,6 +289,13 @@ impl Exchange {
         }
     }
 
+    /// Nobody knows what the portal did: the claim stays until its lease ends.
+    fn leave_held(&mut self) {
+        if let State::Good(handed) = &mut self.state {
+            handed.claims.clear();
+        }
+    }
+
     /// Ends the claim, if there is one: the portal has taken the delivery, or not.
     fn close(&mut self, taken: bool, host: &mut dyn Host) {
         let State::Good(Handed { claims: claimed, .. }) = &mut self.state else { return };
@@ -436,12 +443,19 @@ impl steps::Exchange for Exchange {
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let taken = matches!(head.single(":status"), Single::One([b'2', _, _]));
-        self.close(taken, host);
+        // What the proxy answers in the portal's place says nothing of what the portal did: then the lease runs out. Nothing
+        // said of it: the answer came from there, or from a filter behind this one before anything went there.
+        let details = if taken { None } else { host.attribute(&["response", "code_details"]) };
+        if details.is_none_or(|details| details == b"via_upstream") {
+            self.close(taken, host);
+        } else {
+            self.leave_held();
+        }
         Step::Continue
     }
 
-    fn done(&mut self, host: &mut dyn Host) {
-        self.close(false, host);
+    fn done(&mut self, _host: &mut dyn Host) {
+        self.leave_held();
     }
 }
 
