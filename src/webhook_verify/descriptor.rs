@@ -34,6 +34,8 @@ pub(super) struct Descriptor {
     pub(super) signature: Signature,
     /// What is signed, piece by piece. Empty for tokens.
     pub(super) signed: Vec<Segment>,
+    /// The one signed value that may hold the text that ends it; all others are refused with it in them.
+    pub(super) free: Option<Place>,
     /// A body that is a list of signed parts: where that is. Places in JSON are then those of a part.
     pub(super) each: Option<ClaimPath>,
     /// Under which other names the sender may know the URL.
@@ -236,6 +238,8 @@ pub(super) struct Require {
 pub(super) enum Wanted {
     /// One of these.
     OneOf(Vec<String>),
+    /// The value of this one of the endpoint's `settings`.
+    Setting(String),
     /// The body's SHA-256 in hex, unless the body is a form.
     BodySha256UnlessForm,
 }

@@ -62,8 +62,8 @@ struct Reading {
 #[derive(Debug, Default)]
 struct Handed {
     headers: Vec<(&'static str, String)>,
-    /// What is settled or released by the answer.
-    claim: Option<Claimed>,
+    /// What is settled or released by the answer: one, or one for each part of a list.
+    claims: Vec<Claimed>,
 }
 
 /// A claim that is ours.
@@ -166,36 +166,58 @@ impl Exchange {
         {
             return self.refuse(at, Reason::Event, host);
         }
-        let claim = match (&endpoint.replay, now_ms, good.key) {
-            (None, _, _) => None,
-            (Some(replay), Some(now_ms), Some(key)) => match self.claim(at, replay, key, now_ms, host) {
-                Ok(claim) => Some(claim),
-                Err(verdict) => return *verdict,
-            },
-            (Some(_), _, _) => return self.refuse(at, Reason::NoClock, host),
+        let claims = match (&endpoint.replay, now_ms) {
+            (None, _) => Vec::new(),
+            (Some(replay), Some(now_ms)) if !good.keys.is_empty() => {
+                match self.claim(at, replay, &good.keys, now_ms, host) {
+                    Ok(claims) => claims,
+                    Err(verdict) => return *verdict,
+                }
+            }
+            (Some(_), _) => return self.refuse(at, Reason::NoClock, host),
         };
-        self.accept(at, endpoint, good, claim, host)
+        self.accept(at, endpoint, good, claims, host)
     }
 
+    /// Claims all parts, or none.
     fn claim(
         &mut self,
         at: usize,
         replay: &Replay,
-        key: Key,
+        keys: &[Key],
         now_ms: u64,
         host: &mut dyn Host,
-    ) -> Result<Claimed, Box<Verdict>> {
+    ) -> Result<Vec<Claimed>, Box<Verdict>> {
         let shared = Rc::clone(&self.shared);
         let (Some(claims), Some(seed)) = (&shared.config.claims, shared.seed.get()) else {
             return Err(Box::new(self.refuse(at, Reason::NoTable, host)));
         };
         let owner = shared.owner(&seed, now_ms, self.who.id.as_deref(), host);
-        match claims.claim(host, now_ms, key, owner, replay.lease_ms) {
-            Ok(Claim::Ours) => Ok(Claimed { endpoint: at, key, owner }),
-            Ok(Claim::Held { wait_ms }) => Err(Box::new(self.refuse_for(at, Reason::InFlight, Some(wait_ms), host))),
-            Ok(Claim::Spent) => Err(Box::new(self.repeated(at, replay.repeated, host))),
-            Err(error) => Err(Box::new(self.refuse(at, error.into(), host))),
+        let mut ours = Vec::with_capacity(keys.len());
+        let (mut spent, mut stop) = (0_usize, None);
+        for &key in keys {
+            match claims.claim(host, now_ms, key, owner, replay.lease_ms) {
+                Ok(Claim::Ours) => ours.push(Claimed { endpoint: at, key, owner }),
+                Ok(Claim::Spent) => spent += 1,
+                Ok(Claim::Held { wait_ms }) => stop = Some((Reason::InFlight, Some(wait_ms))),
+                Err(error) => stop = Some((error.into(), None)),
+            }
+            if stop.is_some() {
+                break;
+            }
         }
+        if stop.is_none() && spent == 0 {
+            return Ok(ours);
+        }
+        for claimed in &ours {
+            let _ = claims.release(host, now_ms, claimed.key, owner);
+        }
+        Err(Box::new(match stop {
+            Some((reason, wait_ms)) => self.refuse_for(at, reason, wait_ms, host),
+            // A list with a new part is never answered as taken: that part would be lost.
+            None if spent < keys.len() => self.repeated(at, Repeated::Refuse, host),
+            None => self.repeated(at, replay.repeated, host),
+        }))
     }
 
     fn accept(
@@ -203,10 +225,10 @@ impl Exchange {
         at: usize,
         endpoint: &Endpoint,
         good: Good,
-        claim: Option<Claimed>,
+        claims: Vec<Claimed>,
         host: &mut dyn Host,
     ) -> Verdict {
-        let mut handed = Handed { headers: Vec::new(), claim };
+        let mut handed = Handed { headers: Vec::new(), claims };
         if endpoint.mode == Mode::Shadow {
             self.record(at, Outcome::ShadowVerified, "verified", None, host);
             return Verdict::Good(handed);
@@ -268,24 +290,32 @@ impl Exchange {
         }
     }
 
+    /// Nobody knows what the portal did: the claim stays until its lease ends.
+    fn leave_held(&mut self) {
+        if let State::Good(handed) = &mut self.state {
+            handed.claims.clear();
+        }
+    }
+
     /// Ends the claim, if there is one: the portal has taken the delivery, or not.
     fn close(&mut self, taken: bool, host: &mut dyn Host) {
-        let State::Good(Handed { claim, .. }) = &mut self.state else { return };
-        let Some(Claimed { endpoint: at, key, owner }) = claim.take() else { return };
+        let State::Good(Handed { claims: claimed, .. }) = &mut self.state else { return };
+        let claimed = std::mem::take(claimed);
+        let Some(&Claimed { endpoint: at, .. }) = claimed.first() else { return };
         let shared = Rc::clone(&self.shared);
         let (Some(claims), Some(now_ms)) = (&shared.config.claims, host.now_ms()) else { return };
         let keep_ms = shared.config.endpoints.get(at).and_then(|endpoint| endpoint.replay).map(|replay| replay.keep_ms);
-        let outcome = match (taken, keep_ms) {
-            (true, Some(keep_ms)) => match claims.settle(host, now_ms, key, owner, keep_ms) {
-                Ok(true) => Outcome::Settled,
+        let mut outcome = if taken { Outcome::Settled } else { Outcome::Released };
+        for Claimed { key, owner, .. } in claimed {
+            match (taken, keep_ms) {
                 // It took longer than its lease, or cannot be written: until that ends it stays held.
-                Ok(false) | Err(_) => Outcome::Unsettled,
-            },
-            (_, _) => {
-                let _ = claims.release(host, now_ms, key, owner);
-                Outcome::Released
+                (true, Some(keep_ms)) if !matches!(claims.settle(host, now_ms, key, owner, keep_ms), Ok(true)) => {
+                    outcome = Outcome::Unsettled;
+                }
+                (true, Some(_)) => {}
+                (_, _) => drop(claims.release(host, now_ms, key, owner)),
             }
-        };
+        }
         host.count(shared.counters.endpoint(at, outcome), 1);
     }
 }
@@ -303,7 +333,9 @@ impl steps::Exchange for Exchange {
             (Side::Request, Part::Body | Part::Trailers) => {
                 matches!(self.state, State::Reading(_) | State::Leaving(_))
             }
-            (Side::Response, Part::Head) => matches!(&self.state, State::Good(Handed { claim: Some(_), .. })),
+            (Side::Response, Part::Head) => {
+                matches!(&self.state, State::Good(Handed { claims, .. }) if !claims.is_empty())
+            }
             (Side::Response, Part::Body | Part::Trailers) => false,
         }
     }
@@ -428,12 +460,19 @@ impl steps::Exchange for Exchange {
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let taken = matches!(head.single(":status"), Single::One([b'2', _, _]));
-        self.close(taken, host);
+        // What the proxy answers in the portal's place says nothing of what the portal did: then the lease runs out. Nothing
+        // said of it: the answer came from there, or from a filter behind this one before anything went there.
+        let details = if taken { None } else { host.attribute(&["response", "code_details"]) };
+        if details.is_none_or(|details| details == b"via_upstream") {
+            self.close(taken, host);
+        } else {
+            self.leave_held();
+        }
         Step::Continue
     }
 
-    fn done(&mut self, host: &mut dyn Host) {
-        self.close(false, host);
+    fn done(&mut self, _host: &mut dyn Host) {
+        self.leave_held();
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) struct Read {
 /// All signed strings that the sender may have meant: one, or one for each spelling of the URL.
 pub(super) fn build(request: &Request<'_>, read: &Read) -> Result<Vec<Message>, Reason> {
     let descriptor = &request.endpoint.descriptor;
+    check_joints(request)?;
     let urls = if descriptor.facts.signs_url { urls(request, descriptor.urls)? } else { vec![Vec::new()] };
     let mut messages: Vec<Message> = Vec::with_capacity(urls.len());
     for url in urls {
@@ -70,6 +71,29 @@ pub(super) fn build(request: &Request<'_>, read: &Read) -> Result<Vec<Message>, 
         }
     }
     Ok(messages)
+}
+
+/// Whether every signed value ends where the sender ended it: one that holds the text behind it could be cut there, and its rest
+/// be taken for other values, under the same signature. The last value is bounded by the text before it.
+fn check_joints(request: &Request<'_>) -> Result<(), Reason> {
+    let descriptor = &request.endpoint.descriptor;
+    let segments: Vec<&Segment> = descriptor.segments().collect();
+    let literal = |at: Option<usize>| match at.and_then(|at| segments.get(at)) {
+        Some(Segment::Text(text)) => Some(text.as_slice()),
+        Some(_) | None => None,
+    };
+    for (n, segment) in segments.iter().enumerate() {
+        let (Segment::Value(place) | Segment::ValueOrNothing(place)) = segment else { continue };
+        let beside = if n + 1 == segments.len() { n.checked_sub(1) } else { Some(n + 1) };
+        let (Some(joint), false) = (literal(beside), descriptor.free.as_ref() == Some(place)) else { continue };
+        let Some(value) = request.value(place)? else { continue };
+        // With the joint behind it, so that none begins in the value and ends beyond.
+        let joined = [value.as_slice(), joint].concat();
+        if joined.windows(joint.len()).position(|window| window == joint) != Some(value.len()) {
+            return Err(Reason::Malformed);
+        }
+    }
+    Ok(())
 }
 
 /// Appends one segment; false when its value is not there.

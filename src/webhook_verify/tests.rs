@@ -3,6 +3,7 @@
 mod attacks;
 mod configuration;
 mod delivery;
+mod joints;
 mod probes;
 mod replayed;
 mod signing;

@@ -30,6 +30,8 @@ impl Format {
             return None;
         }
         let ms = match self {
+            // One spelling for each number: a zero in front could be the end of the value before it in the signed string.
+            Self::Unix | Self::UnixMs | Self::UnixAuto if text.len() > 1 && text.starts_with(b"0") => return None,
             Self::Unix => digits(text)?.checked_mul(1000)?,
             Self::UnixMs => digits(text)?,
             Self::UnixAuto if text.len() >= 13 => digits(text)?,
@@ -40,7 +42,7 @@ impl Format {
     }
 }
 
-/// Digits alone: no sign, exponent or blank; zeros in front count for nothing.
+/// Digits alone: no sign, exponent or blank.
 fn digits(text: &[u8]) -> Option<i64> {
     if text.is_empty() {
         return None;
@@ -154,7 +156,10 @@ mod tests {
         for (format, text, want) in [
             (Format::Unix, "0", Some(0)),
             (Format::Unix, "1614265330", Some(1_614_265_330_000)),
-            (Format::Unix, "0001614265330", Some(1_614_265_330_000)),
+            (Format::Unix, "01614265330", None),
+            (Format::Unix, "00", None),
+            (Format::UnixMs, "01614265330123", None),
+            (Format::UnixAuto, "0001614265330", None),
             (Format::Unix, "253402300799", Some(253_402_300_799_000)),
             (Format::Unix, "253402300800", None),
             (Format::Unix, "1614265330000", None),

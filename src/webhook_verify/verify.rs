@@ -1,6 +1,7 @@
 //! Whether a request is what its sender signed: begun with the head, fed with the body as it comes, and decided at its end.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
@@ -81,8 +82,8 @@ impl Drop for Gathered {
 pub(super) struct Good {
     /// The place of the secret.
     pub(super) secret: usize,
-    /// What was signed, as a key of the table.
-    pub(super) key: Option<Key>,
+    /// What was signed, as keys of the table: one, or one for each part of a list.
+    pub(super) keys: Vec<Key>,
     pub(super) id: Option<String>,
     pub(super) event: Option<String>,
     /// Values of the body that were found on the way.
@@ -188,10 +189,10 @@ impl Verification {
     ) -> Result<Good, Reason> {
         let Self { kept, live, read, picks, work, .. } = self;
         let picked: Vec<Picked> = picks.into_iter().map(Pick::finish).collect();
-        let (secret, key, id) = match work {
+        let (secret, keys, id) = match work {
             Work::Stream(stream) => {
                 let (secret, key) = stream.verdict()?;
-                (secret, key, read.id)
+                (secret, key.into_iter().collect(), read.id)
             }
             Work::Gather(gathered) => {
                 let request = Request::new(&kept, endpoint, Some(&gathered.body));
@@ -209,7 +210,7 @@ impl Verification {
             }
             None => None,
         };
-        Ok(Good { secret, key, id: id.and_then(|id| String::from_utf8(id).ok()), event, picked, kept })
+        Ok(Good { secret, keys, id: id.and_then(|id| String::from_utf8(id).ok()), event, picked, kept })
     }
 }
 
@@ -263,33 +264,50 @@ fn whole(
     now_ms: Option<i64>,
     seed: Option<&Seed>,
     host: &mut dyn Host,
-) -> Result<(usize, Option<Key>, Option<Vec<u8>>), Reason> {
+) -> Result<(usize, Vec<Key>, Option<Vec<u8>>), Reason> {
     let endpoint = request.endpoint;
-    let mut digest = seed.map(|seed| seed.hasher(endpoint.purpose.as_bytes()));
+    let hasher = || seed.map(|seed| seed.hasher(endpoint.purpose.as_bytes()));
+    let mut keys = Vec::new();
     let (secret, id) = match &endpoint.descriptor.each {
-        None => part(request, live, now_ms, digest.as_mut(), host)?,
+        None => {
+            let mut digest = hasher();
+            let mut put = |piece: &[u8]| digest.iter_mut().for_each(|digest| digest.update(piece));
+            let good = part(request, live, now_ms, &mut put, host)?;
+            keys.extend(digest.map(|digest| digest.finish()));
+            good
+        }
         Some(path) => {
             let Some(Value::List(parts)) = path.find(request.json()?) else { return Err(Reason::Malformed) };
             if parts.is_empty() || parts.len() > MAX_PARTS {
                 return Err(Reason::Malformed);
             }
-            let mut first = None;
+            // Each part is remembered by itself: nothing signs which parts come together, or how often one does.
+            let (mut first, mut seen) = (None, BTreeSet::new());
             for value in parts {
-                let good = part(request.of_part(value), live, now_ms, digest.as_mut(), host)?;
+                let mut signed = Vec::new();
+                let mut put = |piece: &[u8]| signed.extend_from_slice(piece);
+                let good = part(request.of_part(value), live, now_ms, &mut put, host)?;
+                if let Some(mut digest) = hasher() {
+                    digest.update(&signed);
+                    keys.push(digest.finish());
+                }
+                if !seen.insert(signed) {
+                    return Err(Reason::Malformed);
+                }
                 first = first.or(Some(good));
             }
             first.ok_or(Reason::Malformed)?
         }
     };
-    Ok((secret, digest.map(|digest| digest.finish()), id))
+    Ok((secret, keys, id))
 }
 
-/// The verdict over one signed part: which secret, and the id.
+/// The verdict over one signed part: which secret, and the id; `signed` is given what was signed.
 fn part(
     mut request: Request<'_>,
     live: &[usize],
     now_ms: Option<i64>,
-    digest: Option<&mut KeyHasher>,
+    signed: &mut dyn FnMut(&[u8]),
     host: &mut dyn Host,
 ) -> Result<(usize, Option<Vec<u8>>), Reason> {
     let endpoint = request.endpoint;
@@ -297,7 +315,7 @@ fn part(
     let (candidates, read) = look(&mut request, now_ms)?;
     let candidates = candidates.ok_or(Reason::Missing)?;
     if let Style::Token(token) = &descriptor.signature.style {
-        return token_verdict(token, &request, &candidates, live, now_ms, digest, host);
+        return token_verdict(token, &request, &candidates, live, now_ms, signed, host);
     }
     let body = request.body.unwrap_or_default();
     let messages = if descriptor.signed.is_empty() {
@@ -318,9 +336,7 @@ fn part(
         }
     }
     let (secret, message) = good.ok_or(Reason::Mismatch)?;
-    if let Some(digest) = digest {
-        message.pieces(body).iter().for_each(|piece| digest.update(piece));
-    }
+    message.pieces(body).into_iter().for_each(signed);
     Ok((secret, read.id))
 }
 
@@ -339,6 +355,10 @@ pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Op
                 let value = value.ok_or(Reason::Missing)?;
                 wanted.iter().any(|wanted| wanted.as_bytes() == value)
             }
+            Wanted::Setting(name) => {
+                let value = value.ok_or(Reason::Missing)?;
+                endpoint.setting(name).is_some_and(|wanted| wanted.as_bytes() == value)
+            }
             Wanted::BodySha256UnlessForm => match request.body {
                 None => true,
                 Some(_) if request.kept.is_form() => true,
@@ -349,7 +369,7 @@ pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Op
         };
         if !holds {
             return Err(match &require.wanted {
-                Wanted::OneOf(_) => Reason::Malformed,
+                Wanted::OneOf(_) | Wanted::Setting(_) => Reason::Malformed,
                 Wanted::BodySha256UnlessForm => Reason::Mismatch,
             });
         }
@@ -440,7 +460,7 @@ fn token_verdict(
     candidates: &[Candidate],
     live: &[usize],
     now_ms: Option<i64>,
-    digest: Option<&mut KeyHasher>,
+    signed: &mut dyn FnMut(&[u8]),
     host: &mut dyn Host,
 ) -> Result<(usize, Option<Vec<u8>>), Reason> {
     let endpoint = request.endpoint;
@@ -514,9 +534,7 @@ fn token_verdict(
             return Err(Reason::Mismatch);
         }
     }
-    if let Some(digest) = digest {
-        digest.update(token.message);
-    }
+    signed(token.message);
     let id = text("jti").map(|id| id.as_bytes().to_vec()).filter(|id| is_handed(id));
     Ok((secret, id))
 }

@@ -8,7 +8,7 @@ use crate::config::{ConfigError, Environment, Named};
 use crate::matching::{Match, MatchWire};
 use crate::secret;
 use crate::webhook_verify::descriptor::{
-    Algorithm, DEFAULT_WINDOW_S, Descriptor, MAX_TEXT_BYTES, MAX_WINDOW_S, Segment, SignatureSource,
+    Algorithm, DEFAULT_WINDOW_S, Descriptor, MAX_TEXT_BYTES, MAX_WINDOW_S, Segment, SignatureSource, Wanted,
 };
 use crate::webhook_verify::keys::Token;
 
@@ -330,19 +330,23 @@ fn check_name(path: &str, name: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The settings that a scheme signs, all of them and no others.
+/// The settings that a scheme signs or compares, all of them and no others.
 fn check_settings(
     path: &str,
     settings: Option<Named<String>>,
     descriptor: &Descriptor,
 ) -> Result<Vec<(String, String)>, ConfigError> {
     let settings = settings.map_or(Vec::new(), |settings| settings.0);
-    let wanted: Vec<&str> = descriptor
+    let signed = descriptor
         .segments()
-        .filter_map(|segment| if let Segment::Setting(name) = segment { Some(name.as_str()) } else { None })
-        .collect();
+        .filter_map(|segment| if let Segment::Setting(name) = segment { Some(name.as_str()) } else { None });
+    let compared = descriptor
+        .require
+        .iter()
+        .filter_map(|require| if let Wanted::Setting(name) = &require.wanted { Some(name.as_str()) } else { None });
+    let wanted: Vec<&str> = signed.chain(compared).collect();
     if let Some(name) = wanted.iter().find(|name| settings.iter().all(|(given, _)| given != *name)) {
-        return Err(ConfigError::new(path, format_args!("lacks `{name}`, which the scheme signs")));
+        return Err(ConfigError::new(path, format_args!("lacks `{name}`, which the scheme needs")));
     }
     if settings.len() > MAX_SETTINGS || settings.iter().any(|(name, _)| !wanted.contains(&name.as_str())) {
         return Err(ConfigError::new(path, "has an entry that the scheme does not use"));

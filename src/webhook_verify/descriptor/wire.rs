@@ -27,6 +27,7 @@ pub(in crate::webhook_verify) struct DescriptorWire {
     secret: Option<SchemeSecretWire>,
     signature: SignatureWire,
     signed: Option<Vec<SegmentWire>>,
+    free: Option<PlaceWire>,
     each: Option<String>,
     urls: Option<UrlsWire>,
     timestamp: Option<TimestampWire>,
@@ -282,6 +283,7 @@ struct TimestampWire {
 struct RequireWire {
     from: PlaceWire,
     is: Option<Vec<String>>,
+    setting: Option<String>,
     body_sha256_unless_form: Option<bool>,
 }
 
@@ -389,6 +391,7 @@ impl DescriptorWire {
             min_secret_bytes: secret.min_bytes.unwrap_or(1),
             signature: self.signature.check(&at("signature"))?,
             signed,
+            free: self.free.map(|free| place("free", free)).transpose()?,
             each: self.each.map(|each| pointer(&at("each"), &each)).transpose()?,
             urls: Urls { ports: urls.ports.unwrap_or(false), encoded: urls.encoded.unwrap_or(false) },
             timestamp,
@@ -414,6 +417,14 @@ impl Descriptor {
         }
         if segments.contains(&&Segment::Id) && self.id.is_none() {
             return refuse("id", "is signed, so it must be there");
+        }
+        let is_signed = |place: &Place| {
+            segments.iter().any(
+                |segment| matches!(segment, Segment::Value(there) | Segment::ValueOrNothing(there) if there == place),
+            )
+        };
+        if self.free.as_ref().is_some_and(|free| !is_signed(free)) {
+            return refuse("free", "is none of the values that are signed");
         }
         let pairs = matches!(self.signature.style, Style::Pairs { .. });
         if !pairs && self.places().iter().any(|place| matches!(place, Place::Pair(_))) {
@@ -570,13 +581,16 @@ impl FieldsWire {
 
 impl RequireWire {
     fn check(self, path: &str) -> Result<Require, ConfigError> {
-        let wanted = match (self.is, self.body_sha256_unless_form) {
-            (Some(is), None) => {
+        let wanted = match (self.is, self.setting, self.body_sha256_unless_form) {
+            (Some(is), None, None) => {
                 list(&format!("{path}.is"), &is)?;
                 Wanted::OneOf(is)
             }
-            (None, Some(true)) => Wanted::BodySha256UnlessForm,
-            (_, _) => return Err(ConfigError::new(path, "must have one of is and body_sha256_unless_form: true")),
+            (None, Some(name), None) => Wanted::Setting(text(&format!("{path}.setting"), name)?),
+            (None, None, Some(true)) => Wanted::BodySha256UnlessForm,
+            (_, _, _) => {
+                return Err(ConfigError::new(path, "must have one of is, setting and body_sha256_unless_form: true"));
+            }
         };
         Ok(Require { place: self.from.check(&format!("{path}.from"))?, wanted })
     }

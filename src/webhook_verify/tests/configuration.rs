@@ -224,6 +224,9 @@ fn without_the_environment_the_rest_is_checked() {
         if name == "paypal" {
             more["settings"] = json!({"webhook_id": "1"});
         }
+        if name.starts_with("aws-sns") || name == "bkash" {
+            more["settings"] = json!({"topic_arn": "arn:aws:sns:eu-west-1:1:a"});
+        }
         let config = endpoint(&json!(name), 1, &more).to_string();
         let policy = Policy::read(config.as_bytes(), &Assumed);
         assert!(policy.is_ok(), "{name}: {:?}", policy.err());

@@ -33,10 +33,11 @@ def case(id, scheme, body, headers, format, secret, **more):
     return {"id": id, "source": source, "scheme": scheme, "method": "POST", "path": "/", "headers": headers, "body": body,
             "secrets": [secret], "format": format, "now": 1767323045, **more}
 certificate, public, body = read("certificate.pem"), read("public.pem"), read("body")
+topic = {"topic_arn": "arn:aws:sns:us-west-2:123456789012:MyTopic"}
 cases = [
-    case("aws-sns", "aws-sns", os.environ["SNS2"], [], "certificate", certificate),
-    case("aws-sns-v1", "aws-sns-v1", os.environ["SNS1"], [], "certificate", certificate),
-    case("bkash", "bkash", os.environ["SNS1"], [], "certificate", certificate),
+    case("aws-sns", "aws-sns", os.environ["SNS2"], [], "certificate", certificate, settings=topic),
+    case("aws-sns-v1", "aws-sns-v1", os.environ["SNS1"], [], "certificate", certificate, settings=topic),
+    case("bkash", "bkash", os.environ["SNS1"], [], "certificate", certificate, settings=topic),
     case("paypal", "paypal", body, [
         ["PAYPAL-TRANSMISSION-ID", "69cd13f0-d67a-11e5-baa3-778b53f4ae55"], ["PAYPAL-TRANSMISSION-TIME", "2026-01-02T03:04:05Z"],
         ["PAYPAL-TRANSMISSION-SIG", os.environ["PAYPAL"]], ["PAYPAL-AUTH-ALGO", "SHA256withRSA"]],
