@@ -1,8 +1,8 @@
 //! Probes of providers, which the gate answers itself: only those of the scheme, and to the letter.
 //!
 //! Some providers ask for a MAC over a text of theirs, under the key that signs deliveries. Whoever could choose that text
-//! freely would be given a delivery's signature: so it is short, and has only letters, digits, `-` and `_`, which no body in
-//! JSON and no form with a field has.
+//! freely would be given a delivery's signature: so it is short, and has only letters, digits, `-` and `_`, which no object in
+//! JSON and no form with a value has. What has no more than that as its body (`true`, `42`) is no delivery where anybody may ask.
 
 use serde_json::json;
 
@@ -56,8 +56,7 @@ fn answer(endpoint: &Endpoint, kept: &Kept, signed: bool, picked: &[Picked], sec
         Answer::Text => ("text/plain; charset=utf-8", plain(&token)?.as_bytes().to_vec()),
         Answer::Json { member } => ("application/json", json!({ member: plain(&token)? }).to_string().into_bytes()),
         Answer::Mac { token_member, member, prefix, encoding } => {
-            let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-            if token.is_empty() || token.len() > MAX_MAC_TOKEN_BYTES || !token.bytes().all(good) {
+            if !(1..=MAX_MAC_TOKEN_BYTES).contains(&token.len()) || !token.bytes().all(is_of_mac_token) {
                 return None;
             }
             let place = secret.or_else(|| endpoint.secrets.iter().position(|secret| !secret.needs_clock()))?;
@@ -80,6 +79,17 @@ fn answer(endpoint: &Endpoint, kept: &Kept, signed: bool, picked: &[Picked], sec
     }
     reply.body = body;
     Some(reply)
+}
+
+/// Whether a text that is signed for a probe may have this byte.
+pub(super) fn is_of_mac_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+/// Whether anybody may have a text signed.
+pub(super) fn signs_for_anybody(endpoint: &Endpoint) -> bool {
+    let open = |challenge: &Challenge| !challenge.signed && matches!(challenge.answer, Answer::Mac { .. });
+    endpoint.descriptor.challenges.iter().any(open)
 }
 
 /// A text that may be sent back: short, visible ASCII.

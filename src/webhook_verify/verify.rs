@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::challenge::{self, MAX_MAC_TOKEN_BYTES};
 use super::config::Endpoint;
 use super::descriptor::{Encoding, MAX_PARTS, MAX_SIGNATURES, Place, Style, Token, Wanted};
 use super::error::Reason;
@@ -26,7 +27,7 @@ pub const MAX_HANDED_BYTES: usize = 256;
 /// Most bytes of bodies that are in one VM at a time, of schemes that need them whole; beyond, 503.
 pub const MAX_GATHERED_BYTES: usize = 8 * 1024 * 1024;
 /// How far a token's `nbf` and `exp` may be passed, in milliseconds.
-const TOKEN_LEEWAY_MS: i64 = 1_000;
+pub(super) const TOKEN_LEEWAY_MS: i64 = 1_000;
 /// Longest token, in bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
@@ -42,6 +43,8 @@ pub(super) struct Verification {
     read: Read,
     picks: Vec<Pick>,
     bytes: usize,
+    /// Whether all of the body could be a text that is signed for a probe.
+    is_token: bool,
     work: Work,
 }
 
@@ -144,7 +147,7 @@ impl Verification {
             Some(_) | None => Work::Gather(Gathered { body: Vec::new(), memory: memory.clone() }),
         };
         let picks = descriptor.facts.picked.iter().map(|path| Pick::new(Rc::clone(path))).collect();
-        Ok(Self { kept, live, read, picks, bytes: 0, work })
+        Ok(Self { kept, live, read, picks, bytes: 0, is_token: true, work })
     }
 
     /// The next piece of the body.
@@ -153,6 +156,8 @@ impl Verification {
         if self.bytes > endpoint.max_body_bytes {
             return Err(Reason::BodyLength);
         }
+        self.is_token =
+            self.is_token && self.bytes <= MAX_MAC_TOKEN_BYTES && chunk.iter().copied().all(challenge::is_of_mac_token);
         for pick in &mut self.picks {
             pick.push(chunk);
         }
@@ -187,7 +192,10 @@ impl Verification {
         seed: Option<&Seed>,
         host: &mut dyn Host,
     ) -> Result<Good, Reason> {
-        let Self { kept, live, read, picks, work, .. } = self;
+        let Self { kept, live, read, picks, bytes, is_token, work } = self;
+        if is_token && bytes > 0 && challenge::signs_for_anybody(endpoint) {
+            return Err(Reason::Malformed);
+        }
         let picked: Vec<Picked> = picks.into_iter().map(Pick::finish).collect();
         let (secret, keys, id) = match work {
             Work::Stream(stream) => {

@@ -107,6 +107,37 @@ fn probes_that_are_signed_are_verified_first() {
     assert_eq!(gate.send(&probe).status, 401);
 }
 
+/// Where anybody may have a text signed, that text is no delivery.
+#[test]
+fn what_was_signed_for_a_probe_is_no_delivery() {
+    let longest = "a".repeat(64);
+    for token in ["null", "true", "42", "admin", longest.as_str()] {
+        let mut gate = gate("x", &json!({}));
+        let answer = gate.send(&get("GET", &format!("/?crc_token={token}")));
+        let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+        let tag = answer["response_token"].as_str().unwrap();
+        for chunk in [1, 64] {
+            let mut request = post("/", &[("x-twitter-webhooks-signature", tag)], token.as_bytes());
+            request.content.chunk = chunk;
+            let outcome = gate.send(&request);
+            assert_eq!((outcome.status, reason(&outcome), outcome.forwarded), (401, "malformed", None), "{token}");
+        }
+    }
+    let longer = "a".repeat(65);
+    for (scheme, body, want) in [
+        ("x", "{}", "pass"),
+        ("x", "[1]", "pass"),
+        ("x", "", "pass"),
+        ("x", longer.as_str(), "pass"),
+        ("github", "42", "pass"),
+        ("zoom", "42", "pass"),
+    ] {
+        let mut gate = gate(scheme, &json!({}));
+        let request = signed(&gate, &[], body);
+        assert_eq!(reason(&gate.send(&request)), want, "{scheme}: {body}");
+    }
+}
+
 /// Whoever may have a text of his signed could have a delivery signed: such a text is short and has no mark in it.
 #[test]
 fn no_probe_gets_the_signature_of_a_delivery() {
