@@ -23,6 +23,7 @@ impl Policy {
         let mut findings = Vec::new();
         for (n, endpoint) in self.0.config.endpoints.iter().enumerate() {
             of_endpoint(n, endpoint, &mut findings);
+            shared(n, endpoint, self.0.config.endpoints.iter().take(n), &mut findings);
         }
         for (n, signer) in self.0.config.signers.iter().enumerate() {
             for (m, scheme) in signer.schemes.iter().enumerate() {
@@ -35,6 +36,29 @@ impl Policy {
             }
         }
         findings
+    }
+}
+
+/// Each endpoint remembers for itself: with one secret, what was delivered to one is good for the other too.
+fn shared<'a>(
+    n: usize,
+    endpoint: &Endpoint,
+    before: impl Iterator<Item = &'a Endpoint> + Clone,
+    findings: &mut Vec<Finding>,
+) {
+    for (m, secret) in endpoint.secrets.iter().enumerate() {
+        let same = |other: &&Endpoint| other.secrets.iter().any(|one| one.variable == secret.variable);
+        if let Some(other) = before.clone().find(same) {
+            findings.push(Finding {
+                warning: true,
+                path: format!("endpoints[{n}].secrets[{m}]"),
+                message: format!(
+                    "is also a secret of endpoint `{}`, so that a delivery to one can be sent to the other; have the \
+                     sender make one for each",
+                    other.name
+                ),
+            });
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::config::{ConfigError, Environment, Named};
 use crate::matching::{Match, MatchWire};
 use crate::secret;
 use crate::webhook_verify::descriptor::{
-    Algorithm, DEFAULT_WINDOW_S, Descriptor, MAX_TEXT_BYTES, MAX_WINDOW_S, Segment, SignatureSource, Wanted,
+    Algorithm, DEFAULT_WINDOW_S, Descriptor, MAX_TEXT_BYTES, MAX_WINDOW_S, Segment, SignatureSource, Style, Wanted,
 };
 use crate::webhook_verify::keys::Token;
 
@@ -388,7 +388,12 @@ fn check_replay(
     window_ms: i64,
 ) -> Result<Option<Replay>, ConfigError> {
     let signs_time = descriptor.covers_time();
-    let window_s = u32::try_from(window_ms / 1000).unwrap_or(DEFAULT_REPLAY_S).max(1);
+    // To its last millisecond and beyond: one second more, and a token's leeway.
+    let by_dates = matches!(&descriptor.signature.style, Style::Token(token) if token.issued.is_none());
+    let good_ms = window_ms
+        .saturating_add(if by_dates { crate::webhook_verify::verify::TOKEN_LEEWAY_MS } else { 0 })
+        .saturating_add(1000);
+    let window_s = u32::try_from(good_ms / 1000).unwrap_or(DEFAULT_REPLAY_S);
     let default_s = match (descriptor.algorithm, signs_time) {
         // What is the same twice need not be a replay: nothing tells one delivery from another.
         (Algorithm::StaticToken, _) => 0,
@@ -409,7 +414,7 @@ fn check_replay(
         return Err(ConfigError::new(
             format!("{path}.window_s"),
             format_args!(
-                "is {} and must be {window_s} at least: so long a delivery stays good (tolerance_s and future_s)",
+                "is {} and must be {window_s} at least: so long a delivery stays good (tolerance_s, future_s and a second)",
                 wire.window_s
             ),
         ));

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
+use sha2::{Digest as _, Sha256};
 
 use crate::config::{ConfigError, Environment};
 use crate::secret;
@@ -84,6 +85,8 @@ pub(in crate::webhook_verify) struct Secret {
     not_after_ms: Option<i64>,
     /// Whether it is so short that it can be guessed.
     pub(in crate::webhook_verify) weak: bool,
+    /// The SHA-256 of its variable's name, which tells whether another one is the same, and shows nothing.
+    pub(in crate::webhook_verify) variable: [u8; 32],
 }
 
 impl Secret {
@@ -123,6 +126,6 @@ impl SecretWire {
                 (key, shared && length < WEAK_SECRET_BYTES)
             }
         };
-        Ok(Secret { key, not_before_ms, not_after_ms, weak })
+        Ok(Secret { key, not_before_ms, not_after_ms, weak, variable: Sha256::digest(self.env.as_bytes()).into() })
     }
 }

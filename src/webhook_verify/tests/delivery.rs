@@ -292,7 +292,7 @@ fn what_is_kept_of_bodies_is_bounded() {
     let config = endpoint(
         &json!("sendgrid"),
         1,
-        &json!({"max_body_bytes": 4 * 1024 * 1024, "tolerance_s": 86_400, "future_s": 86_400, "replay": {"window_s": 172_800}}),
+        &json!({"max_body_bytes": 4 * 1024 * 1024, "tolerance_s": 86_400, "future_s": 86_400, "replay": {"window_s": 172_801}}),
     );
     let vector = super::vectors::accepted().into_iter().find(|vector| vector.id == "sendgrid-01").unwrap();
     let gate = Gate::new(&config, &[&vector.secrets[0]]);

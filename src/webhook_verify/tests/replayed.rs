@@ -188,7 +188,7 @@ fn a_full_table_refuses() {
     assert_eq!(reason(&gate.send(&request)), "replayed");
 }
 
-/// One secret for two endpoints: each remembers for itself.
+/// One secret for two endpoints: each remembers for itself, and `check` says so.
 #[test]
 fn endpoints_are_apart() {
     let config = json!({"endpoints": [
@@ -196,6 +196,15 @@ fn endpoints_are_apart() {
         {"name": "b", "match": {"paths": ["/b"]}, "scheme": "portal", "secrets": [{"env": "S0"}]}
     ]});
     let mut gate = Gate::new(&config, &[SECRET]);
+    let warned = |gate: &Gate| {
+        let findings = gate.policy.findings();
+        let its = findings.iter().filter(|finding| finding.message.contains("is also a secret of endpoint `hook`"));
+        its.map(|finding| (finding.warning, finding.path.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(warned(&gate), [(true, "endpoints[1].secrets[0]".to_owned())]);
+    let mut apart = config.clone();
+    apart["endpoints"][1]["secrets"][0]["env"] = json!("S1");
+    assert_eq!(warned(&Gate::new(&apart, &[SECRET, "another secret of the sender's"])), []);
     gate.at(NOW_S);
     let request = signed(&gate, "{}");
     for (path, want) in [("/in", "pass"), ("/b", "pass"), ("/in", "replayed"), ("/b", "replayed")] {
@@ -218,9 +227,12 @@ fn the_window_covers_the_tolerance() {
             assert!(outcome.forwarded.is_none(), "{scheme} at {seconds}");
         }
     }
-    let short = endpoint(&json!("stripe"), 1, &json!({"replay": {"window_s": 599}}));
+    let short = endpoint(&json!("stripe"), 1, &json!({"replay": {"window_s": 600}}));
     let error = Gate::try_new(&short, &[SECRET]).err().unwrap();
-    assert!(error.starts_with("endpoints[0].replay.window_s: is 599 and must be 600 at least"), "{error}");
+    assert!(error.starts_with("endpoints[0].replay.window_s: is 600 and must be 601 at least"), "{error}");
+    let more = json!({"base_url": "https://x.example", "replay": {"window_s": 601}});
+    let error = Gate::try_new(&endpoint(&json!("messagebird-jwt"), 1, &more), &[SECRET]).err().unwrap();
+    assert!(error.starts_with("endpoints[0].replay.window_s: is 601 and must be 602 at least"), "{error}");
 }
 
 #[test]
