@@ -57,15 +57,19 @@ pub(crate) fn read(
 /// Longest part of a name between `_` that is shown, in bytes.
 const MAX_SHOWN_PART_BYTES: usize = 20;
 
-/// The name of a variable, where it cannot be a secret that was written in its place: capitals and digits in short parts. A secret
-/// has 32 bytes at least, and what generators write of capitals alone has no `_` in it.
+/// Longest run of digits in a name that is shown.
+const MAX_SHOWN_DIGITS: usize = 3;
+
+/// The name of a variable, where it cannot be a secret that was written in its place: capitals and few digits, in short parts with `_`
+/// between them. What generators write of capitals alone has no `_` in it.
 struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
         let short = |part: &str| part.len() <= MAX_SHOWN_PART_BYTES && part.bytes().all(plain);
-        if self.0.split('_').all(short) { write!(f, ", {},", self.0) } else { Ok(()) }
+        let many = self.0.as_bytes().split(|byte| !byte.is_ascii_digit()).any(|run| run.len() > MAX_SHOWN_DIGITS);
+        if self.0.contains('_') && self.0.split('_').all(short) && !many { write!(f, ", {},", self.0) } else { Ok(()) }
     }
 }
 

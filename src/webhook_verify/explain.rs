@@ -61,12 +61,10 @@ impl Policy {
                 Ok(None) => "not there".to_owned(),
                 Err(_) => "there twice, or unreadable".to_owned(),
             };
-            // What is sent as it is, is the secret.
-            let value = if matches!(endpoint.secrets.first().map(|secret| &secret.key), Some(Key::Token(_))) {
-                "…".to_owned()
-            } else {
-                value
-            };
+            // What is sent as it is, is the secret; so is what a probe proves itself by.
+            let by_token = matches!(endpoint.secrets.first().map(|secret| &secret.key), Some(Key::Token(_)));
+            let of_probe = descriptor.challenges.iter().any(|challenge| challenge.secret.as_ref() == Some(place));
+            let value = if by_token || of_probe { "…".to_owned() } else { value };
             lines.push(format!("{}: {value}", named(place)));
         }
         if descriptor.each.is_some() || matches!(descriptor.signature.style, Style::Token(_)) {

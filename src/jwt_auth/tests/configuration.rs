@@ -67,8 +67,8 @@ fn a_fault_is_named_with_its_place() {
         (provider("hmac_secret", Json::Null), "providers[0]: must have either jwks or hmac_secret"),
         (provider("jwks", remote_with("path", json!("/k"))), "providers[0]: must have either jwks or hmac_secret"),
         (
-            provider("hmac_secret/env", json!("MISSING")),
-            "providers[0].hmac_secret.env: names a variable, MISSING, that is not set",
+            provider("hmac_secret/env", json!("MISSING_SECRET")),
+            "providers[0].hmac_secret.env: names a variable, MISSING_SECRET, that is not set",
         ),
         (
             provider("hmac_secret/env", json!("ISSUER_2_SECRET")),

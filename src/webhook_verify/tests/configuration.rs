@@ -45,8 +45,14 @@ fn a_wrong_field_is_named() {
         (with(json!({"secrets": []})), "endpoints[0].secrets: must have 1..=8 entries"),
         (with(json!({"secrets": [{"env": "a b"}]})), "endpoints[0].secrets[0].env: must be the name of an environment"),
         (
-            with(json!({"secrets": [{"env": "GONE"}]})),
-            "endpoints[0].secrets[0].env: names a variable, GONE, that is not set",
+            with(json!({"secrets": [{"env": "HOOK_GONE"}]})),
+            "endpoints[0].secrets[0].env: names a variable, HOOK_GONE, that is not set",
+        ),
+        // These may be secrets.
+        (with(json!({"secrets": [{"env": "GONE"}]})), "endpoints[0].secrets[0].env: names a variable that is not set"),
+        (
+            with(json!({"secrets": [{"env": "PIN_1234"}]})),
+            "endpoints[0].secrets[0].env: names a variable that is not set",
         ),
         (
             with(json!({"secrets": [{"env": "S0", "not_before": 2, "not_after": 2}]})),
@@ -132,7 +138,7 @@ fn a_wrong_field_is_named() {
 fn a_bad_secret_is_refused_and_not_shown() {
     let hush = "hush-hush-hush";
     for (scheme, format, secret, want) in [
-        ("github", "raw", "", "names a variable, S0, that is not set, or empty"),
+        ("github", "raw", "", "names a variable that is not set, or empty"),
         ("github", "raw", "  \t ", "names a variable with nothing but white space"),
         ("github", "raw", "ab", "names a variable with a secret that is too short; at least 3 bytes"),
         ("github", "raw", "hush-hush-hush\0", "names a variable with a secret that ends in NUL"),

@@ -179,3 +179,17 @@ fn no_probe_gets_the_signature_of_a_delivery() {
     let want: String = mac.finish().expose().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(answer["encryptedToken"], json!(want));
 }
+
+/// An explanation may be pasted anywhere.
+#[test]
+fn an_explanation_shows_no_token_of_a_probe() {
+    let mut gate = gate("meta", &json!({"verify_token": {"env": "S1"}}));
+    let fields = vec![
+        (":method".to_owned(), b"GET".to_vec()),
+        (":path".to_owned(), b"/?hub.mode=subscribe&hub.verify_token=the+token+of+the+probe&hub.challenge=1".to_vec()),
+    ];
+    let head = crate::head::Head::new(fields, true);
+    let lines = gate.policy.explain(&head, b"", Some(NOW_S * 1000), &mut gate.host).lines.join("\n");
+    assert!(lines.contains("query hub.verify_token: …") && lines.contains("query hub.challenge: `1`"), "{lines}");
+    assert!(!lines.contains("the token"), "{lines}");
+}
