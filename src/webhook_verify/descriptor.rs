@@ -194,7 +194,7 @@ pub(super) struct Fields {
     pub(super) without: Vec<String>,
     /// Whether names and values are percent-encoded anew.
     pub(super) encoded: bool,
-    /// `&` and `=` in values become `_`.
+    /// The sender signs `_` for `&` and `=`, so that two texts have one signature: what has one of them is refused.
     pub(super) underscored: bool,
 }
 
@@ -422,7 +422,14 @@ impl Descriptor {
     /// Whether a value is signed where it stands.
     pub(super) fn covers(&self, place: &Place) -> bool {
         let itself = |segment: &Segment| matches!(segment, Segment::Value(there) | Segment::ValueOrNothing(there) if there == place);
-        place.is_in_body() && self.covers_body() || self.segments().any(itself)
+        let among_fields = |segment: &Segment| match (segment, place) {
+            (Segment::Fields(fields), Place::Query(name)) => {
+                fields.source == FieldSource::Query && !fields.without.contains(name)
+            }
+            _ => false,
+        };
+        place.is_in_body() && self.covers_body()
+            || self.segments().any(|segment| itself(segment) || among_fields(segment))
     }
 
     /// Whether the URL's text is needed.

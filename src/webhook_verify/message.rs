@@ -146,11 +146,13 @@ fn append_fields(fields: &Fields, request: &Request<'_>, to: &mut Vec<u8>) -> Re
     }
     for (n, (name, value)) in all.iter().enumerate() {
         to.extend_from_slice(if n == 0 { fields.before.as_bytes() } else { fields.between.as_bytes() });
+        let ambiguous = |bytes: &[u8]| bytes.iter().any(|byte| matches!(byte, b'&' | b'='));
+        if fields.underscored && (ambiguous(name) || ambiguous(value)) {
+            return Err(Reason::Malformed);
+        }
         let put = |bytes: &[u8], to: &mut Vec<u8>| {
             if fields.encoded {
                 form::encode(bytes, to);
-            } else if fields.underscored {
-                to.extend(bytes.iter().map(|&byte| if matches!(byte, b'&' | b'=') { b'_' } else { byte }));
             } else {
                 to.extend_from_slice(bytes);
             }

@@ -91,14 +91,33 @@ fn a_secret_that_is_sent_is_compared() {
 
 #[test]
 fn a_query_is_signed_in_the_order_of_its_names() {
-    let mut mac = crate::signature::Mac::new(MacHash::Sha512, SECRET.as_bytes()).unwrap();
-    mac.update(b"&a=2_x&b=1");
-    let tag: String = mac.finish().expose().iter().map(|byte| format!("{byte:02x}")).collect();
-    for (query, want) in [("b=1&a=2%26x", 200), ("a=2%26x&b=1", 200), ("b=1&a=2", 401), ("b=1&a=2%26x&c=", 401)] {
+    let tag = |text: &str| {
+        let mut mac = crate::signature::Mac::new(MacHash::Sha512, SECRET.as_bytes()).unwrap();
+        mac.update(text.as_bytes());
+        mac.finish().expose().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let gate = |query: &str, signed: &str, now_s: u64| {
         let mut gate = Gate::new(&endpoint(&json!("vonage-signed-query-sha512"), 1, &json!({})), &[SECRET]);
-        let outcome = gate.at(NOW_S).send(&post(&format!("/?{query}&sig={tag}"), &[], b""));
-        assert_eq!(outcome.status, want, "{query}");
+        gate.at(now_s).send(&post(&format!("/?{query}&sig={}", tag(signed)), &[], b"")).status
+    };
+    let good = format!("&a=2_x&b=1&timestamp={NOW_S}");
+    for (query, want) in [
+        ("b=1&a=2_x", 200),
+        ("a=2_x&b=1", 200),
+        ("a=2%26x&b=1", 401),
+        ("a=2%3Dx&b=1", 401),
+        ("b=1&a=2", 401),
+        ("b=1&a=2_x&c=", 401),
+    ] {
+        assert_eq!(gate(&format!("{query}&timestamp={NOW_S}"), &good, NOW_S), want, "{query}");
     }
+    // The name has one reading too.
+    assert_eq!(gate(&format!("a%26b=1&timestamp={NOW_S}"), &format!("&a_b=1&timestamp={NOW_S}"), NOW_S), 401);
+    // The time is signed, and it is looked at.
+    for (now_s, want) in [(NOW_S + 300, 200), (NOW_S + 301, 401), (NOW_S - 300, 200), (NOW_S - 301, 401)] {
+        assert_eq!(gate(&format!("b=1&a=2_x&timestamp={NOW_S}"), &good, now_s), want, "{now_s}");
+    }
+    assert_eq!(gate("a=1", "&a=1", NOW_S), 401);
 }
 
 /// A request with one signed part changed, and what was changed.
