@@ -159,7 +159,6 @@ fn a_service_that_does_not_answer_is_decided_by_on_error() {
         ("unavailable", Some(Mood::Unavailable)),
         ("another status", Some(Mood::Status(500))),
         ("no message", Some(Mood::Message(b"\xff\xff"))),
-        ("an unknown code", Some(Mood::Message(b"\x08\x07"))),
         ("too long", Some(Mood::Message(&[0; 20_000]))),
     ];
     let decisions = [("local", [200, 200, 200, 429, 429]), ("allow", [200; 5]), ("deny", [503; 5])];
@@ -183,6 +182,22 @@ fn a_service_that_does_not_answer_is_decided_by_on_error() {
         }
         assert_well(&gate);
     });
+}
+
+#[test]
+fn an_answer_that_says_nothing_comes_from_a_service_that_lives() {
+    let (portal, redis) = (portal(), Redis::start().unwrap());
+    for (on_error, want) in [("local", [200, 200, 200, 429, 429]), ("allow", [200; 5]), ("deny", [503; 5])] {
+        let limits = Limits::start(redis.address(), &[("all", 3, HOUR_S)]);
+        // A code that the protocol does not have.
+        limits.set(Mood::Message(b"\x08\x07"));
+        let gate = alone(&portal, limits.address(), on_error);
+        assert_eq!(want.map(|_| gate.get("/x").status), want, "{on_error}");
+        // No other limit suffers from it.
+        assert_eq!(gate.count_limits(|name| name == "service.circuit_opened"), 0, "{on_error}");
+        assert!(gate.count_limits(|name| name == "service.failed") > 0, "{on_error}");
+        assert_well(&gate);
+    }
 }
 
 #[test]
