@@ -212,8 +212,10 @@ fn a_filter_of_the_cluster_signs_each_attempt_anew() {
         assert_eq!(received[0].header("webhook-id"), received[1].header("webhook-id"));
         assert_eq!(received[0].header("webhook-id"), received[0].header("x-request-id"));
     }
-    // Each attempt came to the filter.
-    assert_eq!(gate.count_webhooks(|name| name == "sign.partner.signed"), 4);
+    // Each attempt came to the filter. Where its counters stand among those of a cluster depends on the Envoy.
+    let stats = gate.envoy.stats("").unwrap();
+    let signed = stats.iter().filter(|(name, _)| name.ends_with("lockgate.webhook_verify.sign.partner.signed"));
+    assert_eq!(signed.map(|(_, value)| value).sum::<u64>(), 4);
     assert_well(&gate);
 }
 
