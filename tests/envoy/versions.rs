@@ -5,7 +5,7 @@ use lockgate_envoy_tests::{Answer, Setup, Upstream};
 use serde_json::json;
 
 /// Whether this is at least Envoy 1.`minor`.
-fn at_least(minor: u32) -> bool {
+pub(crate) fn at_least(minor: u32) -> bool {
     let version = &envoy_binary().version;
     let this = version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
     this.unwrap_or_else(|| panic!("{version} is no version")) >= minor
