@@ -2,6 +2,7 @@
 
 mod records;
 
+use crate::json::scan;
 use crate::json::utf8::Utf8;
 use crate::json::{Edit, Verdict};
 
@@ -69,6 +70,8 @@ pub struct Editor {
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
+/// Chunks that are worth a look for what is simplest.
+const SHORT_BYTES: usize = 64;
 
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +145,7 @@ impl Editor {
 
     /// Bytes held on the heap for later chunks.
     #[must_use]
+    #[inline]
     pub fn held_bytes(&self) -> usize {
         self.held.len() + self.record.len() + self.plan.held_bytes()
     }
@@ -157,6 +161,9 @@ impl Editor {
         }
         if chunk.is_empty() {
             return Ok(Edit::Unchanged);
+        }
+        if chunk.len() < SHORT_BYTES && self.takes_piece(chunk) {
+            return self.push_piece(chunk);
         }
         let begin = out.len();
         let mut place = Place { i: 0, from: 0, changed: !self.writing || !self.record.is_empty(), begin, whole: begin };
@@ -184,7 +191,45 @@ impl Editor {
         Ok(Edit::Replaced)
     }
 
+    /// Whether a chunk is but a piece of a cell, as in bodies that come in very short chunks.
+    #[inline]
+    fn takes_piece(&self, chunk: &[u8]) -> bool {
+        let stop = match self.at {
+            At::Plain => self.separator,
+            At::Quoted => b'\\',
+            At::Start
+            | At::Blank
+            | At::Header { .. }
+            | At::HeaderEnd
+            | At::Record
+            | At::Cell
+            | At::Backslash
+            | At::Quote
+            | At::LineFeed
+            | At::Failed => return false,
+        };
+        // Beside a lone column nothing may stand that could be a separator.
+        self.plan.len() != 1
+            && self.utf8.is_complete()
+            && (self.record.is_empty() || self.holds())
+            && scan::is_plain(chunk, stop)
+    }
+
+    /// The quick way through such a piece.
+    fn push_piece(&mut self, chunk: &[u8]) -> Result<Edit, Error> {
+        self.read = self.read.saturating_add(chunk.len() as u64);
+        if self.holds() {
+            if self.writing {
+                self.record.extend_from_slice(chunk);
+            }
+            self.check_record(self.record.len())?;
+            return Ok(Edit::Replaced);
+        }
+        Ok(if self.writing { Edit::Unchanged } else { Edit::Replaced })
+    }
+
     /// Whether a record is not complete of which columns are taken.
+    #[inline]
     fn holds(&self) -> bool {
         let inside = matches!(self.at, At::Cell | At::Plain | At::Quoted | At::Backslash | At::Quote);
         inside && matches!(self.plan.fate(), Fate::Changed | Fate::OneLeft)
@@ -218,6 +263,7 @@ impl Editor {
         out.len() + if self.writing { place.i - place.from } else { 0 }
     }
 
+    #[inline]
     fn check_record(&mut self, length: usize) -> Result<(), Error> {
         if length <= self.limits.max_record_bytes {
             return Ok(());

@@ -15,11 +15,17 @@ use super::scan::{self, JOINT_BYTES, Searches};
 /// [`Judge`]: super::Judge
 #[derive(Debug, Default)]
 pub struct Joints {
-    all: Option<Box<[Joint; COUNT]>>,
+    learnt: Option<Box<Learnt>>,
     /// The place of the last one.
     last: usize,
     /// Counts the times that nothing was foreseen, one after another.
     misses: u16,
+}
+
+/// What is too much to be moved with each chunk.
+#[derive(Debug)]
+struct Learnt {
+    all: [Joint; COUNT],
     searches: Searches,
 }
 
@@ -189,18 +195,22 @@ impl Joints {
     /// Room for 512 joints.
     #[must_use]
     pub fn new() -> Self {
-        Self { all: Some(Box::new([Joint::NONE; COUNT])), last: 0, misses: 0, searches: Searches::new() }
+        Self {
+            learnt: Some(Box::new(Learnt { all: [Joint::NONE; COUNT], searches: Searches::new() })),
+            last: 0,
+            misses: 0,
+        }
     }
 
     /// All joints, the last one, and what text is searched with.
     #[inline(always)]
     pub(super) fn lend(&self) -> Option<(&[Joint; COUNT], &Joint, &Searches)> {
-        let all = self.all.as_deref()?;
-        Some((all, all.get(self.last)?, &self.searches))
+        let Learnt { all, searches } = self.learnt.as_deref()?;
+        Some((all, all.get(self.last)?, searches))
     }
 
     pub(super) fn searches(&self) -> Option<&Searches> {
-        self.all.is_some().then_some(&self.searches)
+        self.learnt.as_deref().map(|learnt| &learnt.searches)
     }
 
     /// Whether to foresee and to learn here.
@@ -220,7 +230,7 @@ impl Joints {
     /// Remembers a joint that came after the last one. `mark`: see [`Joint::mark`].
     pub(super) fn learn(&mut self, bytes: &[u8], mark: u64) {
         let set = place_of(bytes);
-        let Some(all) = &mut self.all else { return };
+        let Some(Learnt { all, .. }) = self.learnt.as_deref_mut() else { return };
         let Some(joints) = all.get_mut(set..).and_then(<[Joint]>::first_chunk_mut::<WAYS>) else { return };
         let way = match joints.iter().position(|joint| joint.is(bytes) && joint.mark == mark) {
             Some(way) => way,

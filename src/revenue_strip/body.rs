@@ -68,16 +68,19 @@ impl Stream {
     }
 
     /// Bytes held for later.
+    #[inline]
     pub(super) fn held_bytes(&self) -> usize {
         self.kept_back.len() + self.content.held_bytes() + self.guard.as_ref().map_or(0, Guard::held_bytes)
     }
 
     /// Bytes of the body so far.
+    #[inline]
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Events, and lines of them, that were left out so far.
+    #[inline]
     pub(super) fn dropped(&self) -> u64 {
         self.content.dropped()
     }
@@ -181,6 +184,7 @@ impl Stream {
         Ok(edit)
     }
 
+    #[inline]
     fn push_content(&mut self, bytes: &[u8], book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<Edit, Reason> {
         #[cfg(test)]
         if self.keeps_all {
@@ -197,6 +201,7 @@ impl Stream {
         self.content.finish(book, out)
     }
 
+    #[inline]
     fn guard(&mut self, outgoing: &[u8], book: Rulebook<'_>) -> Result<(), Reason> {
         match &mut self.guard {
             Some(guard) => guard.scan(outgoing, book),

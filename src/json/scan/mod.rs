@@ -36,6 +36,12 @@ pub(crate) fn run_until(bytes: &[u8], at: usize, stop: u8) -> TextRun {
     }
 }
 
+/// Whether these bytes are printable ASCII and neither a quotation mark nor `stop`: for pieces that are too short for more.
+#[inline]
+pub(crate) fn is_plain(piece: &[u8], stop: u8) -> bool {
+    piece.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != stop)
+}
+
 /// The first byte from `at` on that is no white space (RFC 8259, section 2), or the end of the bytes.
 #[inline]
 pub(crate) fn space_end(bytes: &[u8], at: usize) -> usize {

@@ -38,6 +38,7 @@ impl Content {
         }
     }
 
+    #[inline]
     pub(super) fn held_bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.held_bytes(),
@@ -48,6 +49,7 @@ impl Content {
     }
 
     /// Events, and lines of them, that were left out so far.
+    #[inline]
     pub(super) fn dropped(&self) -> u64 {
         match self {
             Self::Text(_) | Self::Prefixed(_) | Self::Table(_) => 0,
@@ -59,6 +61,7 @@ impl Content {
     ///
     /// # Errors
     /// The body cannot be inspected; final.
+    #[inline]
     pub(super) fn push(&mut self, bytes: &[u8], book: Rulebook<'_>, out: &mut Vec<u8>) -> Result<Edit, Reason> {
         match self {
             Self::Text(text) => text.push(bytes, book, out),
@@ -108,6 +111,7 @@ impl Text {
         Self { texts, limits, editor: Editor::of(texts, limits), sniff: false, pairs: Pairs::Unasked }
     }
 
+    #[inline]
     pub(super) fn held_bytes(&self) -> usize {
         let pairs = if let Pairs::Some(pairing) = &self.pairs { pairing.held_bytes() } else { 0 };
         self.editor.held_bytes() + pairs

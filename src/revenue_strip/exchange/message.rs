@@ -137,38 +137,40 @@ impl Exchange {
     }
 
     pub(super) fn push(&mut self, direction: Direction, chunk: Chunk<'_>, out: &mut Vec<u8>) -> Body {
-        let shared = Rc::clone(&self.shared);
-        let limits = shared.config.limits;
+        let Self { shared, incoming, outgoing, held, .. } = self;
         let message = match direction {
-            Direction::Request => &mut self.incoming,
-            Direction::Response => &mut self.outgoing,
+            Direction::Request => incoming,
+            Direction::Response => outgoing,
         };
         let Message { active, state, bytes, dropped, .. } = message;
-        let rules = &shared.config.rules;
-        let result = match (state, shared.matcher.try_borrow_mut()) {
-            (State::Pass, _) => return Body::Unchanged,
+        let (stream, edits) = match state {
+            State::Pass => return Body::Unchanged,
             // What comes after a refusal is swallowed.
-            (State::Closed, _) => return Body::Replaced,
-            (State::Edit(_) | State::Watch(_), Err(_)) => Err(Reason::Busy),
-            (State::Edit(stream), Ok(mut matcher)) => {
-                let book = Rulebook { matcher: &mut matcher, rules, active };
-                let result = stream.push(chunk, limits.hold_bytes, book, out);
+            State::Closed => return Body::Replaced,
+            State::Edit(stream) => (stream, true),
+            State::Watch(stream) => (stream, false),
+        };
+        let limits = &shared.config.limits;
+        let result = match shared.matcher.try_borrow_mut() {
+            Err(_) => Err(Reason::Busy),
+            Ok(mut matcher) => {
+                let book = Rulebook { matcher: &mut matcher, rules: &shared.config.rules, active };
+                let result = if edits {
+                    stream.push(chunk, limits.hold_bytes, book, out)
+                } else {
+                    stream.watch(chunk, book).map(|()| Progress::Unchanged)
+                };
                 *bytes = stream.bytes();
                 *dropped = stream.dropped();
-                let more = self.held.hold(&shared, direction, stream.held_bytes());
-                if more && shared.held_bytes.get() > limits.max_held_bytes { Err(Reason::Busy) } else { result }
-            }
-            (State::Watch(stream), Ok(mut matcher)) => {
-                let book = Rulebook { matcher: &mut matcher, rules, active };
-                let result = stream.watch(chunk, book).map(|()| Progress::Unchanged);
-                *bytes = stream.bytes();
-                *dropped = stream.dropped();
-                let more = self.held.hold(&shared, direction, stream.held_bytes());
+                let more = held.hold(shared, direction, stream.held_bytes());
                 // Watching ends there; the body goes on.
                 if more && shared.held_bytes.get() > limits.max_held_bytes { Err(Reason::Busy) } else { result }
             }
         };
-        self.finish_step(direction, result, out)
+        match result {
+            Ok(progress) => progress.into(),
+            Err(reason) => self.finish_step(direction, Err(reason), out),
+        }
     }
 
     pub(super) fn finish(&mut self, direction: Direction, out: &mut Vec<u8>) -> Body {
@@ -202,9 +204,7 @@ impl Exchange {
             self.held.hold(&Rc::clone(&self.shared), direction, 0);
         }
         match result {
-            Ok(Progress::Unchanged) => Body::Unchanged,
-            Ok(Progress::Replaced) => Body::Replaced,
-            Ok(Progress::Hold) => Body::Hold,
+            Ok(progress) => progress.into(),
             Err(reason) => match self.uninspectable(direction, reason) {
                 Ok(_) => Body::Unchanged,
                 Err(reason) => {
@@ -250,6 +250,16 @@ impl Held {
         };
         shared.held_bytes.set((shared.held_bytes.get() + now).saturating_sub(*before));
         now > std::mem::replace(before, now)
+    }
+}
+
+impl From<Progress> for Body {
+    fn from(progress: Progress) -> Self {
+        match progress {
+            Progress::Unchanged => Self::Unchanged,
+            Progress::Replaced => Self::Replaced,
+            Progress::Hold => Self::Hold,
+        }
     }
 }
 

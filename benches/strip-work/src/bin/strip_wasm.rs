@@ -4,7 +4,7 @@
 //! `strip-wasm csv`: the same of tables.
 //! `strip-wasm modes`: the same of each format that the filter knows, without and with the second guard, and byte by byte.
 //! `strip-wasm passes lockgate|serde_json minified|pretty <n>`, `strip-wasm passes csv needed|quoted <n>`, `strip-wasm passes
-//! lockgate|guarded <media type> <n>`: so many passes over 1.3 MB, for counting instructions.
+//! lockgate|guarded|bytes <media type> <n>` (bytes: byte by byte): so many passes over 1.3 MB, for counting instructions.
 
 use std::hint::black_box;
 use std::io::{self, Write};
@@ -167,7 +167,8 @@ fn passes(work: &str, kind: &str, count: &str) -> Result<(), Box<dyn std::error:
             let sink = |bytes: &[u8]| {
                 black_box(bytes);
             };
-            let went_on = lockgate_strip::strip_as(&policy, media, &body, CHUNK_BYTES, &mut buffer, sink);
+            let width = if work == "bytes" { 1 } else { CHUNK_BYTES };
+            let went_on = lockgate_strip::strip_as(&policy, media, &body, width, &mut buffer, sink);
             if went_on { Ok(()) } else { Err(format!("Lockgate refused {media}").into()) }
         });
     }
