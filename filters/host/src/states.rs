@@ -55,6 +55,14 @@ pub(crate) enum Come {
 }
 
 impl Come {
+    /// Whether more of the body is to come after what is here.
+    pub(crate) fn is_cut(self) -> bool {
+        match self {
+            Self::Body { end, .. } => !end,
+            Self::All | Self::Head | Self::Trailers { .. } => false,
+        }
+    }
+
     /// With the trailers.
     pub(crate) fn and_trailers(self) -> Self {
         match self {

@@ -192,8 +192,9 @@ impl<P: Policy + 'static> Stream<P> {
             (Open::Answered, Side::Response) => return Action::Continue,
             (Open::Answered, Side::Request) | (Open::Stopped, _) => return self.swallow(side, size),
         }
-        if self.note_come(side, |_| Come::Body { size, end }) {
-            return Action::Pause;
+        let come = Come::Body { size, end };
+        if self.note_come(side, |_| come) {
+            return self.more_came(come);
         }
         if !self.exchange.wants(side, Part::Body) {
             return Action::Continue;
