@@ -1,15 +1,19 @@
 //! Configuration text: strict, and every refusal names the place.
 
+mod named;
 mod place;
-mod strict;
+mod raw;
+mod reader;
 
 use std::fmt;
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize as _;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
-mod named;
+use self::reader::Reader;
 
 pub(crate) use self::named::Named;
+pub(crate) use self::raw::Raw;
 
 /// Why a configuration is refused. Shown to the operator; holds no value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +125,7 @@ pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 /// Missing, too long, not a JSON object (as when Envoy was given a `Struct`), an unknown or repeated field, a wrong
 /// type, or bytes after the object.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
-    read_as(text, |error| with_forms(error.to_string()))
+    read_as(text, said)
 }
 
 /// The same for a wire form in which secrets might stand, by mistake too: of what serde says only what it says of the form
@@ -133,45 +137,61 @@ pub fn read_secret<T: DeserializeOwned>(text: &[u8]) -> Result<T, ConfigError> {
     read_as(text, without_values)
 }
 
+/// What a refusal is about.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// The text is no JSON.
+    Syntax,
+    /// It is JSON, and not what belongs there.
+    Value,
+}
+
+/// Says what is wrong, and where.
+type Say = fn(Fault, &str, &str) -> String;
+
+/// All of it.
+fn said(_: Fault, what: &str, place: &str) -> String {
+    format!("{} at {place}", with_forms(what))
+}
+
 /// What must stand there, where it must be an object. What was expected comes last, and is a text of ours.
-fn with_forms(message: String) -> String {
-    match message.rsplit_once(", expected ") {
-        Some((what, form)) if what.starts_with("invalid type: ") && form.starts_with("an object") => {
+fn with_forms(what: &str) -> String {
+    match what.rsplit_once(", expected ") {
+        Some((found, form)) if found.starts_with("invalid type: ") && form.starts_with("an object") => {
             format!("must be {form}")
         }
-        Some(_) | None => message,
+        Some(_) | None => what.to_owned(),
     }
 }
 
 /// What is wrong and what was expected, without what stands there.
-fn without_values(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    let place = format!("line {} column {}", error.line(), error.column());
-    if error.classify() != serde_json::error::Category::Data {
-        return format!("is not JSON at {place}");
+fn without_values(fault: Fault, what: &str, place: &str) -> String {
+    match fault {
+        Fault::Syntax => return format!("is not JSON at {place}"),
+        Fault::Value => {}
     }
     // These repeat names of fields alone.
-    let named = ["missing field `", "duplicate field `", "unknown field `"];
-    if named.iter().any(|beginning| message.starts_with(beginning))
-        || message.starts_with("stands twice; keep one of them")
-        || message.starts_with(strict::ONE_OF)
-    {
-        return message;
-    }
-    let message = with_forms(message);
-    if message.starts_with("must be an object") {
-        return message;
+    let named = ["missing field `", "duplicate field `", "unknown field `", "stands twice; keep one of them", reader::ONE_OF];
+    let what = with_forms(what);
+    if named.iter().any(|beginning| what.starts_with(beginning)) || what.starts_with("must be an object") {
+        return format!("{what} at {place}");
     }
     let kind = ["invalid type", "invalid value", "invalid length", "unknown variant"];
-    let kind = kind.into_iter().find(|kind| message.starts_with(kind)).unwrap_or("is not what belongs here");
+    let kind = kind.into_iter().find(|kind| what.starts_with(kind)).unwrap_or("is not what belongs here");
     // What was expected comes last, and is a text of ours.
-    match message.rsplit_once(", expected ").and_then(|(_, expected)| expected.rsplit_once(" at line ")) {
-        Some((expected, _)) => format!("{kind}, expected {expected} at {place}"),
+    match what.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("{kind}, expected {expected} at {place}"),
         None => format!("{kind} at {place}"),
     }
 }
 
-fn read_as<T: DeserializeOwned>(text: &[u8], say: impl Fn(&serde_json::Error) -> String) -> Result<T, ConfigError> {
+fn read_as<T: DeserializeOwned>(text: &[u8], say: Say) -> Result<T, ConfigError> {
+    let text = checked(text, say)?;
+    T::deserialize(&mut Reader::new(text)).map_err(|error| refusal(text.as_bytes(), error.place(), &error.to_string(), say))
+}
+
+/// A text that is one JSON object.
+fn checked(text: &[u8], say: Say) -> Result<&str, ConfigError> {
     match text.trim_ascii_start().first() {
         None => {
             return Err(ConfigError::new(WHOLE, "is missing; put JSON text into the plugin's `configuration`"));
@@ -192,22 +212,51 @@ fn read_as<T: DeserializeOwned>(text: &[u8], say: impl Fn(&serde_json::Error) ->
         return Err(ConfigError::new(WHOLE, format_args!("is longer than {MAX_CONFIG_BYTES} bytes")));
     }
     let mut json = serde_json::Deserializer::from_slice(text);
-    let value = T::deserialize(strict::Strict(&mut json)).map_err(|error| {
-        let path = match place::path_at(text, bytes_read(text, &error)) {
-            // Also of a field without a name.
-            path if path.is_empty() => WHOLE.to_owned(),
-            path => path,
-        };
-        ConfigError::new(path, say(&error))
+    IgnoredAny::deserialize(&mut json).map_err(|error| {
+        let read = bytes_read(text, &error);
+        ConfigError::new(path_or_whole(text, read), say(Fault::Syntax, &without_place(&error), &place_of(text, read)))
     })?;
-    json.end().map_err(|error| ConfigError::new(WHOLE, format_args!("has bytes after its end: {}", say(&error))))?;
-    Ok(value)
+    json.end().map_err(|error| {
+        let why = say(Fault::Syntax, &without_place(&error), &place_of(text, bytes_read(text, &error)));
+        ConfigError::new(WHOLE, format_args!("has bytes after its end: {why}"))
+    })?;
+    std::str::from_utf8(text).map_err(|error| {
+        let read = error.valid_up_to();
+        ConfigError::new(path_or_whole(text, read), say(Fault::Syntax, "is not UTF-8", &place_of(text, read)))
+    })
+}
+
+/// What is wrong with the value that ends, or is under way, so many bytes into a text.
+#[cold]
+fn refusal(text: &[u8], read: usize, what: &str, say: Say) -> ConfigError {
+    ConfigError::new(path_or_whole(text, read), say(Fault::Value, what, &place_of(text, read)))
+}
+
+fn path_or_whole(text: &[u8], read: usize) -> String {
+    match place::path_at(text, read) {
+        // Also of a field without a name.
+        path if path.is_empty() => WHOLE.to_owned(),
+        path => path,
+    }
+}
+
+/// `line 1 column 9`, so many bytes into a text.
+fn place_of(text: &[u8], read: usize) -> String {
+    let before = text.get(..read).unwrap_or(text);
+    let line = before.iter().filter(|&&byte| byte == b'\n').count().saturating_add(1);
+    let column = before.iter().rev().take_while(|&&byte| byte != b'\n').count();
+    format!("line {line} column {column}")
 }
 
 /// How much of a text was read when this error came.
 fn bytes_read(text: &[u8], error: &serde_json::Error) -> usize {
     let lines = text.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
     lines.map(<[u8]>::len).sum::<usize>().saturating_add(error.column())
+}
+
+fn without_place(error: &serde_json::Error) -> String {
+    let what = error.to_string();
+    what.rsplit_once(" at line ").map(|(what, _)| what.to_owned()).unwrap_or(what)
 }
 
 #[cfg(test)]

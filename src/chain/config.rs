@@ -1,15 +1,14 @@
 //! The configuration: `{"chain": [{"jwt-auth": {…}}, …]}`.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::block::{Block, Kind};
-use crate::config::{self, ConfigError, Environment, Named};
+use crate::config::{self, ConfigError, Environment, Named, Raw};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
-    chain: Vec<Named<Box<RawValue>>>,
+    chain: Vec<Named<Raw>>,
 }
 
 /// The blocks of a chain's configuration in their order, each with its filter's name (such as `jwt-auth`) and its text, for tools
@@ -42,13 +41,13 @@ pub(super) fn read(text: &[u8], environment: &dyn Environment) -> Result<Vec<Box
 }
 
 /// The kinds of the blocks with their texts. Secrets may stand in them.
-fn blocks(text: &[u8]) -> Result<Vec<(Kind, Box<RawValue>)>, ConfigError> {
+fn blocks(text: &[u8]) -> Result<Vec<(Kind, Raw)>, ConfigError> {
     let Wire { chain } = config::read_secret(text)?;
     if chain.is_empty() {
         return Err(ConfigError::new("chain", "is empty: the filter would do nothing"));
     }
     let names = || Kind::ALL.map(Kind::name).join(", ");
-    let mut blocks: Vec<(Kind, Box<RawValue>)> = Vec::new();
+    let mut blocks: Vec<(Kind, Raw)> = Vec::new();
     for (n, Named(members)) in chain.into_iter().enumerate() {
         let Ok([(name, raw)]) = <[_; 1]>::try_from(members) else {
             return Err(ConfigError::new(

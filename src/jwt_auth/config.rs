@@ -8,12 +8,11 @@ mod revocation;
 mod source;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::access::{Access, AccessWire, Asks, ClaimsWire, Place, SystemWire, Tenant};
 use super::revocation::Revocation;
 use crate::claims::{Limits as JsonLimits, Value};
-use crate::config::{self, ConfigError, Environment, Named};
+use crate::config::{self, ConfigError, Environment, Named, Raw};
 
 pub(super) use self::forward::{Forward, ForwardWire, Handover, ServiceKey};
 pub(super) use self::limits::{CacheWire, FailedSignatures, Limits, LimitsWire};
@@ -192,7 +191,7 @@ pub(super) fn within(path: &str, given: Option<u32>, least: u32, most: u32, defa
 }
 
 /// An object whose names the operator chooses, or any value, as strictly as a token's.
-pub(super) fn read_raw(path: &str, raw: &RawValue) -> Result<Value, ConfigError> {
+pub(super) fn read_raw(path: &str, raw: &Raw) -> Result<Value, ConfigError> {
     Value::read(raw.get().as_bytes(), JsonLimits { max_depth: 16, max_members: 256 })
         .map_err(|fault| ConfigError::new(path, fault))
 }

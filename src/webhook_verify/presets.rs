@@ -1,10 +1,8 @@
 //! Named schemes: `presets.json` beside this file, in the form that a configuration may write out as well.
 
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
-
 use super::descriptor::{Descriptor, DescriptorWire};
 use super::lint::gaps;
-use crate::config::{ConfigError, Named};
+use crate::config::{self, ConfigError, Named, Raw};
 
 /// One object; each member is a scheme with its source.
 const PRESETS: &str = include_str!("presets.json");
@@ -34,8 +32,9 @@ pub fn presets() -> Vec<Preset> {
 
 /// The scheme of this name.
 pub(super) fn find(name: &str) -> Option<Result<Descriptor, ConfigError>> {
-    let mut json = serde_json::Deserializer::from_str(PRESETS);
-    let wire = json.deserialize_map(Find(name)).ok().flatten()?;
+    let all: Named<Raw> = config::read(PRESETS.as_bytes()).ok()?;
+    let (_, written) = all.0.into_iter().find(|(other, _)| other == name)?;
+    let wire: DescriptorWire = config::read(written.get().as_bytes()).ok()?;
     Some(wire.check(&format!("preset `{name}`")))
 }
 
@@ -44,27 +43,4 @@ pub(super) fn find(name: &str) -> Option<Result<Descriptor, ConfigError>> {
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     // A member begins a line, two blanks in.
     PRESETS.lines().filter_map(|line| line.strip_prefix("  \"")?.split('"').next())
-}
-
-/// Only the one that is asked for is read: the rest is passed over.
-struct Find<'a>(&'a str);
-
-impl<'de> Visitor<'de> for Find<'_> {
-    type Value = Option<DescriptorWire>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(name) = map.next_key::<&str>()? {
-            if name == self.0 {
-                found = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
 }

@@ -1,12 +1,11 @@
 //! What portals are told of a caller, and what clients may not say themselves.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{MAX_ENTRIES, MAX_TEXT_BYTES, at_most, check_text, read_raw, within};
 use crate::claims::{ClaimPath, Value};
-use crate::config::{ConfigError, Environment};
+use crate::config::{ConfigError, Environment, Raw};
 use crate::identity::is_header_name;
 use crate::path::check_normal;
 use crate::secret::{self, Format};
@@ -65,7 +64,7 @@ pub const DEFAULT_PUBLIC_KEY_PATH: &str = "/.well-known/lockgate/jwks.json";
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::jwt_auth) struct ForwardWire {
-    headers: Option<Box<RawValue>>,
+    headers: Option<Raw>,
     remove: Option<Vec<String>>,
     token: Option<TokenWire>,
     service_token: Option<ServiceTokenWire>,
@@ -184,7 +183,7 @@ impl ForwardWire {
 }
 
 /// `{name: "claim"}` or `{name: {"identity": "roles"}}`.
-fn read_headers(raw: &RawValue) -> Result<Vec<(String, Handover)>, ConfigError> {
+fn read_headers(raw: &Raw) -> Result<Vec<(String, Handover)>, ConfigError> {
     const PATH: &str = "forward.headers";
     let Value::Object(members) = read_raw(PATH, raw)? else {
         return Err(ConfigError::new(PATH, "must be an object of header names and claims"));

@@ -3,12 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::remote::Defaults;
 use super::{MAX_ENTRIES, MAX_NAME_BYTES, MAX_TEXT_BYTES, TargetWire, at_most, check_text, present, read_raw, within};
 use crate::claims::{ClaimPath, Value};
-use crate::config::{ConfigError, Environment};
+use crate::config::{ConfigError, Environment, Raw};
 use crate::jwt_auth::keys::{KeySet, MAX_SET_BYTES, Origin, Ring};
 use crate::jwt_auth::remote::Remote;
 use crate::jwt_auth::token::{MAX_KID_BYTES, media_type};
@@ -38,7 +37,7 @@ pub(in crate::jwt_auth) struct ProviderWire {
     max_lifetime_s: Option<u32>,
     typ: Option<Vec<String>>,
     required: Option<Vec<String>>,
-    require: Option<Box<RawValue>>,
+    require: Option<Raw>,
 }
 
 /// One of its members.
@@ -46,7 +45,7 @@ pub(in crate::jwt_auth) struct ProviderWire {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::jwt_auth) struct JwksWire {
-    inline: Option<Box<RawValue>>,
+    inline: Option<Raw>,
     remote: Option<TargetWire>,
 }
 
@@ -236,7 +235,7 @@ fn read_required(path: &str, names: &[String]) -> Result<Vec<ClaimPath>, ConfigE
     names.iter().enumerate().map(each).collect()
 }
 
-fn read_require(path: &str, raw: &RawValue) -> Result<Vec<(ClaimPath, Vec<Value>)>, ConfigError> {
+fn read_require(path: &str, raw: &Raw) -> Result<Vec<(ClaimPath, Vec<Value>)>, ConfigError> {
     let Value::Object(members) = read_raw(path, raw)? else {
         return Err(ConfigError::new(path, "must be an object of claims and their values"));
     };

@@ -1,12 +1,11 @@
 //! Which tokens are dead before their time, and which are bound to their holder.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::remote::Defaults;
 use super::{MAX_ENTRIES, MAX_TEXT_BYTES, TargetWire, at_most, check_text, read_raw};
 use crate::claims::{ClaimPath, Value};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Raw};
 use crate::identity::is_header_name;
 use crate::jwt_auth::date::Date;
 use crate::jwt_auth::revocation::{MAX_REVOKED, Revocation, Revoked};
@@ -16,7 +15,7 @@ use crate::jwt_auth::revocation::{MAX_REVOKED, Revocation, Revoked};
 #[serde(deny_unknown_fields)]
 pub(in crate::jwt_auth) struct RevocationWire {
     jti: Option<Vec<String>>,
-    not_before: Option<Box<RawValue>>,
+    not_before: Option<Raw>,
     remote: Option<TargetWire>,
 }
 

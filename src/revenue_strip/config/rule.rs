@@ -2,10 +2,9 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::{DEFAULT_NAMES, DEFAULT_PATTERNS, MAX_LIST, MAX_REDACTION_BYTES, Mode, at_most, check_name};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Raw};
 use crate::identity::{Rights, RightsWire};
 use crate::matching::{Match, MatchWire};
 use crate::revenue_strip::matcher::Names;
@@ -57,7 +56,7 @@ pub(super) struct RuleWire {
 #[serde(rename_all = "snake_case")]
 enum ActionWire {
     Remove,
-    Redact(Box<RawValue>),
+    Redact(Raw),
 }
 
 #[derive(Deserialize, Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::config::ConfigError;
 use crate::webhook_verify::descriptor::{Descriptor, DescriptorWire};
@@ -34,9 +34,7 @@ impl<'de> Visitor<'de> for Either {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SchemeWire, A::Error> {
-        DescriptorWire::deserialize(MapAccessDeserializer::new(map))
-            .map(|wire| SchemeWire::Written(Box::new(wire)))
-            .map_err(A::Error::custom)
+        DescriptorWire::deserialize(MapAccessDeserializer::new(map)).map(|wire| SchemeWire::Written(Box::new(wire)))
     }
 }
 
