@@ -171,7 +171,8 @@ fn without_values(fault: Fault, what: &str, place: &str) -> String {
         Fault::Value => {}
     }
     // These repeat names of fields alone.
-    let named = ["missing field `", "duplicate field `", "unknown field `", "stands twice; keep one of them", reader::ONE_OF];
+    let named =
+        ["missing field `", "duplicate field `", "unknown field `", "stands twice; keep one of them", reader::ONE_OF];
     let what = with_forms(what);
     if named.iter().any(|beginning| what.starts_with(beginning)) || what.starts_with("must be an object") {
         return format!("{what} at {place}");
@@ -187,7 +188,8 @@ fn without_values(fault: Fault, what: &str, place: &str) -> String {
 
 fn read_as<T: DeserializeOwned>(text: &[u8], say: Say) -> Result<T, ConfigError> {
     let text = checked(text, say)?;
-    T::deserialize(&mut Reader::new(text)).map_err(|error| refusal(text.as_bytes(), error.place(), &error.to_string(), say))
+    T::deserialize(&mut Reader::new(text))
+        .map_err(|error| refusal(text.as_bytes(), error.place(), &error.to_string(), say))
 }
 
 /// A text that is one JSON object.

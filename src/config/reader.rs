@@ -1,18 +1,24 @@
 //! JSON as configurations are written: an object is an object, and a word is one of those that are known.
 //!
-//! What `serde` derives is also instantiated for the reader that it reads from, once for each type of a configuration. With
-//! `serde_json`'s, which is made to be fast, that was an eighth of a module. This one is made to be small: it reads text that
+//! What `serde` derives is instantiated for the reader that it reads from, for each type of a configuration. With `serde_json`'s, which
+//! is made to be fast, that took 113 KB more of `lockgate.wasm`. This one is made to be small: it reads text that
 //! [`super::read`] has found to be JSON, and what depends on the type is a call. It is strict where `serde_json` is not: that
 //! one also reads an object's fields from an array, by their order, names types of ours where it refuses, and takes a number in the
 //! place of a word for broken JSON.
 
+mod error;
+
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess,
     Visitor,
 };
+
+use self::error::{Error, List, Object};
 
 /// Deepest nesting of lists and objects that is read; parts that stay as they are written ([`super::Raw`]) are not.
 pub(super) const MAX_DEPTH: usize = 127;
@@ -28,62 +34,6 @@ pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
-}
-
-/// What is wrong. In a box: results are moved often.
-#[derive(Debug)]
-pub(super) struct Error(Box<Wrong>);
-
-#[derive(Debug)]
-struct Wrong {
-    what: String,
-    /// After which byte; none as long as nobody knows.
-    at: Option<usize>,
-}
-
-impl Error {
-    #[cold]
-    fn new(what: String) -> Self {
-        Self(Box::new(Wrong { what, at: None }))
-    }
-
-    /// After which byte of the text it is wrong.
-    pub(super) fn place(&self) -> usize {
-        self.0.at.unwrap_or(0)
-    }
-
-    /// Gives it a place, if it has none.
-    #[cold]
-    fn at(mut self, at: usize) -> Self {
-        self.0.at.get_or_insert(at);
-        self
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.what)
-    }
-}
-
-impl std::error::Error for Error {}
-
-// Said as `serde_json` says it, which has words for null.
-impl serde::de::Error for Error {
-    #[cold]
-    fn custom<T: fmt::Display>(what: T) -> Self {
-        Self::new(what.to_string())
-    }
-
-    #[cold]
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(serde_json::Error::invalid_type(found, expected).to_string())
-    }
-
-    #[cold]
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(serde_json::Error::invalid_value(found, expected).to_string())
-    }
 }
 
 impl<'a> Reader<'a> {
@@ -490,106 +440,5 @@ impl<'de> VariantAccess<'de> for Word<'_, '_> {
     fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
         self.value(&"struct variant")?;
         self.reader.deserialize_struct("", fields, visitor)
-    }
-}
-
-/// Names as they are written: `` `a`, `b` ``.
-struct List<'a>(&'a [&'a str]);
-
-impl fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut between = "";
-        for name in self.0 {
-            write!(f, "{between}`{name}`")?;
-            between = ", ";
-        }
-        Ok(())
-    }
-}
-
-/// An object with these fields, and nothing else.
-struct Object(&'static [&'static str]);
-
-impl Expected for Object {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an object with {}", List(self.0))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::config::{Named, Raw, read, read_secret};
-
-    #[derive(serde::Deserialize, Debug)]
-    #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only its reading is tested")]
-    struct Wire {
-        inner: Option<Inner>,
-        list: Option<Vec<Inner>>,
-        named: Option<Named<Inner>>,
-        mode: Option<Mode>,
-        raw: Option<Raw>,
-    }
-
-    #[derive(serde::Deserialize, Debug)]
-    #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only its reading is tested")]
-    struct Inner {
-        one: u8,
-        two: Option<u8>,
-    }
-
-    #[derive(serde::Deserialize, Debug)]
-    #[serde(rename_all = "snake_case")]
-    #[expect(dead_code, reason = "only its reading is tested")]
-    enum Mode {
-        Plain,
-        With(Inner),
-    }
-
-    #[test]
-    fn an_object_is_an_object_and_a_word_is_one() {
-        const OBJECT: &str = "must be an object with `one`, `two` at line 1 column";
-        const WORD: &str = "must be one of `plain`, `with` at line 1 column";
-        for (json, path, want) in [
-            (r#"{"inner":[1,2]}"#, "inner", OBJECT),
-            (r#"{"inner":"hush"}"#, "inner", OBJECT),
-            (r#"{"inner":7}"#, "inner", OBJECT),
-            (r#"{"list":{}}"#, "list", "invalid type"),
-            (r#"{"list":[{"one":1},[1]]}"#, "list[1]", OBJECT),
-            (r#"{"list":[null]}"#, "list[0]", OBJECT),
-            (r#"{"named":{"a":[1]}}"#, "named.a", OBJECT),
-            (r#"{"named":[]}"#, "named", "must be an object at line 1 column"),
-            (r#"{"mode":true}"#, "mode", WORD),
-            (r#"{"mode":["plain"]}"#, "mode", WORD),
-            (r#"{"mode":1}"#, "mode", WORD),
-            (r#"{"mode":{"with":[1]}}"#, "mode.with", OBJECT),
-            (
-                r#"{"mode":{"with":{"one":1},"plain":null}}"#,
-                "mode.with",
-                "must be one of `plain`, `with`, with nothing beside it at line 1 column",
-            ),
-            (r#"{"mode":"hush, expected an object"}"#, "mode", "unknown variant"),
-            (r#"{"inner":{"one":"hush, expected an object with nothing at line 1"}}"#, "inner.one", "invalid type"),
-        ] {
-            for message in [
-                read::<Wire>(json.as_bytes()).expect_err(json).to_string(),
-                read_secret::<Wire>(json.as_bytes()).expect_err(json).to_string(),
-            ] {
-                assert!(message.starts_with(&format!("{path}: {want}")), "{json}: {message}");
-                assert!(!message.contains("struct ") && !message.contains("enum "), "{message}");
-            }
-            let message = read_secret::<Wire>(json.as_bytes()).expect_err(json).to_string();
-            assert!(!message.contains("hush"), "{message}");
-        }
-        for json in [
-            r#"{"inner":{"one":1},"list":[{"one":1,"two":null}],"named":{"a":{"one":2}},"mode":"plain"}"#,
-            r#"{"inner":null,"mode":{"with":{"one":1}},"raw":{"a":[1,{"b":2}]}}"#,
-            r#"{"raw":[1,2]}"#,
-        ] {
-            assert!(read::<Wire>(json.as_bytes()).is_ok(), "{json}");
-        }
-        let wire: Wire = read(br#"{"raw":[1, {"b": 2}]}"#).unwrap();
-        assert_eq!(wire.raw.unwrap().get(), r#"[1, {"b": 2}]"#);
     }
 }
