@@ -98,6 +98,9 @@ fn envoy(settings: &str) -> String {
     )
 }
 
+const HOOKS: &str = r#"{"webhook-verify": {"endpoints": [
+                      {"name": "h", "match": {"paths": ["/hooks"]}, "scheme": "github", "secrets": [{"env": "TEST_SECRET"}]}
+                    ]}}"#;
 const HOLDS: &str = "                allow_on_headers_stop_iteration: true";
 
 #[test]
@@ -147,11 +150,18 @@ fn check_looks_into_the_blocks() {
             "warning: chain[2].revenue-strip.rules[0].mode: SHADOW",
         ),
         (
-            "heads that are not held",
-            envoy(""),
+            "heads of webhooks that are not held",
+            envoy("").replacen("\"chain\": [", &format!("\"chain\": [{HOOKS},"), 1),
             "name: gate",
             2,
-            "error: config.allow_on_headers_stop_iteration: is not true: ",
+            "error: config.allow_on_headers_stop_iteration: is not true: a forged webhook",
+        ),
+        (
+            "heads that are not held, and no webhooks",
+            envoy(""),
+            "name: gate",
+            0,
+            "note: config.allow_on_headers_stop_iteration: is not true: a small answer",
         ),
         (
             "a block that stands twice",

@@ -208,16 +208,17 @@ fn check_documents(documents: &[Document], report: &mut Report) -> usize {
                 return loaded.len();
             }
             report.before = document.before;
-            plugin::check(&plugin, report);
             let verified = verify(&plugin, document);
             let blocks = verified.as_ref().map(|json| blocks(plugin.filter, json)).unwrap_or_default();
+            // A chain does what its blocks do, as far as they are known.
+            let does = |what: fn(Filter) -> bool| match blocks.as_slice() {
+                [] => what(plugin.filter),
+                blocks => blocks.iter().any(|block| what(block.filter)),
+            };
+            plugin::check(&plugin, &does, report);
             if let Some(listener) = &plugin.listener {
                 listener::check(listener, report);
-                let edits = match blocks.as_slice() {
-                    [] => plugin.filter.edits_bodies(),
-                    blocks => blocks.iter().any(|block| block.filter.edits_bodies()),
-                };
-                if edits {
+                if does(Filter::edits_bodies) {
                     order::check(listener, report);
                 }
             }

@@ -1,19 +1,23 @@
 //! How a plugin is loaded: what happens when it fails, and what it shares with others.
 
 use crate::configuration::{Plugin, Product};
+use crate::filter::Filter;
 
 use super::finding::{Report, Severity};
 
+/// Whether a plugin does what some filters do.
+pub(super) type Does<'a> = &'a dyn Fn(fn(Filter) -> bool) -> bool;
+
 /// The plugin's own settings.
-pub(super) fn check(plugin: &Plugin<'_>, report: &mut Report) {
-    if plugin.filter.must_hold_heads() && plugin.product != Product::Envoy {
+pub(super) fn check(plugin: &Plugin<'_>, does: Does<'_>, report: &mut Report) {
+    if does(Filter::must_hold_heads) && plugin.product != Product::Envoy {
         let message = "cannot hold a request's head until its body was verified, because what loads it here has no \
                        allow_on_headers_stop_iteration, and it would answer 503 to everything; load it in Envoy's own \
                        configuration (in Istio, an EnvoyFilter)";
         report.add(Severity::Error, plugin.node.line, "", message);
     }
     match plugin.product {
-        Product::Envoy => envoy(plugin, report),
+        Product::Envoy => envoy(plugin, does, report),
         Product::Istio => strategy(plugin, &["FAIL_CLOSE", "FAIL_RELOAD"], "FAIL_RELOAD (or FAIL_CLOSE)", report),
         Product::Higress => {
             strategy(plugin, &["FAIL_CLOSE"], "FAIL_CLOSE", report);
@@ -27,7 +31,7 @@ pub(super) fn check(plugin: &Plugin<'_>, report: &mut Report) {
     }
 }
 
-fn envoy(plugin: &Plugin<'_>, report: &mut Report) {
+fn envoy(plugin: &Plugin<'_>, does: Does<'_>, report: &mut Report) {
     let node = plugin.node;
     let line = node.line;
     if let Some(entry) = node.entry("fail_open").filter(|entry| entry.value.is_true()) {
@@ -53,13 +57,13 @@ fn envoy(plugin: &Plugin<'_>, report: &mut Report) {
     if plugin.name.is_none_or(str::is_empty) {
         report.add(Severity::Warning, line, "config.name", "is absent; write a unique name, by which Envoy counts");
     }
-    if plugin.filter.must_hold_heads() {
+    if does(Filter::must_hold_heads) {
         if !node.is_true_at("allow_on_headers_stop_iteration") {
             let message = "is not true: a forged webhook would open a request to the portal before its signature is known, so \
                            that every webhook is answered 503; write true (Envoy 1.35 and later)";
             report.add(Severity::Error, line, "config.allow_on_headers_stop_iteration", message);
         }
-    } else if plugin.filter.edits_bodies() && !node.is_true_at("allow_on_headers_stop_iteration") {
+    } else if does(Filter::edits_bodies) && !node.is_true_at("allow_on_headers_stop_iteration") {
         let message = "is not true: a small answer that cannot be checked is broken off instead of becoming a 502; \
                        write true (Envoy 1.35 and later)";
         report.add(Severity::Note, line, "config.allow_on_headers_stop_iteration", message);
