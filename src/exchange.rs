@@ -58,6 +58,12 @@ pub trait Policy: Sized {
         None
     }
 
+    /// Of the fields of the configuration that have requests' bodies held until they are whole the one that allows the longest, with
+    /// its bytes. A chain keeps what one block holds for a later one that takes bodies, and refuses what it could never keep.
+    fn holds_request_bodies(&self) -> Option<(String, usize)> {
+        None
+    }
+
     /// Whether a part of it runs before it is known who calls; see [`Exchange::pre_auth`].
     fn has_pre_auth(&self) -> bool {
         false

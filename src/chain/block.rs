@@ -1,7 +1,5 @@
 //! The filters as blocks.
 
-use std::fmt;
-
 use crate::config::{ConfigError, Environment};
 use crate::exchange::{self as steps, Left, Policy, Read};
 use crate::host::{CallId, CallResult, Host};
@@ -39,8 +37,9 @@ impl Kind {
     }
 }
 
-/// A [`Policy`] whose exchanges are of any type.
-pub(super) trait Block: fmt::Debug {
+/// A [`Policy`] whose exchanges are of any type. Not `Debug`: what a trait object can do is in the module, used or not, and how all of
+/// the configurations are printed would be a large part of it.
+pub(super) trait Block {
     /// The filter's name in counters, slots and audit lines.
     fn name(&self) -> &'static str;
     fn counters(&self) -> Vec<String>;
@@ -48,6 +47,7 @@ pub(super) trait Block: fmt::Debug {
     fn reads(&self) -> Vec<Read>;
     fn signs_bodies(&self) -> Option<String>;
     fn edits_bodies(&self) -> Option<String>;
+    fn holds_request_bodies(&self) -> Option<(String, usize)>;
     fn has_pre_auth(&self) -> bool;
     fn takes_request_bodies(&self) -> bool;
     fn open(&self) -> Box<dyn steps::Exchange>;
@@ -57,7 +57,7 @@ pub(super) trait Block: fmt::Debug {
     fn call_result(&self, id: CallId, result: CallResult, host: &mut dyn Host);
 }
 
-impl<P: Policy<Exchange: 'static> + fmt::Debug> Block for P {
+impl<P: Policy<Exchange: 'static>> Block for P {
     fn name(&self) -> &'static str {
         P::NAME
     }
@@ -80,6 +80,10 @@ impl<P: Policy<Exchange: 'static> + fmt::Debug> Block for P {
 
     fn edits_bodies(&self) -> Option<String> {
         Policy::edits_bodies(self)
+    }
+
+    fn holds_request_bodies(&self) -> Option<(String, usize)> {
+        Policy::holds_request_bodies(self)
     }
 
     fn has_pre_auth(&self) -> bool {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::block::{Block, Kind};
+use super::error::MAX_KEPT_BODY_BYTES;
 use crate::config::{self, ConfigError, Environment, Named, Raw};
 
 #[derive(Deserialize)]
@@ -37,6 +38,7 @@ pub(super) fn read(text: &[u8], environment: &dyn Environment) -> Result<Vec<Box
     }
     check_order(&places, &read)?;
     check_signed(&places, &read)?;
+    check_held(&places, &read)?;
     Ok(read)
 }
 
@@ -126,6 +128,25 @@ fn check_signed(places: &[String], blocks: &[Box<dyn Block>]) -> Result<(), Conf
                  before this one"
             );
             return Err(ConfigError::new(signing, why).within(place));
+        }
+    }
+    Ok(())
+}
+
+/// What a block holds of a body fits into what is kept of it, where a later block takes bodies.
+fn check_held(places: &[String], blocks: &[Box<dyn Block>]) -> Result<(), ConfigError> {
+    for (here, (place, block)) in places.iter().zip(blocks).enumerate() {
+        let Some((field, bytes)) = block.holds_request_bodies().filter(|&(_, bytes)| bytes > MAX_KEPT_BODY_BYTES)
+        else {
+            continue;
+        };
+        let mut behind = places.iter().zip(blocks).skip(here.saturating_add(1));
+        if let Some((other, _)) = behind.find(|(_, taker)| taker.takes_request_bodies()) {
+            let why = format_args!(
+                "is {bytes}, and no more than {MAX_KEPT_BODY_BYTES} bytes are kept of a body for {other}, which takes requests' bodies \
+                 behind this block; lower it"
+            );
+            return Err(ConfigError::new(field, why).within(place));
         }
     }
     Ok(())

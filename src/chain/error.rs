@@ -15,6 +15,9 @@ pub const MAX_KEPT_BYTES: usize = 16 * 1024 * 1024;
 /// What an exchange may keep as long as there is any room ([`MAX_KEPT_BYTES`]), in bytes: most webhooks are smaller.
 pub const SMALL_KEPT_BYTES: usize = 16 * 1024;
 
+/// The most that one exchange keeps, in bytes; a chain in which a block would hold a longer body is refused.
+pub const MAX_KEPT_BODY_BYTES: usize = MAX_KEPT_BYTES / 2;
+
 /// Whether an exchange may keep so much, when all exchanges together then keep so much.
 pub(super) fn may_keep(own: usize, all: usize) -> bool {
     let most = if own <= SMALL_KEPT_BYTES {
@@ -22,7 +25,7 @@ pub(super) fn may_keep(own: usize, all: usize) -> bool {
     } else if own <= MAX_KEPT_BYTES / 8 {
         MAX_KEPT_BYTES / 4 * 3
     } else {
-        MAX_KEPT_BYTES / 2
+        MAX_KEPT_BODY_BYTES
     };
     all <= most
 }

@@ -196,6 +196,11 @@ impl steps::Exchange for Exchange {
         }
     }
 
+    fn asks_status_alone(&self) -> bool {
+        let mut asking = self.links.iter().filter(|link| link.begun && link.exchange.wants(Side::Response, Part::Head));
+        asking.all(|link| link.exchange.asks_status_alone()) && !self.wants_any(Side::Response, Part::Body)
+    }
+
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         self.memo.begin();
         self.advance(head, host)

@@ -32,6 +32,7 @@ mod schema;
 mod tests;
 
 use std::cell::Cell;
+use std::fmt;
 use std::rc::Rc;
 
 use crate::config::{ConfigError, Environment};
@@ -42,7 +43,7 @@ use self::block::Block;
 use self::host::{BlockHost, Calls, Memo};
 
 pub use self::config::parts;
-pub use self::error::{MAX_KEPT_BYTES, Reason, SMALL_KEPT_BYTES};
+pub use self::error::{MAX_KEPT_BODY_BYTES, MAX_KEPT_BYTES, Reason, SMALL_KEPT_BYTES};
 pub use self::exchange::Exchange;
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
@@ -63,11 +64,16 @@ struct Shared {
 }
 
 /// A block and what is its own of what a host gives.
-#[derive(Debug)]
 struct Placed {
     block: Box<dyn Block>,
     /// The place of its first counter.
     first_counter: usize,
+}
+
+impl fmt::Debug for Placed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Placed").field("block", &self.block.name()).finish_non_exhaustive()
+    }
 }
 
 /// A step of a request's head.

@@ -148,6 +148,16 @@ impl steps::Policy for Policy {
         (!self.0.config.signers.is_empty()).then(|| "sign".to_owned())
     }
 
+    fn holds_request_bodies(&self) -> Option<(String, usize)> {
+        let config = &self.0.config;
+        let field = |list: &str, n: usize| format!("{list}[{n}].max_body_bytes");
+        let endpoints = config.endpoints.iter().map(|endpoint| endpoint.max_body_bytes).enumerate();
+        let signers = config.signers.iter().map(|signer| signer.max_body_bytes).enumerate();
+        let all =
+            endpoints.map(|(n, bytes)| ("endpoints", n, bytes)).chain(signers.map(|(n, bytes)| ("sign", n, bytes)));
+        all.max_by_key(|&(_, _, bytes)| bytes).map(|(list, n, bytes)| (field(list, n), bytes))
+    }
+
     fn open(&self) -> Exchange {
         Exchange::new(Rc::clone(&self.0))
     }

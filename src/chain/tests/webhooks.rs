@@ -8,8 +8,8 @@ use sha2::Sha256;
 
 use super::configuration::{jwt, limit};
 use super::{empty, fields};
-use crate::chain::Policy;
-use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Policy as _, Step};
+use crate::chain::{MAX_KEPT_BODY_BYTES, Policy};
+use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Part, Policy as _, Side, Step};
 use crate::head::Head;
 use crate::replay::{self, Content, Ending, Heads, MemoryHost, Outcome, Request};
 
@@ -196,4 +196,56 @@ fn endpoints_and_rules_must_belong_together() {
     }
     // Verified by a filter before the chain.
     assert!(read(&[auth("partner")]).is_ok());
+}
+
+#[test]
+fn what_could_never_be_kept_is_refused_with_its_block() {
+    let long = |bytes: u32| {
+        let mut hooks = hooks();
+        hooks["webhook-verify"]["endpoints"][0]["max_body_bytes"] = json!(bytes);
+        hooks
+    };
+    let most = u32::try_from(MAX_KEPT_BODY_BYTES).expect("it fits");
+    let why = read(&[long(most + 1), auth("partner"), strip()]).expect_err("longer than is kept");
+    let want = "chain[0].webhook-verify.endpoints[0].max_body_bytes: is 8388609, and no more than 8388608 bytes are kept of a body \
+                for chain[2].revenue-strip, which takes requests' bodies behind this block; lower it";
+    assert_eq!(why, want);
+    read(&[long(most), auth("partner"), strip()]).expect("as long as is kept");
+    read(&[long(most + 1), auth("partner")]).expect("nobody takes bodies behind it");
+    read(&[auth("partner"), long(most + 1)]).expect_err("behind what asks for it");
+}
+
+#[test]
+fn where_blocks_ask_for_the_status_alone_the_chain_does() {
+    let out = json!({"revenue-strip": {"rules": [
+        {"name": "out", "match": {"paths": ["/api/**"]}, "names": ["cost"], "action": "remove"}
+    ]}});
+    let rows = [
+        (vec![hooks(), auth("partner"), out.clone()], true),
+        // It writes fields.
+        (vec![hooks(), auth("partner"), limit("address", "post-auth"), out], false),
+    ];
+    for (blocks, alone) in rows {
+        let policy = read(&blocks).expect("a good chain");
+        let mut host = host();
+        policy.start(&mut host);
+        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any length");
+        mac.update(BODY);
+        let tag: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut head = Head::new(
+            fields(&[
+                (":method", "POST"),
+                (":path", "/hooks/partner"),
+                ("content-type", "application/json"),
+                ("x-hub-signature-256", &format!("sha256={tag}")),
+            ]),
+            false,
+        );
+        let mut exchange = policy.open();
+        assert_eq!(exchange.request_head(&mut head, &mut host), Step::Hold);
+        let chunk = Chunk { bytes: BODY, end: true, head: HeadState::Held };
+        assert_eq!(exchange.request_body(chunk, &mut Vec::new(), &mut host), Body::Unchanged);
+        assert!(exchange.wants(Side::Response, Part::Head));
+        assert_eq!(exchange.asks_status_alone(), alone);
+    }
 }

@@ -1,6 +1,7 @@
 //! The chain: all filters in one context, over both protocols, on two workers.
 
 mod bodies;
+mod shared;
 mod whole;
 
 use lockgate_envoy_tests::token::{Key, key_set};
