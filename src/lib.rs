@@ -27,6 +27,7 @@ pub mod identity;
 pub mod json;
 pub mod jwt_auth;
 pub mod matching;
+mod metric;
 pub mod path;
 pub mod rate_limit;
 pub mod replay;

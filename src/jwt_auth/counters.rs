@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::error::Reason;
+use crate::metric::{metric, segment};
 
 /// Where each counter stands in the list that the host was given.
 #[derive(Debug)]
@@ -63,11 +64,11 @@ impl Counters {
     /// All names, in the order that the places below follow.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        let mut put = |of: &str, outcome: &str| names.push(format!("lockgate.jwt_auth.{of}.{outcome}"));
-        Reason::COUNTED.iter().for_each(|reason| put("request", &format!("refused_{}", reason.code())));
+        let mut put = |of: &str, outcome: &str| names.push(metric(&["jwt_auth", of, outcome]));
+        Reason::COUNTED.iter().for_each(|reason| put("request", &["refused_", reason.code()].concat()));
         REVOCATION.iter().for_each(|outcome| put("revocation", outcome));
         for provider in &self.providers {
-            PROVIDER.iter().for_each(|(_, outcome)| put(&format!("provider-{provider}"), outcome));
+            PROVIDER.iter().for_each(|(_, outcome)| put(&["provider-", provider].concat(), outcome));
         }
         for rule in &self.rules {
             RULE.iter().for_each(|(_, outcome)| put(rule, outcome));
@@ -94,9 +95,4 @@ impl Counters {
         let before = Reason::COUNTED.len() + REVOCATION.len() + self.providers.len() * PROVIDER.len();
         before + rule * RULE.len() + within
     }
-}
-
-/// A name as part of a metric's name: statistics tags divide at dots.
-fn segment(name: &str) -> String {
-    name.chars().map(|letter| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' }).collect()
 }

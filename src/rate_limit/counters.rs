@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::error::Reason;
+use crate::metric::{metric, segment};
 
 /// Where each counter stands in the list that the host was given.
 #[derive(Debug)]
@@ -76,10 +77,10 @@ const BLOCK: [(Block, &str); 4] = [
     (Block::ShadowImposed, "shadow_imposed"),
     (Block::ShadowRefused, "shadow_refused"),
 ];
-const BESIDE: [(Beside, &str); 3] = [
-    (Beside::Unmeasured, "request.unmeasured"),
-    (Beside::Evicted, "table.evicted"),
-    (Beside::Repaired, "table.repaired"),
+const BESIDE: [(Beside, &str, &str); 3] = [
+    (Beside::Unmeasured, "request", "unmeasured"),
+    (Beside::Evicted, "table", "evicted"),
+    (Beside::Repaired, "table", "repaired"),
 ];
 
 const SERVICE: [(Service, &str); 6] = [
@@ -103,17 +104,17 @@ impl Counters {
     /// All names, in the order that the places below follow.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        let mut put = |name: &str| names.push(format!("lockgate.rate_limit.{name}"));
-        Reason::ALL.iter().for_each(|reason| put(&format!("request.refused_{}", reason.code())));
-        BESIDE.iter().for_each(|(_, name)| put(name));
+        let mut put = |of: &str, outcome: &str| names.push(metric(&["rate_limit", of, outcome]));
+        Reason::ALL.iter().for_each(|reason| put("request", &["refused_", reason.code()].concat()));
+        BESIDE.iter().for_each(|(_, of, outcome)| put(of, outcome));
         for policy in &self.policies {
-            LIMIT.iter().for_each(|(_, outcome)| put(&format!("{policy}.{outcome}")));
+            LIMIT.iter().for_each(|(_, outcome)| put(policy, outcome));
         }
         for penalty in &self.penalties {
-            BLOCK.iter().for_each(|(_, outcome)| put(&format!("{penalty}.{outcome}")));
+            BLOCK.iter().for_each(|(_, outcome)| put(penalty, outcome));
         }
         if self.shared {
-            SERVICE.iter().for_each(|(_, outcome)| put(&format!("service.{outcome}")));
+            SERVICE.iter().for_each(|(_, outcome)| put("service", outcome));
         }
         names
     }
@@ -123,7 +124,7 @@ impl Counters {
     }
 
     pub(super) fn beside(&self, what: Beside) -> usize {
-        Reason::ALL.len() + BESIDE.iter().position(|(known, _)| *known == what).unwrap_or_default()
+        Reason::ALL.len() + BESIDE.iter().position(|(known, ..)| *known == what).unwrap_or_default()
     }
 
     pub(super) fn policy(&self, policy: usize, what: Limit) -> usize {
@@ -142,9 +143,4 @@ impl Counters {
         let within = BLOCK.iter().position(|(known, _)| *known == what).unwrap_or_default();
         Reason::ALL.len() + BESIDE.len() + self.policies.len() * LIMIT.len() + penalty * BLOCK.len() + within
     }
-}
-
-/// A name as part of a metric's name: statistics tags divide at dots.
-fn segment(name: &str) -> String {
-    name.chars().map(|letter| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' }).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::error::Reason;
+use crate::metric::{metric, segment};
 
 /// Where each counter stands in the list that the host was given.
 #[derive(Debug)]
@@ -75,15 +76,15 @@ impl Counters {
     /// All names, in the order that the places below follow.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        let mut put = |rule: &str, outcome: &str| names.push(format!("lockgate.revenue_strip.{rule}.{outcome}"));
+        let mut put = |rule: &str, outcome: &str| names.push(metric(&["revenue_strip", rule, outcome]));
         for rule in &self.rules {
             STRIP.iter().for_each(|outcome| put(rule, outcome));
-            Reason::BLOCKING.iter().for_each(|reason| put(rule, &format!("blocked_{}", reason.code())));
+            Reason::BLOCKING.iter().for_each(|reason| put(rule, &["blocked_", reason.code()].concat()));
         }
         for rule in &self.protected {
             GATE.iter().for_each(|outcome| put(rule, outcome));
         }
-        REFUSED.iter().for_each(|reason| put("request", &format!("refused_{}", reason.code())));
+        REFUSED.iter().for_each(|reason| put("request", &["refused_", reason.code()].concat()));
         names
     }
 
@@ -117,9 +118,4 @@ impl Counters {
         let known = REFUSED.iter().position(|&known| known == reason);
         self.rules.len() * PER_RULE + self.protected.len() * GATE.len() + known.unwrap_or_default()
     }
-}
-
-/// A rule's name as part of a metric's name: statistics tags divide at dots.
-fn segment(name: &str) -> String {
-    name.chars().map(|letter| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' }).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::error::Reason;
+use crate::metric::{metric, segment};
 
 /// Where each counter stands in the list that the host was given.
 #[derive(Debug)]
@@ -49,15 +50,15 @@ impl Counters {
 
     pub(super) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        let mut put = |name: &str| names.push(format!("lockgate.webhook_verify.{name}"));
-        Reason::ALL.iter().for_each(|reason| put(reason.code()));
+        let mut put = |of: &[&str]| names.push(metric(&[&["webhook_verify"], of].concat()));
+        Reason::ALL.iter().for_each(|reason| put(&[reason.code()]));
         for (name, secrets) in &self.endpoints {
-            OUTCOMES.iter().for_each(|(_, outcome)| put(&format!("{name}.{outcome}")));
-            (0..*secrets).for_each(|n| put(&format!("{name}.secret_{n}")));
+            OUTCOMES.iter().for_each(|(_, outcome)| put(&[name, outcome]));
+            (0..*secrets).for_each(|n| put(&[name, &["secret_", &n.to_string()].concat()]));
         }
         for name in &self.signers {
-            put(&format!("sign.{name}.signed"));
-            put(&format!("sign.{name}.refused"));
+            put(&["sign", name, "signed"]);
+            put(&["sign", name, "refused"]);
         }
         names
     }
@@ -84,9 +85,4 @@ impl Counters {
         let before = self.endpoints.iter().take(endpoint).map(|(_, secrets)| OUTCOMES.len() + secrets).sum::<usize>();
         Reason::ALL.len() + before
     }
-}
-
-/// A name as part of a metric's name: statistics tags divide at dots.
-fn segment(name: &str) -> String {
-    name.chars().map(|letter| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' }).collect()
 }
