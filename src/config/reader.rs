@@ -154,7 +154,9 @@ impl<'a> Reader<'a> {
         if !std::mem::take(first) {
             self.take(b',');
         }
-        self.peek() != close
+        // Nothing follows at the end of a text that is no JSON.
+        let next = self.peek();
+        next != close && next != 0
     }
 
     /// Steps out of what is read.

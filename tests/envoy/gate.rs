@@ -96,6 +96,7 @@ impl Setup {
             let module = match filter {
                 "jwt-auth" => jwt_auth(),
                 "rate-limit" => rate_limit(),
+                "webhook-verify" => webhook_verify(),
                 _ => revenue_strip(),
             };
             return self.plugin(plugin, "lockgate-test", module, configuration);
@@ -177,7 +178,8 @@ impl Setup {
     #[must_use]
     pub fn webhooks_text(self, configuration: &str) -> Self {
         let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration});
-        self.wasm("webhook_verify", "lockgate-test", webhook_verify(), Some(&text))
+        let plugin = self.next_name("webhook_verify");
+        self.ours(&plugin, "webhook-verify", Some(&text))
     }
 
     /// Adds jwt-auth in VMs that die of the header `x-test-die`.

@@ -153,3 +153,14 @@ fn a_list_of_so_many_has_so_many() {
         assert_eq!(read::<Pair>(text.as_bytes()).unwrap_err().to_string(), want);
     }
 }
+
+#[test]
+fn a_text_that_is_no_json_is_refused() {
+    use serde::Deserialize as _;
+    for text in ["", "[", "[1", "[1,", "[\"", "[\"\\", "{\"a\":[1", "{\"a", "{\"a\"", "]", "nul", "\u{e9}"] {
+        let list = Vec::<serde::de::IgnoredAny>::deserialize(&mut super::Reader::new(text));
+        assert!(list.is_err(), "{text}");
+        let map = std::collections::BTreeMap::<String, u8>::deserialize(&mut super::Reader::new(text));
+        assert!(map.is_err(), "{text}");
+    }
+}
