@@ -61,6 +61,10 @@ pub(super) struct Facts {
     pub(super) picked: Vec<Rc<ClaimPath>>,
     /// See [`Descriptor::header_names`].
     pub(super) header_names: Vec<String>,
+    /// The lengths of these names, one bit each; the highest one is of all that are longer.
+    pub(super) header_lengths: u64,
+    /// Whether a value is signed that stands beside a text, or has to be looked at for another reason ([`super::message`]).
+    pub(super) has_values: bool,
 }
 
 /// Where a value of a request stands.
@@ -281,14 +285,24 @@ pub(super) enum Answer {
 impl Facts {
     /// Of a scheme that is whole.
     pub(super) fn of(descriptor: &Descriptor) -> Self {
+        let header_names: Vec<String> = descriptor.header_names().into_iter().map(str::to_owned).collect();
         Self {
             gathers: descriptor.gathers(),
             signs_url: descriptor.signs_url(),
             covers_id: descriptor.covers_id(),
             picked: descriptor.picked().into_iter().cloned().map(Rc::new).collect(),
-            header_names: descriptor.header_names().into_iter().map(str::to_owned).collect(),
+            header_lengths: header_names.iter().fold(0, |bits, name| bits | length_bit(name)),
+            header_names,
+            has_values: descriptor
+                .segments()
+                .any(|segment| matches!(segment, Segment::Value(_) | Segment::ValueOrNothing(_))),
         }
     }
+}
+
+/// The bit of a name's length.
+pub(super) fn length_bit(name: &str) -> u64 {
+    1 << name.len().min(63)
 }
 
 impl Descriptor {

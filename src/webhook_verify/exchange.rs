@@ -356,17 +356,20 @@ impl steps::Exchange for Exchange {
             }
         };
         let found = request.as_ref().and_then(|(method, target)| shared.config.endpoint(method, of_target(target)));
-        let (Some((at, endpoint, pattern)), Some((method, target))) = (found, request.as_ref()) else {
-            let leaves = request.and_then(|(method, target)| self.leave(&method, &target, head, host));
-            remove_copies(head);
-            return match leaves {
-                Some(Ok(leaving)) => self.leave_head(leaving, head, host),
-                Some(Err(reply)) => Step::Reply(reply),
-                None => Step::Continue,
-            };
+        let ((at, endpoint, pattern), (method, target)) = match (found, request) {
+            (Some(found), Some(request)) => (found, request),
+            (_, request) => {
+                let leaves = request.and_then(|(method, target)| self.leave(&method, &target, head, host));
+                remove_copies(head);
+                return match leaves {
+                    Some(Ok(leaving)) => self.leave_head(leaving, head, host),
+                    Some(Err(reply)) => Step::Reply(reply),
+                    None => Step::Continue,
+                };
+            }
         };
         // Before the copies go: some senders write their own id where ours stands.
-        let kept = Kept::new(&endpoint.descriptor, method.clone(), target.clone(), head);
+        let kept = Kept::new(&endpoint.descriptor, method, target, head);
         let shadow = endpoint.mode == Mode::Shadow;
         match head.single(ID_HEADER) {
             // The head goes on by `release` alone.

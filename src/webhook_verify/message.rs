@@ -77,6 +77,9 @@ pub(super) fn build(request: &Request<'_>, read: &Read) -> Result<Vec<Message>, 
 /// be taken for other values, under the same signature. The last value is bounded by the text before it.
 fn check_joints(request: &Request<'_>) -> Result<(), Reason> {
     let descriptor = &request.endpoint.descriptor;
+    if !descriptor.facts.has_values {
+        return Ok(());
+    }
     let segments: Vec<&Segment> = descriptor.segments().collect();
     let literal = |at: Option<usize>| match at.and_then(|at| segments.get(at)) {
         Some(Segment::Text(text)) => Some(text.as_slice()),
