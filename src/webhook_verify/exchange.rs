@@ -2,6 +2,7 @@
 
 mod outgoing;
 mod report;
+mod unsent;
 
 use std::rc::Rc;
 
@@ -463,10 +464,10 @@ impl steps::Exchange for Exchange {
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let taken = matches!(head.single(":status"), Single::One([b'2', _, _]));
-        // What the proxy answers in the portal's place says nothing of what the portal did: then the lease runs out. Nothing
-        // said of it: the answer came from there, or from a filter behind this one before anything went there.
+        // What the proxy answers in the portal's place says nothing of what the portal did: then the lease runs out, unless
+        // nothing went there. Nothing said of it: the answer came from there, or from a filter behind this one before that.
         let details = if taken { None } else { host.attribute(&["response", "code_details"]) };
-        if details.is_none_or(|details| details == b"via_upstream") {
+        if details.is_none_or(|details| details == b"via_upstream" || unsent::is_unsent(&details, host)) {
             self.close(taken, host);
         } else {
             self.leave_held();

@@ -2,7 +2,7 @@
 
 use super::Policy;
 use super::config::{Endpoint, Mode};
-use super::descriptor::{Algorithm, Descriptor, Segment};
+use super::descriptor::{Algorithm, Descriptor, Place, Segment};
 use super::keys::WEAK_SECRET_BYTES;
 
 /// Something about a field of a configuration that the filter takes.
@@ -123,7 +123,9 @@ pub(super) fn gaps(descriptor: &Descriptor) -> Vec<(&'static str, bool)> {
             "of the body only a CRC-32 is signed: whoever has seen one delivery can send another body with it",
             true,
         ));
-    } else if descriptor.each.is_some() {
+    } else if descriptor.each.is_some()
+        || descriptor.segments().any(|segment| matches!(segment, Segment::Value(Place::Form(_))))
+    {
         gaps.push(("signs some fields of the body, and not the rest of it", true));
     } else if !descriptor.covers_body() {
         gaps.push(("does not sign the body: whoever has seen one delivery can send another body with it", true));

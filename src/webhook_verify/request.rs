@@ -45,7 +45,8 @@ impl Kept {
                 || name.eq_ignore_ascii_case("content-type")
                 || numbered.is_some_and(begins)
         };
-        Self { method, target, head: head.only(kept) }
+        let all = descriptor.facts.keeps_all;
+        Self { method, target, head: head.only(|name| all || kept(name)) }
     }
 
     /// What stands after the first `?`.

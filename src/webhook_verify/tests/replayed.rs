@@ -92,6 +92,39 @@ fn what_the_portal_did_not_take_may_come_again() {
     }
 }
 
+/// Where the only attempt found no connection, the portal did nothing.
+#[test]
+fn what_never_went_to_the_portal_may_come_again() {
+    let refused = &b"upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}"[..];
+    let request = signed(&gate(&json!({"window_s": 600})), "{}");
+    for (details, attempts, released) in [
+        (refused, Some(1), 1),
+        (b"upstream_reset_before_response_started{local_connection_failure}", Some(1), 1),
+        (b"upstream_reset_before_response_started{connection_timeout}", Some(1), 1),
+        (b"upstream_reset_before_response_started{overflow}", Some(1), 1),
+        (b"no_healthy_upstream", Some(1), 1),
+        (b"route_not_found", Some(0), 1),
+        // An attempt before the last one may have got there.
+        (refused, Some(2), 0),
+        (b"no_healthy_upstream", Some(2), 0),
+        (refused, None, 0),
+        (b"upstream_reset_before_response_started{connection_termination}", Some(1), 0),
+        (b"upstream_reset_after_response_started{remote_connection_failure}", Some(1), 0),
+        (b"response_timeout", Some(1), 0),
+    ] {
+        let mut gate = gate(&json!({"window_s": 600}));
+        let (mut exchange, _) = under_way(&mut gate, &request);
+        gate.host.set_attribute(&["response", "code_details"], details);
+        if let Some(attempts) = attempts {
+            gate.host.set_attribute(&["upstream", "request_attempt_count"], &u64::to_le_bytes(attempts));
+        }
+        answered(&mut exchange, &mut gate, "503");
+        exchange.done(&mut gate.host);
+        let details = String::from_utf8_lossy(details);
+        assert_eq!(gate.counter("hook.released"), released, "{details}, {attempts:?} attempts");
+    }
+}
+
 /// Without the portal's own answer nobody knows what it did: a client that goes away early must not open the way for a second
 /// delivery of the same.
 #[test]
