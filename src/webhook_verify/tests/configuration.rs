@@ -291,7 +291,7 @@ fn every_preset_can_be_written_out() {
     }
     for vector in super::vectors::accepted() {
         let mut config = vector.config.clone();
-        let name = config["endpoints"][0]["scheme"].as_str().unwrap().to_owned();
+        let Some(name) = config["endpoints"][0]["scheme"].as_str().map(str::to_owned) else { continue };
         config["endpoints"][0]["scheme"] = members[&name].clone();
         let secrets: Vec<&str> = vector.secrets.iter().map(String::as_str).collect();
         let mut gate = Gate::new(&config, &secrets);

@@ -146,8 +146,13 @@ fn changes(descriptor: &Descriptor, vector: &Vector) -> Vec<(String, Request)> {
                     _ => {}
                 }
             }
+            let fields = &good.content.headers;
+            let input = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("signature-input"));
+            let input = String::from_utf8(input.unwrap().1.clone()).unwrap();
             for name in ["content-digest", "date", "content-type", "signature-input"] {
-                put(name.to_owned(), &|request| change(request, &Place::Header(name.to_owned()), descriptor));
+                if name == "signature-input" || input.contains(&format!("\"{name}\"")) {
+                    put(name.to_owned(), &|request| change(request, &Place::Header(name.to_owned()), descriptor));
+                }
             }
         }
         Style::Whole { .. } | Style::Pairs { .. } | Style::Versions { .. } | Style::Detached(_) => {}
