@@ -39,7 +39,7 @@ impl Policy {
     }
 }
 
-/// Each endpoint remembers for itself: with one secret, what was delivered to one is good for the other too.
+/// With one secret, what was signed for one endpoint is good for the other too; they remember in common.
 fn shared<'a>(
     n: usize,
     endpoint: &Endpoint,
@@ -53,8 +53,8 @@ fn shared<'a>(
                 warning: true,
                 path: format!("endpoints[{n}].secrets[{m}]"),
                 message: format!(
-                    "is also a secret of endpoint `{}`, so that a delivery to one can be sent to the other; have the \
-                     sender make one for each",
+                    "is also a secret of endpoint `{}`: a delivery to one can be sent to the other, and of two that are alike \
+                     only one passes; have the sender make one for each",
                     other.name
                 ),
             });
