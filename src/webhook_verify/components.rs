@@ -94,7 +94,9 @@ pub(super) fn read(
         // The whole target says what its parts say.
         let by_target = match name.as_str() {
             "@authority" | "@scheme" => covered("@target-uri"),
-            "@path" | "@query" => covered("@target-uri") || covered("@request-target"),
+            "@path" => covered("@target-uri") || covered("@request-target"),
+            // Where there is none, none can be put there: then it must be covered.
+            "@query" => !request.kept.target.contains(&b'?') || covered("@target-uri") || covered("@request-target"),
             _ => false,
         };
         if !by_target && !covered(name) {
