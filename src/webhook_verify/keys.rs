@@ -9,10 +9,10 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 use super::descriptor::{Algorithm, Descriptor, Format, Style};
+use super::nfkd::nfkd;
 use super::signatures::Candidate;
 use crate::claims::{Limits, Value};
 use crate::host::Host;
@@ -262,7 +262,7 @@ pub(super) fn bytes(text: &str, format: Format) -> Result<Zeroizing<Vec<u8>>, Fa
     let bytes = match format {
         Format::Raw => Some(text.as_bytes().to_vec()),
         Format::Sha1 => Some(Sha1::digest(text).to_vec()),
-        Format::Nfkd => Some(text.nfkd().collect::<String>().into_bytes()),
+        Format::Nfkd => nfkd(text).map(String::into_bytes),
         Format::Hex => hex(text.trim()),
         Format::Base64 => STANDARD.decode(text.trim()).ok(),
         Format::Base64url => URL_SAFE_NO_PAD.decode(text.trim()).ok(),

@@ -146,8 +146,13 @@ fn append_listed(listed: &Listed, request: &Request<'_>, read: &Read, to: &mut V
         Some(place) => {
             let text =
                 String::from_utf8(request.value(place)?.ok_or(Reason::Missing)?).map_err(|_| Reason::Malformed)?;
-            let mut names: Vec<String> = text.split(',').map(|name| name.trim().to_ascii_lowercase()).collect();
-            names.sort_unstable();
+            // In their order; a sort of its own would be more code than all the rest of this.
+            let mut names: Vec<String> = Vec::new();
+            for name in text.split(',').take(MAX_LISTED_HEADERS + 1) {
+                let name = name.trim().to_ascii_lowercase();
+                let at = names.iter().position(|other| *other > name).unwrap_or(names.len());
+                names.insert(at, name);
+            }
             names
         }
     };

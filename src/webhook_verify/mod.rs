@@ -31,6 +31,7 @@ mod form;
 mod keys;
 mod lint;
 mod message;
+mod nfkd;
 mod pick;
 mod presets;
 mod request;

@@ -116,7 +116,7 @@ pub(in crate::webhook_verify) enum Format {
     Certificate,
     /// A public key as JSON Web Key.
     Jwk,
-    /// UTF-8 in the normal form NFKD.
+    /// UTF-8 in the normal form NFKD; of Latin letters alone.
     Nfkd,
     /// The SHA-1 of its UTF-8, as a key.
     Sha1,
