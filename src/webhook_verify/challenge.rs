@@ -86,6 +86,11 @@ pub(super) fn is_of_mac_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
+/// Whether a whole body could be a text that is signed for a probe.
+pub(super) fn is_mac_token(body: &[u8]) -> bool {
+    (1..=MAX_MAC_TOKEN_BYTES).contains(&body.len()) && body.iter().copied().all(is_of_mac_token)
+}
+
 /// Whether anybody may have a text signed.
 pub(super) fn signs_for_anybody(endpoint: &Endpoint) -> bool {
     let open = |challenge: &Challenge| !challenge.signed && matches!(challenge.answer, Answer::Mac { .. });

@@ -100,6 +100,7 @@ impl Config {
             }
             endpoints.push(endpoint);
         }
+        share_memory(&mut endpoints);
         let signers = check_signers(sign, environment)?;
         let replays = || endpoints.iter().filter_map(|endpoint| endpoint.replay.as_ref());
         let longest = |of: fn(&Replay) -> u64| replays().map(of).max();
@@ -127,6 +128,41 @@ impl Config {
         let signers = self.signers.iter().enumerate();
         let mut found = signers.filter_map(|(n, signer)| Some((n, signer, signer.matches.takes_away(method, path)?)));
         found.next().map(|(n, signer, pattern)| (n, signer, pattern.as_str()))
+    }
+}
+
+/// Endpoints with a secret in common remember in common: else what was delivered to one could be sent to the others. Their order and
+/// what else is configured do not matter for what they know. One that only watches keeps apart: it must not use up a delivery.
+fn share_memory(endpoints: &mut [Endpoint]) {
+    let common = |one: &Endpoint, other: &Endpoint| {
+        let enforced = one.mode == Mode::Enforce && other.mode == Mode::Enforce;
+        enforced && one.secrets.iter().any(|secret| other.secrets.iter().any(|its| its.variable == secret.variable))
+    };
+    // Of each the first in the alphabet that it can be reached from; a step more for each endpoint is enough.
+    let mut owners: Vec<(String, u64)> = endpoints
+        .iter()
+        .map(|endpoint| (endpoint.name.clone(), endpoint.replay.map_or(0, |replay| replay.keep_ms)))
+        .collect();
+    for _ in 0..endpoints.len() {
+        let before = owners.clone();
+        for (owner, endpoint) in owners.iter_mut().zip(endpoints.iter()) {
+            let theirs = before.iter().zip(endpoints.iter()).filter(|(_, other)| common(endpoint, other));
+            for ((name, keep_ms), _) in theirs {
+                if *name < owner.0 {
+                    owner.0.clone_from(name);
+                }
+                owner.1 = owner.1.max(*keep_ms);
+            }
+        }
+        if owners == before {
+            break;
+        }
+    }
+    for (endpoint, (name, keep_ms)) in endpoints.iter_mut().zip(owners) {
+        endpoint.purpose = format!("webhook {name}");
+        if let Some(replay) = &mut endpoint.replay {
+            replay.keep_ms = keep_ms;
+        }
     }
 }
 

@@ -59,8 +59,14 @@ pub(super) struct Facts {
     pub(super) covers_id: bool,
     /// See [`Descriptor::picked`].
     pub(super) picked: Vec<Rc<ClaimPath>>,
+    /// Whether the sender says which header fields are signed, so that all of them are kept.
+    pub(super) keeps_all: bool,
     /// See [`Descriptor::header_names`].
     pub(super) header_names: Vec<String>,
+    /// The lengths of these names, one bit each; the highest one is of all that are longer.
+    pub(super) header_lengths: u64,
+    /// Whether a value is signed that stands beside a text, or has to be looked at for another reason ([`super::message`]).
+    pub(super) has_values: bool,
 }
 
 /// Where a value of a request stands.
@@ -120,9 +126,39 @@ pub(super) enum Style {
         strict: bool,
     },
     /// `version,value` and so on.
-    Versions { separator: char, mark: char, versions: Vec<String> },
+    Versions {
+        separator: char,
+        mark: char,
+        /// Those that count; none: all do.
+        versions: Vec<String>,
+    },
     /// A JSON Web Signature in its compact form, which binds the rest by its claims.
     Token(Token),
+    /// HTTP Message Signatures, which say themselves what is signed ([`super::components`]).
+    Components(Components),
+    /// A JSON Web Signature without its payload, which is the signed string ([`super::detached`]).
+    Detached(Detached),
+}
+
+/// What must be signed of a request, of what its sender says is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Components {
+    /// The signature that is meant, where there are several.
+    pub(super) label: Option<String>,
+    /// What it is made for.
+    pub(super) tag: Option<String>,
+    /// Names of fields in lower case, and derived ones such as `@method`.
+    pub(super) covered: Vec<String>,
+}
+
+/// What a token without a payload must say in its header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Detached {
+    pub(super) algorithms: Vec<signature::Algorithm>,
+    /// The member with the names of signed header fields.
+    pub(super) headers: String,
+    /// Members and what they must be.
+    pub(super) is: Vec<(String, String)>,
 }
 
 /// What stands before a signature.
@@ -174,8 +210,26 @@ pub(super) enum Segment {
     BodyCrc32,
     /// Fields, sorted by their names.
     Fields(Fields),
+    /// Header fields that the sender names.
+    Listed(Listed),
     /// These, or nothing where one of their values is not there.
     Optional(Vec<Segment>),
+}
+
+/// Header fields that are signed because the sender says so, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Where their names are, between commas: they are signed in lower case, in their order. `None`: the token says them, and they
+    /// are signed as they stand there.
+    pub(super) from: Option<Place>,
+    /// Between a name and its value.
+    pub(super) equals: String,
+    /// Between two fields.
+    pub(super) between: String,
+    /// After the last.
+    pub(super) end: String,
+    /// The names that must be among them, in lower case.
+    pub(super) covered: Vec<String>,
 }
 
 /// Fields that are signed in the order of their names.
@@ -281,14 +335,26 @@ pub(super) enum Answer {
 impl Facts {
     /// Of a scheme that is whole.
     pub(super) fn of(descriptor: &Descriptor) -> Self {
+        let header_names: Vec<String> = descriptor.header_names().into_iter().map(str::to_owned).collect();
         Self {
             gathers: descriptor.gathers(),
             signs_url: descriptor.signs_url(),
             covers_id: descriptor.covers_id(),
             picked: descriptor.picked().into_iter().cloned().map(Rc::new).collect(),
-            header_names: descriptor.header_names().into_iter().map(str::to_owned).collect(),
+            keeps_all: matches!(descriptor.signature.style, Style::Components(_))
+                || descriptor.segments().any(|segment| matches!(segment, Segment::Listed(_))),
+            header_lengths: header_names.iter().fold(0, |bits, name| bits | length_bit(name)),
+            header_names,
+            has_values: descriptor
+                .segments()
+                .any(|segment| matches!(segment, Segment::Value(_) | Segment::ValueOrNothing(_))),
         }
     }
+}
+
+/// The bit of a name's length.
+pub(super) fn length_bit(name: &str) -> u64 {
+    1 << name.len().min(63)
 }
 
 impl Descriptor {
@@ -326,6 +392,7 @@ impl Descriptor {
             | Segment::Url
             | Segment::Target
             | Segment::Setting(_)
+            | Segment::Listed(_)
             | Segment::Optional(_) => false,
         };
         let signature = matches!(&self.signature.source, SignatureSource::One(place) if place.is_in_body());
@@ -333,6 +400,7 @@ impl Descriptor {
         let signs_time = self.segments().any(|segment| *segment == Segment::Timestamp);
         let identified = self.id.as_ref().is_some_and(Place::is_in_body);
         self.mac().is_none()
+            || matches!(self.signature.style, Style::Components(_))
             || self.each.is_some()
             || signature
             || timed && signs_time
@@ -391,21 +459,31 @@ impl Descriptor {
             | Segment::ValueOrNothing(_)
             | Segment::Setting(_)
             | Segment::BodyCrc32
+            | Segment::Listed(_)
             | Segment::Optional(_) => false,
         };
-        let by_token = matches!(&self.signature.style, Style::Token(token) if token.body_sha256.is_some());
+        let by_token = match &self.signature.style {
+            Style::Token(token) => token.body_sha256.is_some(),
+            Style::Components(components) => components.covered.iter().any(|name| name == super::components::DIGEST),
+            Style::Whole { .. } | Style::Pairs { .. } | Style::Versions { .. } | Style::Detached(_) => false,
+        };
         by_token || self.signed.iter().any(whole)
     }
 
     /// Whether a time says when it was signed.
     pub(super) fn is_timed(&self) -> bool {
-        self.timestamp.is_some() || matches!(&self.signature.style, Style::Token(token) if token.issued.is_some())
+        let by_signature = match &self.signature.style {
+            Style::Token(token) => token.issued.is_some(),
+            Style::Components(_) => true,
+            Style::Whole { .. } | Style::Pairs { .. } | Style::Versions { .. } | Style::Detached(_) => false,
+        };
+        self.timestamp.is_some() || by_signature
     }
 
     /// Whether the time is signed.
     pub(super) fn covers_time(&self) -> bool {
         match (&self.signature.style, &self.timestamp) {
-            (Style::Token(_), _) => true,
+            (Style::Token(_) | Style::Components(_), _) => true,
             (_, None) => false,
             (_, Some(time)) => {
                 self.covers(&time.place) || self.segments().any(|segment| *segment == Segment::Timestamp)
@@ -423,19 +501,27 @@ impl Descriptor {
     pub(super) fn covers(&self, place: &Place) -> bool {
         let itself = |segment: &Segment| matches!(segment, Segment::Value(there) | Segment::ValueOrNothing(there) if there == place);
         let among_fields = |segment: &Segment| match (segment, place) {
+            (Segment::Listed(listed), Place::Header(name)) => listed.covered.contains(name),
             (Segment::Fields(fields), Place::Query(name)) => {
                 fields.source == FieldSource::Query && !fields.without.contains(name)
             }
             _ => false,
         };
-        place.is_in_body() && self.covers_body()
+        let by_name = matches!((&self.signature.style, place),
+            (Style::Components(components), Place::Header(name)) if components.covered.contains(name));
+        by_name
+            || place.is_in_body() && self.covers_body()
             || self.segments().any(|segment| itself(segment) || among_fields(segment))
     }
 
     /// Whether the URL's text is needed.
     pub(super) fn signs_url(&self) -> bool {
-        let by_token = matches!(&self.signature.style, Style::Token(token) if token.url_sha256.is_some());
-        by_token || self.segments().any(|segment| *segment == Segment::Url)
+        let by_signature = match &self.signature.style {
+            Style::Token(token) => token.url_sha256.is_some(),
+            Style::Components(_) => true,
+            Style::Whole { .. } | Style::Pairs { .. } | Style::Versions { .. } | Style::Detached(_) => false,
+        };
+        by_signature || self.segments().any(|segment| *segment == Segment::Url)
     }
 
     /// The header fields that it reads, in lower case; what ends in a number is named in [`SignatureSource::Numbered`].
@@ -461,8 +547,10 @@ impl Descriptor {
             places.push(place);
         }
         for segment in self.segments() {
-            if let Segment::Value(place) | Segment::ValueOrNothing(place) = segment {
-                places.push(place);
+            match segment {
+                Segment::Value(place) | Segment::ValueOrNothing(place) => places.push(place),
+                Segment::Listed(listed) => places.extend(&listed.from),
+                _ => {}
             }
         }
         places.extend(self.timestamp.as_ref().map(|time| &time.place));

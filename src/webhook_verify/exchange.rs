@@ -2,6 +2,7 @@
 
 mod outgoing;
 mod report;
+mod unsent;
 
 use std::rc::Rc;
 
@@ -356,17 +357,20 @@ impl steps::Exchange for Exchange {
             }
         };
         let found = request.as_ref().and_then(|(method, target)| shared.config.endpoint(method, of_target(target)));
-        let (Some((at, endpoint, pattern)), Some((method, target))) = (found, request.as_ref()) else {
-            let leaves = request.and_then(|(method, target)| self.leave(&method, &target, head, host));
-            remove_copies(head);
-            return match leaves {
-                Some(Ok(leaving)) => self.leave_head(leaving, head, host),
-                Some(Err(reply)) => Step::Reply(reply),
-                None => Step::Continue,
-            };
+        let ((at, endpoint, pattern), (method, target)) = match (found, request) {
+            (Some(found), Some(request)) => (found, request),
+            (_, request) => {
+                let leaves = request.and_then(|(method, target)| self.leave(&method, &target, head, host));
+                remove_copies(head);
+                return match leaves {
+                    Some(Ok(leaving)) => self.leave_head(leaving, head, host),
+                    Some(Err(reply)) => Step::Reply(reply),
+                    None => Step::Continue,
+                };
+            }
         };
         // Before the copies go: some senders write their own id where ours stands.
-        let kept = Kept::new(&endpoint.descriptor, method.clone(), target.clone(), head);
+        let kept = Kept::new(&endpoint.descriptor, method, target, head);
         let shadow = endpoint.mode == Mode::Shadow;
         match head.single(ID_HEADER) {
             // The head goes on by `release` alone.
@@ -460,10 +464,10 @@ impl steps::Exchange for Exchange {
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let taken = matches!(head.single(":status"), Single::One([b'2', _, _]));
-        // What the proxy answers in the portal's place says nothing of what the portal did: then the lease runs out. Nothing
-        // said of it: the answer came from there, or from a filter behind this one before anything went there.
+        // What the proxy answers in the portal's place says nothing of what the portal did: then the lease runs out, unless
+        // nothing went there. Nothing said of it: the answer came from there, or from a filter behind this one before that.
         let details = if taken { None } else { host.attribute(&["response", "code_details"]) };
-        if details.is_none_or(|details| details == b"via_upstream") {
+        if details.is_none_or(|details| details == b"via_upstream" || unsent::is_unsent(&details, host)) {
             self.close(taken, host);
         } else {
             self.leave_held();

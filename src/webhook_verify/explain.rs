@@ -4,6 +4,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::Policy;
+use super::components;
 use super::config::Endpoint;
 use super::descriptor::{Encoding, Place, Style};
 use super::error::Reason;
@@ -67,7 +68,22 @@ impl Policy {
             let value = if by_token || of_probe { "…".to_owned() } else { value };
             lines.push(format!("{}: {value}", named(place)));
         }
-        if descriptor.each.is_some() || matches!(descriptor.signature.style, Style::Token(_)) {
+        if let (Style::Components(wanted), Ok(Some(signatures))) =
+            (&descriptor.signature.style, request.value(&Place::Header("signature".to_owned())))
+        {
+            match components::read(wanted, &request, &signatures, now_ms) {
+                Ok(components::Signed { base, .. }) => lines.push(format!(
+                    "signed string: {} bytes, SHA-256 {}, `{}`",
+                    base.len(),
+                    hex(&Sha256::digest(&base)),
+                    shown(&base)
+                )),
+                Err(reason) => lines.push(format!("the signed string cannot be built: {}", why(reason, endpoint))),
+            }
+        }
+        let by_token =
+            matches!(descriptor.signature.style, Style::Token(_) | Style::Components(_) | Style::Detached(_));
+        if descriptor.each.is_some() || by_token {
             lines.push(
                 "the body is a list of signed parts, or the signature a token: it is verified as a whole".to_owned(),
             );

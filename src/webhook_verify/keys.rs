@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -90,7 +91,8 @@ impl Key {
             | Format::Base64url
             | Format::Whsec
             | Format::Whpk
-            | Format::Nfkd => {
+            | Format::Nfkd
+            | Format::Sha1 => {
                 let bytes = bytes(text, format)?;
                 // A text with NULs at its end is the same key without them; what is decoded may well end so by chance.
                 if matches!(format, Format::Raw | Format::Nfkd) && bytes.last() == Some(&0) {
@@ -125,7 +127,11 @@ impl Key {
         }
         let shared = match &descriptor.signature.style {
             Style::Token(token) => token.algorithms.iter().all(|algorithm| algorithm.is_symmetric()),
-            Style::Whole { .. } | Style::Pairs { .. } | Style::Versions { .. } => false,
+            Style::Whole { .. }
+            | Style::Pairs { .. }
+            | Style::Versions { .. }
+            | Style::Components(_)
+            | Style::Detached(_) => false,
         };
         match descriptor.algorithm {
             Algorithm::StaticToken => Ok(Self::Token(Token::new(&bytes))),
@@ -141,6 +147,7 @@ impl Key {
     fn public(key: VerifyingKey, descriptor: &Descriptor) -> Result<Self, Fault> {
         let fits = match (descriptor.algorithm, &descriptor.signature.style) {
             (Algorithm::Jws, Style::Token(token)) => token.algorithms.iter().any(|&algorithm| key.fits(algorithm)),
+            (Algorithm::Jws, Style::Detached(token)) => token.algorithms.iter().any(|&algorithm| key.fits(algorithm)),
             (algorithm, _) => jose(algorithm).is_some_and(|algorithm| key.fits(algorithm)),
         };
         if fits && !key.is_symmetric() { Ok(Self::Public(Box::new(key))) } else { Err(Fault::Kind) }
@@ -255,6 +262,7 @@ pub(super) fn bytes(text: &str, format: Format) -> Result<Zeroizing<Vec<u8>>, Fa
     let bytes = match format {
         Format::Raw => Some(text.as_bytes().to_vec()),
         Format::Nfkd => return nfkd(text).ok_or(Fault::Format),
+        Format::Sha1 => Some(Sha1::digest(text).to_vec()),
         Format::Hex => hex(text.trim()),
         Format::Base64 => STANDARD.decode(text.trim()).ok(),
         Format::Base64url => URL_SAFE_NO_PAD.decode(text.trim()).ok(),

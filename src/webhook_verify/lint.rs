@@ -2,7 +2,7 @@
 
 use super::Policy;
 use super::config::{Endpoint, Mode};
-use super::descriptor::{Algorithm, Descriptor, Segment};
+use super::descriptor::{Algorithm, Descriptor, Place, Segment};
 use super::keys::WEAK_SECRET_BYTES;
 
 /// Something about a field of a configuration that the filter takes.
@@ -39,7 +39,7 @@ impl Policy {
     }
 }
 
-/// Each endpoint remembers for itself: with one secret, what was delivered to one is good for the other too.
+/// With one secret, what was signed for one endpoint is good for the other too; they remember in common.
 fn shared<'a>(
     n: usize,
     endpoint: &Endpoint,
@@ -53,8 +53,8 @@ fn shared<'a>(
                 warning: true,
                 path: format!("endpoints[{n}].secrets[{m}]"),
                 message: format!(
-                    "is also a secret of endpoint `{}`, so that a delivery to one can be sent to the other; have the \
-                     sender make one for each",
+                    "is also a secret of endpoint `{}`: a delivery to one can be sent to the other, and of two that are alike \
+                     only one passes; have the sender make one for each",
                     other.name
                 ),
             });
@@ -123,7 +123,9 @@ pub(super) fn gaps(descriptor: &Descriptor) -> Vec<(&'static str, bool)> {
             "of the body only a CRC-32 is signed: whoever has seen one delivery can send another body with it",
             true,
         ));
-    } else if descriptor.each.is_some() {
+    } else if descriptor.each.is_some()
+        || descriptor.segments().any(|segment| matches!(segment, Segment::Value(Place::Form(_))))
+    {
         gaps.push(("signs some fields of the body, and not the rest of it", true));
     } else if !descriptor.covers_body() {
         gaps.push(("does not sign the body: whoever has seen one delivery can send another body with it", true));

@@ -2,12 +2,16 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::descriptor::{FieldSource, Fields, Segment, Urls};
+use super::descriptor::{FieldSource, Fields, Listed, Segment, Urls};
 use super::error::Reason;
 use super::form;
-use super::request::Request;
+use super::request::{Request, trimmed};
 use super::signatures::encode;
+use crate::head::Single;
+use crate::identity::is_header_name;
 
+/// Most header fields that a sender may name as signed.
+pub const MAX_LISTED_HEADERS: usize = 32;
 /// Most spellings of one URL.
 pub const MAX_URLS: usize = 4;
 
@@ -32,6 +36,8 @@ pub(super) struct Read {
     /// As it was received.
     pub(super) timestamp: Option<Vec<u8>>,
     pub(super) id: Option<Vec<u8>>,
+    /// The header fields that a token names.
+    pub(super) listed: Vec<String>,
 }
 
 /// All signed strings that the sender may have meant: one, or one for each spelling of the URL.
@@ -77,6 +83,9 @@ pub(super) fn build(request: &Request<'_>, read: &Read) -> Result<Vec<Message>, 
 /// be taken for other values, under the same signature. The last value is bounded by the text before it.
 fn check_joints(request: &Request<'_>) -> Result<(), Reason> {
     let descriptor = &request.endpoint.descriptor;
+    if !descriptor.facts.has_values {
+        return Ok(());
+    }
     let segments: Vec<&Segment> = descriptor.segments().collect();
     let literal = |at: Option<usize>| match at.and_then(|at| segments.get(at)) {
         Some(Segment::Text(text)) => Some(text.as_slice()),
@@ -122,9 +131,62 @@ fn append(segment: &Segment, request: &Request<'_>, read: &Read, url: &[u8], to:
             append_fields(fields, request, to)?;
             true
         }
+        Segment::Listed(listed) => {
+            append_listed(listed, request, read, to)?;
+            true
+        }
         // Both are the caller's.
         Segment::Body | Segment::Optional(_) => true,
     })
+}
+
+fn append_listed(listed: &Listed, request: &Request<'_>, read: &Read, to: &mut Vec<u8>) -> Result<(), Reason> {
+    let mut names = match &listed.from {
+        None => read.listed.clone(),
+        Some(place) => {
+            let text =
+                String::from_utf8(request.value(place)?.ok_or(Reason::Missing)?).map_err(|_| Reason::Malformed)?;
+            // In their order; a sort of its own would be more code than all the rest of this.
+            let mut names: Vec<String> = Vec::new();
+            for name in text.split(',').take(MAX_LISTED_HEADERS + 1) {
+                let name = name.trim().to_ascii_lowercase();
+                let at = names.iter().position(|other| *other > name).unwrap_or(names.len());
+                names.insert(at, name);
+            }
+            names
+        }
+    };
+    names.truncate(MAX_LISTED_HEADERS + 1);
+    let is_there = |wanted: &String| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+    if names.len() > MAX_LISTED_HEADERS || !listed.covered.iter().all(is_there) {
+        return Err(Reason::Malformed);
+    }
+    for (n, name) in names.iter().enumerate() {
+        let again = names.iter().take(n).any(|other| other.eq_ignore_ascii_case(name));
+        if again || !is_header_name(name) {
+            return Err(Reason::Malformed);
+        }
+        let value = match request.kept.head.single(name) {
+            Single::One(value) => trimmed(value),
+            Single::Absent => return Err(Reason::Missing),
+            Single::Many => return Err(Reason::Malformed),
+        };
+        if n > 0 {
+            to.extend_from_slice(listed.between.as_bytes());
+        }
+        to.extend_from_slice(name.as_bytes());
+        to.extend_from_slice(listed.equals.as_bytes());
+        to.extend_from_slice(value);
+        // Nothing in a value may be taken for the field behind it.
+        let joint = names.get(n + 1).map(|next| [&listed.between, next, &listed.equals].map(String::as_str).concat());
+        if joint.is_some_and(|joint| value.windows(joint.len()).any(|window| window == joint.as_bytes())) {
+            return Err(Reason::Malformed);
+        }
+    }
+    if !names.is_empty() {
+        to.extend_from_slice(listed.end.as_bytes());
+    }
+    Ok(())
 }
 
 fn append_fields(fields: &Fields, request: &Request<'_>, to: &mut Vec<u8>) -> Result<(), Reason> {

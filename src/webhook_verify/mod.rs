@@ -19,9 +19,11 @@
 //! of one message.
 
 mod challenge;
+mod components;
 mod config;
 mod counters;
 mod descriptor;
+mod detached;
 mod error;
 mod exchange;
 mod explain;
@@ -61,6 +63,7 @@ use self::counters::Counters;
 use self::verify::Memory;
 
 pub use self::challenge::{MAX_ANSWERED_BYTES, MAX_MAC_TOKEN_BYTES};
+pub use self::components::MAX_COMPONENTS;
 pub use self::config::{
     DEFAULT_KEYS, DEFAULT_LEASE_S, DEFAULT_MAX_BODY_BYTES, DEFAULT_REPLAY_S, MAX_BODY_BYTES, MAX_ENDPOINTS, MAX_EVENTS,
     MAX_GATHERED_BODY_BYTES, MAX_JSON_BODY_BYTES, MAX_LEASE_S, MAX_NAME_BYTES, MAX_REPLAY_S, MAX_SECRETS, MAX_SETTINGS,
@@ -75,7 +78,7 @@ pub use self::explain::{Explanation, MAX_SHOWN_BYTES};
 pub use self::form::MAX_FIELDS;
 pub use self::keys::{MAX_SECRET_BYTES, MIN_SECRET_BYTES, WEAK_SECRET_BYTES};
 pub use self::lint::Finding;
-pub use self::message::MAX_URLS;
+pub use self::message::{MAX_LISTED_HEADERS, MAX_URLS};
 pub use self::pick::{MAX_PICK_DEPTH, MAX_PICKED_BYTES};
 pub use self::presets::{Preset, presets};
 pub use self::request::{MAX_BODY_DEPTH, MAX_BODY_MARKS, MAX_BODY_MEMBERS};

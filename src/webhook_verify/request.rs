@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::config::Endpoint;
-use super::descriptor::{Descriptor, Place, SignatureSource};
+use super::descriptor::{Descriptor, Place, SignatureSource, length_bit};
 use super::error::Reason;
 use super::form;
 use crate::claims::{Limits, Value};
@@ -38,11 +38,15 @@ impl Kept {
         };
         let kept = |name: &str| {
             let begins = |stem: &str| name.get(..stem.len()).is_some_and(|start| start.eq_ignore_ascii_case(stem));
-            name.eq_ignore_ascii_case("content-type")
-                || descriptor.facts.header_names.iter().any(|known| known.eq_ignore_ascii_case(name))
+            let facts = &descriptor.facts;
+            // Most differ in length from all of them.
+            facts.header_lengths & length_bit(name) != 0
+                && facts.header_names.iter().any(|known| known.eq_ignore_ascii_case(name))
+                || name.eq_ignore_ascii_case("content-type")
                 || numbered.is_some_and(begins)
         };
-        Self { method, target, head: head.only(kept) }
+        let all = descriptor.facts.keeps_all;
+        Self { method, target, head: head.only(|name| all || kept(name)) }
     }
 
     /// What stands after the first `?`.

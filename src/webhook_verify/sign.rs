@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Policy;
 use super::config::Endpoint;
-use super::descriptor::{Descriptor, Place, Prefix, SignatureSource, Style, Timestamp, Wanted};
+use super::descriptor::{Descriptor, Place, Prefix, Segment, SignatureSource, Style, Timestamp, Wanted};
 use super::keys::Key;
 use super::message::{self, Message, Read};
 use super::request::{Kept, Request};
@@ -131,6 +131,7 @@ impl Signing {
                 Some(place) => request.value(place).map_err(|_| Unsigned::Missing)?,
                 None => None,
             },
+            listed: Vec::new(),
         };
         let messages = message::build(&request, &read).map_err(|_| Unsigned::Missing)?;
         let message = messages.into_iter().next().ok_or(Unsigned::Missing)?;
@@ -181,7 +182,7 @@ impl Signing {
                 let version = versions.first().ok_or(Unsigned::Scheme)?;
                 joined(tags.iter().map(|(_, tag)| format!("{version}{mark}{tag}")), *separator)
             }
-            Style::Token(_) => return Err(Unsigned::Scheme),
+            Style::Token(_) | Style::Components(_) | Style::Detached(_) => return Err(Unsigned::Scheme),
         };
         match &descriptor.signature.source {
             SignatureSource::One(Place::Header(name)) | SignatureSource::Lines(name) => {
@@ -208,7 +209,7 @@ impl Signing {
 fn takes_several(descriptor: &Descriptor) -> bool {
     match descriptor.signature.style {
         Style::Pairs { .. } | Style::Versions { .. } => true,
-        Style::Whole { .. } | Style::Token(_) => false,
+        Style::Whole { .. } | Style::Token(_) | Style::Components(_) | Style::Detached(_) => false,
     }
 }
 
@@ -219,7 +220,13 @@ pub(super) fn is_signable(descriptor: &Descriptor) -> bool {
         SignatureSource::One(place) => matches!(place, Place::Header(_)),
         SignatureSource::Lines(_) | SignatureSource::Keyed(_) | SignatureSource::Numbered(_) => true,
     };
-    let styled = !matches!(descriptor.signature.style, Style::Token(_));
+    // A version of its own has no name here, and whoever names the signed fields is no sender of ours.
+    let styled = match &descriptor.signature.style {
+        Style::Whole { .. } | Style::Pairs { .. } => true,
+        Style::Versions { versions, .. } => !versions.is_empty(),
+        Style::Token(_) | Style::Components(_) | Style::Detached(_) => false,
+    };
+    let styled = styled && !descriptor.segments().any(|segment| matches!(segment, Segment::Listed(_)));
     let timed =
         descriptor.timestamp.as_ref().is_none_or(|time| matches!(time.place, Place::Header(_) | Place::Pair(_)));
     in_header && styled && timed && descriptor.mac().is_some() && !descriptor.gathers()

@@ -127,12 +127,14 @@ fn read_one(signature: &Signature, value: &[u8], secret: Option<usize>, found: &
                     return Err(Reason::Malformed);
                 }
                 let Some((version, value)) = entry.split_once(*mark) else { continue };
-                if versions.iter().any(|known| known == version) {
+                if versions.is_empty() || versions.iter().any(|known| known == version) {
                     found.candidates.extend(decoded(value).map(|bytes| Candidate { bytes, secret }));
                 }
             }
         }
-        Style::Token(_) => found.candidates.push(Candidate { bytes: value.to_vec(), secret }),
+        Style::Token(_) | Style::Components(_) | Style::Detached(_) => {
+            found.candidates.push(Candidate { bytes: value.to_vec(), secret })
+        }
     }
     Ok(())
 }

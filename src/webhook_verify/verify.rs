@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::challenge::{self, MAX_MAC_TOKEN_BYTES};
 use super::config::Endpoint;
-use super::descriptor::{Encoding, MAX_PARTS, MAX_SIGNATURES, Place, Style, Token, Wanted};
+use super::descriptor::{Components, Detached, Encoding, MAX_PARTS, MAX_SIGNATURES, Place, Style, Token, Wanted};
 use super::error::Reason;
 use super::keys::Key as SecretKey;
 use super::message::{self, Message, Read};
@@ -16,6 +16,7 @@ use super::pick::{Pick, Picked};
 use super::request::{Kept, Request};
 use super::signatures::{self, Candidate, Found, MAX_PUBLIC_SIGNATURES, encode};
 use super::timestamp::Format as TimeFormat;
+use super::{components, detached};
 use crate::claims::{Decimal, Value};
 use crate::host::Host;
 use crate::jwt_auth;
@@ -29,7 +30,7 @@ pub const MAX_GATHERED_BYTES: usize = 8 * 1024 * 1024;
 /// How far a token's `nbf` and `exp` may be passed, in milliseconds.
 pub(super) const TOKEN_LEEWAY_MS: i64 = 1_000;
 /// Longest token, in bytes.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
+pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// What all verifications of a VM hold of bodies together.
 #[derive(Clone, Debug, Default)]
@@ -252,6 +253,9 @@ pub(super) fn verdict(
     now_ms: Option<i64>,
     host: &mut dyn Host,
 ) -> Result<usize, Reason> {
+    if challenge::signs_for_anybody(endpoint) && challenge::is_mac_token(body) {
+        return Err(Reason::Malformed);
+    }
     let live = live(endpoint, now_ms);
     if live.is_empty() {
         return Err(Reason::NoSecret);
@@ -322,8 +326,13 @@ fn part(
     let descriptor = &endpoint.descriptor;
     let (candidates, read) = look(&mut request, now_ms)?;
     let candidates = candidates.ok_or(Reason::Missing)?;
-    if let Style::Token(token) = &descriptor.signature.style {
-        return token_verdict(token, &request, &candidates, live, now_ms, signed, host);
+    match &descriptor.signature.style {
+        Style::Token(token) => return token_verdict(token, &request, &candidates, live, now_ms, signed, host),
+        Style::Components(wanted) => {
+            return components_verdict(wanted, &request, &candidates, live, now_ms, signed, host);
+        }
+        Style::Detached(wanted) => return detached_verdict(wanted, &request, read, &candidates, live, signed, host),
+        Style::Whole { .. } | Style::Pairs { .. } | Style::Versions { .. } => {}
     }
     let body = request.body.unwrap_or_default();
     let messages = if descriptor.signed.is_empty() {
@@ -460,6 +469,61 @@ fn check_picked_time(endpoint: &Endpoint, picked: &[Picked], now_ms: Option<i64>
         None if time.required => Err(Reason::Missing),
         None => Ok(()),
     }
+}
+
+fn components_verdict(
+    wanted: &Components,
+    request: &Request<'_>,
+    candidates: &[Candidate],
+    live: &[usize],
+    now_ms: Option<i64>,
+    signed: &mut dyn FnMut(&[u8]),
+    host: &mut dyn Host,
+) -> Result<(usize, Option<Vec<u8>>), Reason> {
+    let endpoint = request.endpoint;
+    let [all] = candidates else { return Err(Reason::Malformed) };
+    let components::Signed { base, signature } = components::read(wanted, request, &all.bytes, now_ms)?;
+    let candidate = Candidate { bytes: signature, secret: None };
+    let mut good = None;
+    for &n in live {
+        let Some(secret) = endpoint.secrets.get(n) else { continue };
+        if secret.key.verifies(endpoint.descriptor.algorithm, [&base, &[], &[]], &[&candidate], host) {
+            good = good.or(Some(n));
+        }
+    }
+    let secret = good.ok_or(Reason::Mismatch)?;
+    signed(&base);
+    Ok((secret, None))
+}
+
+fn detached_verdict(
+    wanted: &Detached,
+    request: &Request<'_>,
+    mut read: Read,
+    candidates: &[Candidate],
+    live: &[usize],
+    signed: &mut dyn FnMut(&[u8]),
+    host: &mut dyn Host,
+) -> Result<(usize, Option<Vec<u8>>), Reason> {
+    let endpoint = request.endpoint;
+    let [candidate] = candidates else { return Err(Reason::Malformed) };
+    let token = detached::read(wanted, &candidate.bytes)?;
+    read.listed = token.headers;
+    let messages = message::build(request, &read)?;
+    let mut good = None;
+    for message in &messages {
+        let payload = message.pieces(request.body.unwrap_or_default()).concat();
+        let whole = [token.header, b".", &encode(&payload, Encoding::Base64url)].concat();
+        for &n in live {
+            let Some(secret) = endpoint.secrets.get(n) else { continue };
+            if secret.key.verifies_token(token.algorithm, &whole, &token.signature, host) {
+                good = good.or(Some((n, message)));
+            }
+        }
+    }
+    let (secret, message) = good.ok_or(Reason::Mismatch)?;
+    message.pieces(request.body.unwrap_or_default()).into_iter().for_each(signed);
+    Ok((secret, read.id))
 }
 
 fn token_verdict(

@@ -163,6 +163,17 @@ impl BaseUrl {
         (good && plain).then(|| Self(text.trim_end_matches('/').to_owned()))
     }
 
+    /// Scheme, host and port, and the path before that of each request, as a URL's normal form has them: in lower case, without
+    /// the default port, and without a user.
+    pub(in crate::webhook_verify) fn parts(&self) -> (&str, String, &str) {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or_default();
+        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let host = authority.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+        let default = if scheme == "https" { ":443" } else { ":80" };
+        let host = host.strip_suffix(default).map(str::to_owned).unwrap_or(host);
+        (scheme, host, path)
+    }
+
     pub(in crate::webhook_verify) fn as_str(&self) -> &str {
         &self.0
     }

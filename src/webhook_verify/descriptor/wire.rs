@@ -3,14 +3,14 @@
 use serde::Deserialize;
 
 use super::{
-    Answer, Challenge, Descriptor, Facts, FieldSource, Fields, MAX_SEGMENTS, MAX_TEXT_BYTES, Place, Prefix, Require,
-    Segment, Signature, SignatureSource, Style, Timestamp, Token, Urls, Wanted,
+    Answer, Challenge, Components, Descriptor, Detached, Facts, FieldSource, Fields, Listed, MAX_SEGMENTS,
+    MAX_TEXT_BYTES, Place, Prefix, Require, Segment, Signature, SignatureSource, Style, Timestamp, Token, Urls, Wanted,
 };
 use crate::claims::ClaimPath;
 use crate::config::ConfigError;
 use crate::identity::is_header_name;
 use crate::signature::{self, MacHash};
-use crate::webhook_verify::timestamp;
+use crate::webhook_verify::{components, timestamp};
 
 /// The window of a time, in seconds, where neither scheme nor configuration says otherwise.
 pub(in crate::webhook_verify) const DEFAULT_WINDOW_S: u32 = 300;
@@ -116,8 +116,10 @@ pub(in crate::webhook_verify) enum Format {
     Certificate,
     /// A public key as JSON Web Key.
     Jwk,
-    /// UTF-8 in the normal form NFKD.
+    /// UTF-8 in the normal form NFKD; of Latin letters alone.
     Nfkd,
+    /// The SHA-1 of its UTF-8, as a key.
+    Sha1,
 }
 
 #[derive(Deserialize)]
@@ -173,6 +175,8 @@ enum StyleWire {
     Pairs(PairsWire),
     Versions(VersionsWire),
     Token(TokenWire),
+    Components(ComponentsWire),
+    Detached(DetachedWire),
 }
 
 #[derive(Deserialize)]
@@ -198,7 +202,34 @@ struct PairsWire {
 struct VersionsWire {
     separator: char,
     mark: char,
-    versions: Vec<String>,
+    /// Absent: all of them.
+    versions: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct ComponentsWire {
+    covered: Vec<String>,
+    label: Option<String>,
+    tag: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct DetachedWire {
+    algorithms: Vec<String>,
+    headers: String,
+    is: Option<Vec<MemberWire>>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct MemberWire {
+    member: String,
+    is: String,
 }
 
 #[derive(Deserialize)]
@@ -233,7 +264,19 @@ enum SegmentWire {
     Setting(String),
     BodySha256(Encoding),
     Fields(FieldsWire),
+    ListedHeaders(ListedWire),
     Optional(Vec<SegmentWire>),
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct ListedWire {
+    from: Option<PlaceWire>,
+    equals: String,
+    between: String,
+    end: Option<String>,
+    covered: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -335,18 +378,29 @@ impl DescriptorWire {
         let secret = self.secret.unwrap_or(SchemeSecretWire { format: None, min_bytes: None });
         let place = |field: &str, place: PlaceWire| place.check(&at(field));
         let is_token = matches!(self.signature.style, Some(StyleWire::Token(_)));
-        if is_token != (self.algorithm == Algorithm::Jws) {
-            return Err(ConfigError::new(at("algorithm"), "is jws exactly where signature.style is a token"));
+        let is_detached = matches!(self.signature.style, Some(StyleWire::Detached(_)));
+        let by_components = matches!(self.signature.style, Some(StyleWire::Components(_)));
+        if (is_token || is_detached) != (self.algorithm == Algorithm::Jws) {
+            return Err(ConfigError::new(
+                at("algorithm"),
+                "is jws exactly where signature.style is a token or detached",
+            ));
+        }
+        if by_components && components::name_of(self.algorithm).is_none() {
+            return Err(ConfigError::new(
+                at("algorithm"),
+                "is none of message signatures: hmac-sha256, ed25519, ecdsa-p256-sha256, rsa-pss-sha512, rsa-pkcs1-sha256",
+            ));
         }
         let mut signed = Vec::new();
         for (n, segment) in self.signed.unwrap_or_default().into_iter().enumerate() {
             signed.push(segment.check(&at(&format!("signed[{n}]")), true)?);
         }
         let is_static = self.algorithm == Algorithm::StaticToken;
-        if signed.is_empty() != (is_token || is_static) {
+        if signed.is_empty() != (is_token || by_components || is_static) {
             return Err(ConfigError::new(
                 at("signed"),
-                "says what is signed; only a token, which says it itself, and a static-token have none",
+                "says what is signed; only tokens and components, which say it themselves, and a static-token have none",
             ));
         }
         if signed.len() > MAX_SEGMENTS {
@@ -426,6 +480,16 @@ impl Descriptor {
         if self.free.as_ref().is_some_and(|free| !is_signed(free)) {
             return refuse("free", "is none of the values that are signed");
         }
+        let detached = matches!(self.signature.style, Style::Detached(_));
+        if segments
+            .iter()
+            .any(|segment| matches!(segment, Segment::Listed(listed) if listed.from.is_none() != detached))
+        {
+            return refuse(
+                "signed",
+                "has listed_headers, which need `from` exactly where no detached token names them",
+            );
+        }
         let pairs = matches!(self.signature.style, Style::Pairs { .. });
         if !pairs && self.places().iter().any(|place| matches!(place, Place::Pair(_))) {
             return refuse("signature.style", "has no pairs, and a value is to come from one");
@@ -481,12 +545,24 @@ impl SignatureWire {
                 Style::Pairs { separator, names, strict: strict.unwrap_or(false) }
             }
             Some(StyleWire::Versions(VersionsWire { separator, mark, versions })) => {
-                list(&format!("{path}.style.versions.versions"), &versions)?;
-                Style::Versions { separator, mark, versions }
+                versions
+                    .as_ref()
+                    .map_or(Ok(()), |list_of| list(&format!("{path}.style.versions.versions"), list_of))?;
+                Style::Versions { separator, mark, versions: versions.unwrap_or_default() }
             }
             Some(StyleWire::Token(token)) => Style::Token(token.check(&format!("{path}.style.token"))?),
+            Some(StyleWire::Components(components)) => {
+                if source != SignatureSource::One(Place::Header("signature".to_owned())) {
+                    return Err(ConfigError::new(
+                        from,
+                        "must be {\"header\": \"signature\"} where components are signed",
+                    ));
+                }
+                Style::Components(components.check(&format!("{path}.style.components"))?)
+            }
+            Some(StyleWire::Detached(token)) => Style::Detached(token.check(&format!("{path}.style.detached"))?),
         };
-        let needed = !matches!(style, Style::Token(_));
+        let needed = matches!(style, Style::Whole { .. } | Style::Pairs { .. } | Style::Versions { .. });
         let encoding = match (self.encoding, needed) {
             (Some(encoding), true) => encoding,
             (None, false) => Encoding::Raw,
@@ -499,15 +575,69 @@ impl SignatureWire {
     }
 }
 
+impl ComponentsWire {
+    fn check(self, path: &str) -> Result<Components, ConfigError> {
+        list(&format!("{path}.covered"), &self.covered)?;
+        if let Some(n) = self.covered.iter().position(|name| !components::can_be_covered(name)) {
+            return Err(ConfigError::new(
+                format!("{path}.covered[{n}]"),
+                "is neither a header field in lower case nor derived, such as @method",
+            ));
+        }
+        Ok(Components {
+            label: self.label.map(|label| text(&format!("{path}.label"), label)).transpose()?,
+            tag: self.tag.map(|tag| text(&format!("{path}.tag"), tag)).transpose()?,
+            covered: self.covered,
+        })
+    }
+}
+
+impl DetachedWire {
+    fn check(self, path: &str) -> Result<Detached, ConfigError> {
+        let algorithms = jose(path, &self.algorithms)?;
+        if algorithms.iter().any(|algorithm| algorithm.is_symmetric()) {
+            return Err(ConfigError::new(format!("{path}.algorithms"), "must be of public keys"));
+        }
+        let mut is = Vec::new();
+        for (n, MemberWire { member, is: value }) in self.is.unwrap_or_default().into_iter().enumerate() {
+            let at = |field: &str| format!("{path}.is[{n}].{field}");
+            is.push((text(&at("member"), member)?, text(&at("is"), value)?));
+        }
+        Ok(Detached { algorithms, headers: text(&format!("{path}.headers"), self.headers)?, is })
+    }
+}
+
+impl ListedWire {
+    fn check(self, path: &str) -> Result<Listed, ConfigError> {
+        let mut covered = Vec::new();
+        for (n, name) in self.covered.iter().enumerate() {
+            covered.push(header(&format!("{path}.covered[{n}]"), name)?);
+        }
+        Ok(Listed {
+            from: self.from.map(|from| from.check(&format!("{path}.from"))).transpose()?,
+            equals: text(&format!("{path}.equals"), self.equals)?,
+            between: text(&format!("{path}.between"), self.between)?,
+            end: self.end.unwrap_or_default(),
+            covered,
+        })
+    }
+}
+
+/// The algorithms that a token may have.
+fn jose(path: &str, names: &[String]) -> Result<Vec<signature::Algorithm>, ConfigError> {
+    list(&format!("{path}.algorithms"), names)?;
+    let mut algorithms = Vec::new();
+    for (n, name) in names.iter().enumerate() {
+        algorithms.push(signature::Algorithm::from_name(name).ok_or_else(|| {
+            ConfigError::new(format!("{path}.algorithms[{n}]"), "is no algorithm of JOSE, such as ES256")
+        })?);
+    }
+    Ok(algorithms)
+}
+
 impl TokenWire {
     fn check(self, path: &str) -> Result<Token, ConfigError> {
-        list(&format!("{path}.algorithms"), &self.algorithms)?;
-        let mut algorithms = Vec::new();
-        for (n, name) in self.algorithms.iter().enumerate() {
-            algorithms.push(signature::Algorithm::from_name(name).ok_or_else(|| {
-                ConfigError::new(format!("{path}.algorithms[{n}]"), "is no algorithm of JOSE, such as ES256")
-            })?);
-        }
+        let algorithms = jose(path, &self.algorithms)?;
         if algorithms
             .iter()
             .any(|algorithm| algorithm.is_symmetric() != algorithms.iter().all(|one| one.is_symmetric()))
@@ -547,6 +677,7 @@ impl SegmentWire {
             Self::Setting(name) => Segment::Setting(text(path, name)?),
             Self::BodySha256(encoding) => Segment::BodySha256(encoding),
             Self::Fields(fields) => Segment::Fields(fields.check()),
+            Self::ListedHeaders(listed) => Segment::Listed(listed.check(path)?),
             Self::Optional(_) if !top => {
                 return Err(ConfigError::new(path, "is optional within what is optional"));
             }

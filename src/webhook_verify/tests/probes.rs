@@ -180,6 +180,21 @@ fn no_probe_gets_the_signature_of_a_delivery() {
     assert_eq!(answer["encryptedToken"], json!(want));
 }
 
+/// What a probe could have had signed is no delivery, and an explanation says the same.
+#[test]
+fn an_explanation_takes_no_body_that_a_probe_could_have_signed() {
+    let mut gate = gate("x", &json!({}));
+    for (body, good) in [("abc", false), ("42", false), ("a b", true), ("{}", true), (&*"a".repeat(65), true)] {
+        let request = signed(&gate, &[], body);
+        let mut fields = vec![(":method".to_owned(), b"POST".to_vec()), (":path".to_owned(), b"/".to_vec())];
+        fields.extend(request.content.headers.clone());
+        let head = crate::head::Head::new(fields, false);
+        let explained = gate.policy.explain(&head, body.as_bytes(), Some(NOW_S * 1000), &mut gate.host);
+        assert_eq!(explained.good, good, "{body}: {:?}", explained.lines);
+        assert_eq!(gate.send(&request).forwarded.is_some(), good, "{body}");
+    }
+}
+
 /// An explanation may be pasted anywhere.
 #[test]
 fn an_explanation_shows_no_token_of_a_probe() {
