@@ -81,8 +81,10 @@ pub fn rbac() -> Value {
 #[must_use]
 pub fn lua() -> Value {
     let names: Vec<String> = DEFAULT_NAMES.iter().map(|name| format!("[\"{name}\"]=true")).collect();
-    let (patterns, plain): (Vec<&&str>, Vec<&&str>) = DEFAULT_PATTERNS.iter().partition(|text| text.contains(".*"));
-    let list = |texts: Vec<&&str>| texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(", ");
+    // The script puts names in lower case.
+    let texts = DEFAULT_PATTERNS.iter().map(|text| text.trim_start_matches("(?i)"));
+    let (patterns, plain): (Vec<&str>, Vec<&str>) = texts.partition(|text| text.contains(".*"));
+    let list = |texts: Vec<&str>| texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(", ");
     let script = include_str!("strip.lua")
         .replace("--NAMES", &names.join(", "))
         .replace("--PLAIN", &list(plain))

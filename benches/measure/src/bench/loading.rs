@@ -5,6 +5,7 @@ use std::time::Instant;
 use lockgate_harness::{EnvoyOptions, envoy};
 
 use super::load::closed;
+use super::rounds::plural;
 use super::variant::{Entry, Variant};
 use super::work::{Callers, Work};
 use super::{Place, Plan};
@@ -32,7 +33,7 @@ pub(super) fn measure(place: &Place<'_>, plan: &Plan, callers: &Callers) -> Resu
     let work = Work::parse("1k").filter(|work| plan.works.contains(work));
     let mut all = Vec::new();
     for &workers in &plan.loading {
-        say(&format!("loading with {workers} workers, {} times each", plan.starts));
+        say(&format!("loading with {}, {} times each", plural(workers), plan.starts));
         let mut figures: Vec<(Variant, Vec<f64>, Vec<f64>)> =
             plan.variants.iter().map(|&variant| (variant, Vec::new(), Vec::new())).collect();
         for _ in 0..plan.starts {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::rounds::{Figures, Instructions, Row};
+use super::rounds::{Figures, Instructions, Row, plural};
 use super::steady::Steady;
 use super::variant::Variant;
 use super::work::Work;
@@ -96,8 +96,7 @@ impl Report {
         for (workers, work) in heads {
             let rows = self.rows.iter().filter(|row| (row.workers, row.work) == (workers, work));
             let counted = rows.clone().any(|row| row.instructions.is_some());
-            let plural = if workers == 1 { "" } else { "s" };
-            let _ = writeln!(out, "\n**{}, {workers} worker{plural}**\n", work.means());
+            let _ = writeln!(out, "\n**{}, {}**\n", work.means(), plural(workers));
             let lines: Vec<Vec<String>> = rows.map(|row| self.line(row, counted)).collect();
             out.push_str(&table(if counted { &COUNTED } else { TIMED }, &lines));
         }

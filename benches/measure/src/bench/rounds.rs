@@ -132,7 +132,7 @@ pub(super) fn measure(
     callers: &Callers,
     workers: u32,
 ) -> Result<(String, Vec<Row>), Error> {
-    say(&format!("starting Envoy with {workers} workers and a listener for each variant"));
+    say(&format!("starting Envoy with {} and a listener for each variant", plural(workers)));
     let set = Set::start(place, plan, callers, None, workers)?;
     let smallest = plan.works.iter().copied().find(|work| *work != Work::Hook);
     if let Some(smallest) = smallest {
@@ -143,7 +143,7 @@ pub(super) fn measure(
     }
     let mut rows = Vec::new();
     for &work in &plan.works {
-        say(&format!("{workers} workers, {}: every variant is checked, then {} rounds", work.means(), plan.rounds));
+        say(&format!("{}, {}: every variant is checked, then {} rounds", plural(workers), work.means(), plan.rounds));
         rows.extend(measure_work(&set, plan, work, workers)?);
     }
     if smallest.is_some() {
@@ -242,6 +242,11 @@ pub(super) fn count(
         }
     }
     Ok(())
+}
+
+/// `2 workers`
+pub(super) fn plural(workers: u32) -> String {
+    format!("{workers} worker{}", if workers == 1 { "" } else { "s" })
 }
 
 const WARM_UP: u32 = 1500;

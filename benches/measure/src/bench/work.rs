@@ -1,5 +1,6 @@
 //! What is asked, and what must come.
 
+use lockgate::revenue_strip::DEFAULT_NAMES;
 use serde_json::Value;
 use strip_work::bodies::{Style, purchase_orders};
 
@@ -226,7 +227,7 @@ fn is_revenue(name: &str) -> bool {
     let small = name.to_lowercase();
     let internal_cost = small.find("cost").is_some_and(|at| small.get(at..).unwrap_or_default().contains("internal"));
     internal_cost
-        || ["unit_cost", "total_cost"].contains(&name)
+        || DEFAULT_NAMES.contains(&name)
         || ["markup", "profit", "margin", "revenue", "pricing"].iter().any(|word| small.contains(word))
 }
 
@@ -257,7 +258,7 @@ mod tests {
     #[test]
     fn what_must_be_left_has_no_name_of_the_lists() {
         let mut value = json!({
-            "unit_cost": 1, "Unit_Cost": 2, "a": [{"grossMargin": 1, "b": {"cost_for_internal_use": 1, "costs": 3}}],
+            "unit_cost": 1, "unitCost": 1, "Unit_Cost": 2, "a": [{"grossMargin": 1, "b": {"cost_for_internal_use": 1, "costs": 3}}],
             "internal_cost": 4, "pricing": {"c": 1},
         });
         take_out(&mut value);
