@@ -39,7 +39,7 @@ enum What {
 #[derive(Args, Debug)]
 struct CompareArgs {
     /// What takes turns, of: none, empty, jwt-auth, rate-limit, revenue-strip, webhook-verify, chain, chain-telling, jwt_authn,
-    /// local_ratelimit, rbac, lua, serde-strip, native. `none` always does. Absent: all.
+    /// local_ratelimit, rbac, lua, lua-scan, serde-strip, native, native-scan. `none` always does. Absent: all.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = variant)]
     variants: Option<Vec<Variant>>,
     /// What is asked, of: 0 (no body), 1k, 100k, 1300k, 20m, hook (a signed webhook of 1 KB). Absent: all.

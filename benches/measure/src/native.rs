@@ -77,15 +77,28 @@ pub fn rbac() -> Value {
     }})
 }
 
-/// `lua`: gathers the body and cuts members out of it by the default lists. It is not deceived by quotes or brackets inside strings.
+/// How a Lua script takes members out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// It parses the body into tables and prints what is left. Order and spelling of numbers are lost.
+    Parse,
+    /// It cuts them out of the text. It is not deceived by quotes or brackets inside strings.
+    Scan,
+}
+
+/// `lua`: gathers the body and takes members out of it by the default lists.
 #[must_use]
-pub fn lua() -> Value {
+pub fn lua(script: Script) -> Value {
     let names: Vec<String> = DEFAULT_NAMES.iter().map(|name| format!("[\"{name}\"]=true")).collect();
     // The script puts names in lower case.
     let texts = DEFAULT_PATTERNS.iter().map(|text| text.trim_start_matches("(?i)"));
     let (patterns, plain): (Vec<&str>, Vec<&str>) = texts.partition(|text| text.contains(".*"));
     let list = |texts: Vec<&str>| texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(", ");
-    let script = include_str!("strip.lua")
+    let script = match script {
+        Script::Parse => include_str!("parse.lua"),
+        Script::Scan => include_str!("scan.lua"),
+    };
+    let script = script
         .replace("--NAMES", &names.join(", "))
         .replace("--PLAIN", &list(plain))
         .replace("--PATTERNS", &list(patterns));

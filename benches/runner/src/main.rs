@@ -12,7 +12,7 @@
 //! cargo run --release -p lockgate-bench -- webhook  the instructions that webhook-verify adds
 //! cargo run --release -p lockgate-bench -- record-webhook  the same, written to benches/record/webhook_verify.md
 //! cargo run --release -p lockgate-bench -- record-chain        the chain beside what people use today, with times, loading and a steady
-//!                          rate: benches/record/chain.md, .json and .svg; half an hour
+//!                          rate: benches/record/chain.md, .json and .svg; half an hour, `record-chain brief` without 20 MB and with fewer rounds
 //! cargo run --release -p lockgate-bench -- wasm     the same work under wasmtime and, where it is, node
 //! cargo run --release -p lockgate-bench -- csv      tables under the same engines
 //! cargo run --release -p lockgate-bench -- modes    each format through the filter, without and with the second guard
@@ -90,7 +90,8 @@ fn run(words: &[&str]) -> Result<(), Error> {
         ["record-limits"] => report::record_limits(&workspace, &modules)?,
         ["webhook"] => print(&webhook::measure(&workspace, &modules)?.to_markdown()),
         ["record-webhook"] => report::record_webhook(&workspace, &modules)?,
-        ["record-chain"] => chain::record(&workspace)?,
+        ["record-chain"] => chain::record(&workspace, chain::Size::Full)?,
+        ["record-chain", "brief"] => chain::record(&workspace, chain::Size::Brief)?,
         ["wasm"] => print(&wasm::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
         ["csv"] => print(&wasm::measure_without_comparison(&workspace, &modules, "csv")?),
         ["modes"] => print(&wasm::measure_without_comparison(&workspace, &modules, "modes")?),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::work::Work;
-use crate::native::{Cache, Payload};
+use crate::native::{Cache, Payload, Script};
 use crate::policies::{self, Keys, Told, alone};
 use crate::token::{ISSUER, Issuer};
 use crate::{Error, Listener, Modules, hook, native, wasm};
@@ -36,17 +36,21 @@ pub enum Variant {
     LocalRatelimit,
     /// Envoy's `rbac` behind `jwt_authn`, whose claims it reads.
     Rbac,
-    /// A Lua script that cuts fields out.
+    /// A Lua script that parses the body, takes fields out and prints the rest.
     Lua,
+    /// A Lua script that cuts fields out of the text.
+    LuaScan,
     /// A Wasm filter that gathers the body and parses it with `serde_json`.
     SerdeStrip,
-    /// `jwt_authn`, `local_ratelimit` and the Lua script one after another.
+    /// `jwt_authn`, `local_ratelimit` and the Lua script that parses one after another.
     Native,
+    /// The same with the Lua script that cuts.
+    NativeScan,
 }
 
 impl Variant {
     /// All of them, as tables have them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::None,
         Self::Empty,
         Self::JwtAuth,
@@ -59,8 +63,10 @@ impl Variant {
         Self::LocalRatelimit,
         Self::Rbac,
         Self::Lua,
+        Self::LuaScan,
         Self::SerdeStrip,
         Self::Native,
+        Self::NativeScan,
     ];
 
     /// As users write it.
@@ -79,8 +85,10 @@ impl Variant {
             Self::LocalRatelimit => "local_ratelimit",
             Self::Rbac => "rbac",
             Self::Lua => "lua",
+            Self::LuaScan => "lua-scan",
             Self::SerdeStrip => "serde-strip",
             Self::Native => "native",
+            Self::NativeScan => "native-scan",
         }
     }
 
@@ -99,11 +107,17 @@ impl Variant {
             Self::JwtAuthn => "Envoy's jwt_authn: token",
             Self::LocalRatelimit => "Envoy's local_ratelimit: one bucket",
             Self::Rbac => "Envoy's jwt_authn, and rbac by its claims",
-            Self::Lua => "a Lua script with the default lists, which gathers the body",
+            Self::Lua => {
+                "a Lua script with the default lists, which gathers the body, parses it into tables and prints them"
+            }
+            Self::LuaScan => {
+                "a Lua script with the default lists, which gathers the body and cuts fields out of its text"
+            }
             Self::SerdeStrip => {
                 "a Wasm filter with the default lists, which gathers the body and parses it with serde_json"
             }
-            Self::Native => "jwt_authn, local_ratelimit and the Lua script",
+            Self::Native => "`jwt_authn`, `local_ratelimit` and `lua`",
+            Self::NativeScan => "`jwt_authn`, `local_ratelimit` and `lua-scan`",
         }
     }
 
@@ -129,8 +143,10 @@ impl Variant {
             | Self::LocalRatelimit
             | Self::Rbac
             | Self::Lua
+            | Self::LuaScan
             | Self::SerdeStrip
-            | Self::Native => false,
+            | Self::Native
+            | Self::NativeScan => false,
         }
     }
 
@@ -148,7 +164,14 @@ impl Variant {
     pub(super) fn strips(self) -> bool {
         matches!(
             self,
-            Self::RevenueStrip | Self::Chain | Self::ChainTelling | Self::Lua | Self::SerdeStrip | Self::Native
+            Self::RevenueStrip
+                | Self::Chain
+                | Self::ChainTelling
+                | Self::Lua
+                | Self::LuaScan
+                | Self::SerdeStrip
+                | Self::Native
+                | Self::NativeScan
         )
     }
 
@@ -156,7 +179,7 @@ impl Variant {
     pub(super) fn counters(self) -> &'static [&'static str] {
         match self {
             Self::RateLimit | Self::Chain | Self::ChainTelling => &["address.allowed", "consumer.allowed"],
-            Self::LocalRatelimit | Self::Native => &["native.http_local_rate_limit.ok"],
+            Self::LocalRatelimit | Self::Native | Self::NativeScan => &["native.http_local_rate_limit.ok"],
             Self::None
             | Self::Empty
             | Self::JwtAuth
@@ -165,6 +188,7 @@ impl Variant {
             | Self::JwtAuthn
             | Self::Rbac
             | Self::Lua
+            | Self::LuaScan
             | Self::SerdeStrip => &[],
         }
     }
@@ -228,6 +252,7 @@ impl Entry {
         };
         let inline = Keys::Inline(&keys);
         let jwt_authn = |payload| native::jwt_authn(ISSUER, &keys, self.cache, payload);
+        let together = |script| vec![jwt_authn(Payload::Dropped), native::local_ratelimit(), native::lua(script)];
         let filters = match self.variant {
             Variant::None => Vec::new(),
             Variant::Empty => vec![wasm(&name, "empty", &modules.empty()?, "", &[])],
@@ -244,9 +269,11 @@ impl Entry {
             Variant::JwtAuthn => vec![jwt_authn(Payload::Dropped)],
             Variant::LocalRatelimit => vec![native::local_ratelimit()],
             Variant::Rbac => vec![jwt_authn(Payload::InMetadata), native::rbac()],
-            Variant::Lua => vec![native::lua()],
+            Variant::Lua => vec![native::lua(Script::Parse)],
+            Variant::LuaScan => vec![native::lua(Script::Scan)],
             Variant::SerdeStrip => vec![wasm(&name, "serde-strip", &modules.serde_strip()?, "", &[])],
-            Variant::Native => vec![jwt_authn(Payload::Dropped), native::local_ratelimit(), native::lua()],
+            Variant::Native => together(Script::Parse),
+            Variant::NativeScan => together(Script::Scan),
         };
         Ok(Listener { name, filters })
     }

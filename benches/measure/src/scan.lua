@@ -1,4 +1,4 @@
--- Cuts members out of JSON answers: what one would write with care, as Envoy's Lua has no JSON.
+-- Cuts members out of JSON answers without parsing them: what one would write with care, as Envoy's Lua has no JSON.
 local find, sub, byte, lower = string.find, string.sub, string.byte, string.lower
 local names = { --NAMES
 }
