@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
 
 use clap::builder::RangedI64ValueParser;
 use clap::{Args, Subcommand, ValueEnum, value_parser};
@@ -14,12 +15,12 @@ use serde_json::{Value, json};
 /// Measures what Lockgate adds to Envoy on this machine, beside what people use today.
 ///
 /// Starts Envoy with nothing, with an empty Wasm filter, with each filter, with all of them as one (`chain`), and with what does the same
-/// jobs today; checks that each does its job; lets them take turns; and prints what each adds to a request. Everything takes about twelve
-/// minutes, --quick one. What counts are the ratios of one run: times are this machine's.
+/// jobs today; checks that each does its job; lets them take turns; and prints what each adds to a request. Everything takes about a quarter of
+/// an hour, --quick less than a minute. What counts are the ratios of one run: times are this machine's.
 ///
 /// Example: lockgate bench --quick --variants chain,native --bodies 1k,1300k
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     what: Option<What>,
@@ -45,8 +46,8 @@ struct CompareArgs {
     /// What is asked, of: 0 (no body), 1k, 100k, 1300k, 20m, hook (a signed webhook of 1 KB). Absent: all.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = work)]
     bodies: Option<Vec<Work>>,
-    /// Whether verified tokens are remembered. Absent: both.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    /// Whether verified tokens are remembered: warm, cold (`cache: {entries: 0}`). Absent: both.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_possible_values = true)]
     tokens: Option<Vec<Tokens>>,
     /// Envoy's worker threads, a run each. Absent: 1 and 2.
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = small())]
@@ -60,10 +61,11 @@ struct CompareArgs {
     /// Worker threads with which loading and memory are measured, a run each; 0: not at all. Absent: 1 and 2.
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = value_parser!(u32).range(0..=64))]
     loading: Option<Vec<u32>>,
-    /// Who counts instructions beside CPU time: `perf` where the machine has counters, Valgrind where it has none (many minutes), nobody.
-    #[arg(long, value_name = "WHO", default_value = "perf")]
+    /// Who counts instructions beside CPU time: perf (the default) where the machine has counters, valgrind where it has none (many
+    /// minutes), off.
+    #[arg(long, value_name = "WHO", default_value = "perf", hide_possible_values = true, hide_default_value = true)]
     instructions: Counter,
-    /// Fewer and shorter rounds, without long bodies, cold tokens and loading, unless they are asked for: about a minute.
+    /// Fewer and shorter rounds, without long bodies, cold tokens and loading, unless they are asked for.
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
@@ -102,24 +104,26 @@ struct SoakArgs {
 
 #[derive(Args, Debug)]
 struct OutputArgs {
-    /// How it is printed.
-    #[arg(long, value_name = "FORMAT", default_value = "markdown")]
+    /// How it is printed: markdown (the default), whose tables stand straight in a terminal, too, or json.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "markdown",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     format: Format,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Tables that stand straight in a terminal, too.
     Markdown,
-    /// For programs.
     Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Tokens {
-    /// Remembered.
     Warm,
-    /// Verified each time (`cache: {entries: 0}`).
     Cold,
 }
 
@@ -132,9 +136,19 @@ enum Counter {
 
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs) -> Result<u8, String> {
-    // Before anything is built.
-    let plan = args.compare.plan();
     signals::stop_on_ctrl_c(|| 130).map_err(|error| error.to_string())?;
+    let result = measure(args);
+    if signals::stopping() {
+        // What failed did so because it was stopped. The thread that stops the rest ends the program.
+        loop {
+            thread::park();
+        }
+    }
+    result
+}
+
+fn measure(args: &BenchArgs) -> Result<u8, String> {
+    let plan = args.compare.plan();
     let workspace = Workspace::locate().map_err(|error| error.to_string())?;
     let place = Place::of(&workspace);
     if cfg!(debug_assertions) {

@@ -98,7 +98,7 @@ fn total_in(dump: &str) -> Option<f64> {
 const COPY_IN_A_LOOP: &str = "glibc.cpu.x86_rep_movsb_threshold=1073741824";
 
 /// Valgrind is fifty times slower and compiles the filter on one processor; others may use the machine.
-const READY_WITHIN: Duration = Duration::from_mins(15);
+const READY_WITHIN: Duration = Duration::from_mins(30);
 
 #[cfg(test)]
 mod tests {

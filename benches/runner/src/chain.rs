@@ -13,11 +13,11 @@ use serde_json::json;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
     Full,
-    /// What must be reached, and little else: for a machine that others use.
+    /// What must be reached, and little else.
     Brief,
 }
 
-/// Measures everything and writes `benches/record/chain.md`, `.json` and `.svg`.
+/// Measures everything and writes `benches/record/chain.md`, `.json` and `.svg`, and what of it stands in the README.
 pub(crate) fn record(workspace: &Workspace, size: Size) -> Result<(), Error> {
     // Before the record itself makes a difference.
     let commit = machine::commit(workspace.root());
@@ -28,7 +28,7 @@ pub(crate) fn record(workspace: &Workspace, size: Size) -> Result<(), Error> {
     say(&steady.to_markdown());
     let plan = match size {
         Size::Full => Plan::full(),
-        Size::Brief => Plan { rounds: 7, workers: vec![1], works: brief(), ..Plan::full() },
+        Size::Brief => brief(),
     };
     let plan = Plan { count: Count::Valgrind, loading: vec![1, 4], starts: 3, ..plan };
     let report = bench(&place, &plan)?;
@@ -63,12 +63,65 @@ pub(crate) fn record(workspace: &Workspace, size: Size) -> Result<(), Error> {
     write("chain.json", format!("{json:#}\n"))?;
     write("chain.svg", report.to_svg(PANELS)?)?;
     say("written: benches/record/chain.md, .json and .svg");
+    let readme = workspace.root().join("README.md");
+    let text = fs::read_to_string(&readme).map_err(Error::io("read README.md"))?;
+    let summary = format!("Commit {commit}, {processor}.\n\n{}", summary(&report));
+    let text = between(&text, &summary).ok_or_else(|| Error::wrong(format!("README.md has no {BEGIN} … {END}")))?;
+    fs::write(&readme, text).map_err(Error::io("write README.md"))?;
+    say("written: README.md");
     Ok(())
 }
 
-/// Without 20 MB.
-fn brief() -> Vec<Work> {
-    Work::ALL.into_iter().filter(|work| work.name() != "20m").collect()
+/// What a variant adds to a request, a column for each body: in instructions, or where none were counted in CPU time.
+fn summary(report: &Report) -> String {
+    let bodies: Vec<Work> = ["0", "1k", "1300k", "hook"].into_iter().filter_map(Work::parse).collect();
+    let counted = report.counted_with.is_some();
+    let added = |work: Work, variant: Variant| -> Option<String> {
+        let row = report.rows.iter().find(|row| {
+            (row.workers, row.work, row.entry.variant, row.entry.cache) == (1, work, variant, Cache::Warm)
+        })?;
+        match (counted, row.instructions, &row.figures) {
+            (true, Some(counted), _) => Some(format!("{:.0} k", counted.added / 1000.0)),
+            (false, _, Ok(figures)) => Some(format!("{:.0} us", figures.least_added_us)),
+            (true, None, _) | (false, _, Err(_)) => None,
+        }
+    };
+    let rows: Vec<Vec<String>> = README_VARIANTS
+        .into_iter()
+        .map(|variant| {
+            let cells = bodies.iter().map(|&work| added(work, variant).unwrap_or_else(|| "-".to_owned()));
+            std::iter::once(variant.means().to_owned()).chain(cells).collect()
+        })
+        .collect();
+    let unit = if counted { "instructions added to a request" } else { "CPU time added to a request" };
+    let titles: Vec<String> = bodies.iter().map(|work| work.means()).collect();
+    let head: Vec<&str> = std::iter::once(unit).chain(titles.iter().map(String::as_str)).collect();
+    table(&head, &rows)
+}
+
+/// The text with something else between the marks.
+fn between(text: &str, new: &str) -> Option<String> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{new}{END}{after}"))
+}
+
+const BEGIN: &str = "<!-- written by record-chain -->";
+const END: &str = "<!-- end of what record-chain writes -->";
+const README_VARIANTS: [Variant; 6] =
+    [Variant::Empty, Variant::Chain, Variant::ChainTelling, Variant::Native, Variant::NativeScan, Variant::SerdeStrip];
+
+/// What the goals are about, but for cold tokens.
+fn brief() -> Plan {
+    use Variant::{Chain, ChainTelling, Empty, Native, NativeScan, None, SerdeStrip};
+    Plan {
+        variants: vec![None, Empty, Chain, ChainTelling, SerdeStrip, Native, NativeScan],
+        works: ["0", "1k", "1300k", "hook"].into_iter().filter_map(Work::parse).collect(),
+        caches: vec![Cache::Warm],
+        workers: vec![1],
+        rounds: 7,
+        ..Plan::full()
+    }
 }
 
 /// A figure that must be reached.
@@ -193,6 +246,8 @@ mod tests {
         let goal = |is| Goal { what: "x", most: 0.7, is, unit: "" };
         let verdicts = [Some(0.7), Some(0.701), None].map(|is| goal(is).line().pop());
         assert_eq!(verdicts.map(|it| it.unwrap_or_default()), ["reached", "**missed**", "not measured"]);
+        let readme = include_str!("../../../README.md");
+        assert!(between(readme, "x\n").is_some_and(|text| text.contains(&format!("{BEGIN}\nx\n{END}"))));
         let line = Goal { what: "x", most: 2.0, is: Some(1.25), unit: "MB" }.line();
         assert_eq!(line, ["x", "at most 2.0 MB", "1.2 MB", "reached"]);
     }

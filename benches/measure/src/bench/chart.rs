@@ -44,7 +44,7 @@ fn draw(
         |size: i32, at: HPos| ("sans-serif", size).into_font().color(&BLACK.mix(0.85)).pos(Pos::new(at, VPos::Center));
     let mut top = 4;
     for panel in panels {
-        area.draw(&Text::new(panel.title.clone(), (12, top + TITLE / 2), text(15, HPos::Left)))?;
+        area.draw(&Text::new(panel.title.clone(), (12, top + TITLE / 2), text(19, HPos::Left)))?;
         top += TITLE;
         let most = panel.bars.iter().map(|bar| bar.figure).fold(f64::MIN_POSITIVE, f64::max);
         for bar in &panel.bars {
@@ -52,9 +52,9 @@ fn draw(
             #[expect(clippy::cast_possible_truncation, reason = "0..=LENGTH")]
             let length = (bar.figure / most * f64::from(LENGTH)) as i32;
             let colour = if bar.name.starts_with("chain") { OURS } else { OTHERS };
-            area.draw(&Text::new(bar.name.clone(), (NAMES - 8, middle), text(13, HPos::Right)))?;
+            area.draw(&Text::new(bar.name.clone(), (NAMES - 8, middle), text(16, HPos::Right)))?;
             area.draw(&Rectangle::new([(NAMES, top + 3), (NAMES + length.max(1), top + BAR - 3)], colour.filled()))?;
-            area.draw(&Text::new(bar.label.clone(), (NAMES + length + 6, middle), text(12, HPos::Left)))?;
+            area.draw(&Text::new(bar.label.clone(), (NAMES + length + 6, middle), text(15, HPos::Left)))?;
             top += BAR;
         }
         top += GAP;

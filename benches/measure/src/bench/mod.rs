@@ -62,7 +62,7 @@ pub struct Plan {
     pub slot: Duration,
     /// Clients at once, for each worker.
     pub connections: u32,
-    /// Whether instructions are counted, and by whom.
+    /// Whether instructions are counted, and by whom: with one worker.
     pub count: Count,
     /// Worker threads with which loading is measured, one run each; none: not at all.
     pub loading: Vec<u32>,
@@ -152,11 +152,24 @@ pub fn bench(place: &Place<'_>, plan: &Plan) -> Result<Report, Error> {
         Count::Perf => Counter::perf(),
         Count::Valgrind => Some(Counter::require(place.workspace)?),
     };
-    if let Some(counter) = &counter {
-        rounds::count(place, plan, &callers, counter, &mut rows)?;
-    } else if plan.count == Count::Perf {
-        say("no instructions: `perf` counts none on this machine");
-    }
+    let counted_with = match &counter {
+        // The other figures are there also where Valgrind cannot run Envoy.
+        Some(counter) => match rounds::count(place, plan, &callers, counter, &mut rows) {
+            Ok(()) => Some(counter.name()),
+            Err(error) => {
+                say(&format!("no instructions: {error}"));
+                None
+            }
+        },
+        None => {
+            if plan.count == Count::Perf {
+                say(
+                    "no instructions: `perf` counts none on this machine; `--instructions valgrind` does, in many minutes",
+                );
+            }
+            None
+        }
+    };
     let loading = loading::measure(place, plan, &callers)?;
-    Ok(Report { envoy, counted_with: counter.map(|counter| counter.name()), rows, loading })
+    Ok(Report { envoy, counted_with, rows, loading })
 }

@@ -1,7 +1,5 @@
 //! Paired rounds: everything that is compared takes its turn in each, in changing order.
 
-use std::time::Duration;
-
 use lockgate_harness::{EnvoyOptions, envoy};
 
 use super::load::{Seen, closed};
@@ -106,8 +104,9 @@ impl<'a> Set<'a> {
     }
 
     /// V8 calls in and out of a module slowly until it has compiled wrappers for that, after a thousand calls or so.
-    fn warm_up(&self, work: Work, clients: &mut [Client]) -> Result<(), Error> {
-        let each = WARM_UP.div_ceil(u32::try_from(clients.len()).unwrap_or(1));
+    fn warm_up(&self, entry: Entry, work: Work, clients: &mut [Client]) -> Result<(), Error> {
+        let times = if entry.variant.is_wasm() { WARM_UP } else { WARM_UP_NATIVE };
+        let each = times.div_ceil(u32::try_from(clients.len()).unwrap_or(1));
         for client in clients {
             for _ in 0..each {
                 client.expect(&self.callers.ask(work)?, 200)?;
@@ -138,12 +137,17 @@ pub(super) fn measure(
     if let Some(smallest) = smallest {
         for &entry in set.entries.iter().filter(|entry| entry.variant.does(smallest)) {
             let clients = (0..workers * 2).map(|_| callers.client(&set.stage, entry));
-            set.warm_up(smallest, &mut clients.collect::<Result<Vec<_>, _>>()?)?;
+            set.warm_up(entry, smallest, &mut clients.collect::<Result<Vec<_>, _>>()?)?;
         }
     }
     let mut rows = Vec::new();
     for &work in &plan.works {
-        say(&format!("{}, {}: every variant is checked, then {} rounds", plural(workers), work.means(), plan.rounds));
+        say(&format!(
+            "{}, {}: every variant is checked, then {} rounds",
+            plural(workers),
+            work.means(),
+            rounds(plan, work)
+        ));
         rows.extend(measure_work(&set, plan, work, workers)?);
     }
     if smallest.is_some() {
@@ -169,11 +173,11 @@ fn measure_work(set: &Set<'_>, plan: &Plan, work: Work, workers: u32) -> Result<
     let ask = || set.callers.ask(work);
     if work == Work::Hook {
         for turn in &mut turns {
-            set.warm_up(work, &mut turn.clients)?;
+            set.warm_up(turn.entry, work, &mut turn.clients)?;
         }
     }
     // One round more than asked for: what the first one sees may be colder.
-    for round in 0..=plan.rounds as usize {
+    for round in 0..=rounds(plan, work) as usize {
         for n in 0..turns.len() {
             let at = (n + round) % turns.len();
             let Some(turn) = turns.get_mut(at) else { continue };
@@ -229,7 +233,7 @@ pub(super) fn count(
             say(&format!("counting {}, {}", entry.name(), work.means()));
             let mut client = callers.client(&set.stage, entry)?;
             if Some(work) == first || work == Work::Hook {
-                set.warm_up(work, std::slice::from_mut(&mut client))?;
+                set.warm_up(entry, work, std::slice::from_mut(&mut client))?;
             }
             client.expect(&callers.ask(work)?, 200)?;
             let ask = || client.expect(&callers.ask(work)?, 200);
@@ -250,16 +254,26 @@ pub(super) fn plural(workers: u32) -> String {
 }
 
 const WARM_UP: u32 = 1500;
+const WARM_UP_NATIVE: u32 = 100;
 /// Enough for filters that gather the largest body; the same for all, so that only the filters differ.
 const BUFFER_BYTES: u32 = 64 << 20;
 
-/// How long a round of everything takes, about.
+/// Rounds of a work: of bodies that take seconds, few.
+fn rounds(plan: &Plan, work: Work) -> u32 {
+    if work.is_very_long() { plan.rounds.div_ceil(3) } else { plan.rounds }
+}
+
+/// How long all rounds take, about.
 pub(super) fn seconds(plan: &Plan) -> u64 {
-    let entries = Entry::all(&plan.variants, &plan.caches).len() as u64;
-    let works = plan.works.len() as u64;
-    let slots = Duration::from_millis(plan.slot.as_millis() as u64) * (plan.rounds + 1);
-    // Long bodies take longer than a slot with filters that parse them.
-    let long = plan.works.iter().filter(|work| matches!(work.name(), "1300k" | "20m")).count() as u64;
-    plan.workers.len() as u64
-        * (entries * works * slots.as_millis() as u64 / 1000 + 5 + entries / 2 + long * u64::from(plan.rounds))
+    let entries = Entry::all(&plan.variants, &plan.caches);
+    let of_work = |work: Work| {
+        let those = entries.iter().filter(|entry| entry.variant.does(work));
+        // What gathers 20 MB takes seconds for one answer.
+        let turn_ms = |entry: &Entry| {
+            if work.is_very_long() && entry.variant.gathers() { 2_000 } else { plan.slot.as_millis() as u64 }
+        };
+        those.map(turn_ms).sum::<u64>() * u64::from(rounds(plan, work) + 1) / 1000
+    };
+    let starting = 5 + entries.len() as u64;
+    plan.workers.len() as u64 * (starting + plan.works.iter().copied().map(of_work).sum::<u64>())
 }

@@ -150,6 +150,11 @@ impl Variant {
         }
     }
 
+    /// Whether V8 runs something of it.
+    pub(super) fn is_wasm(self) -> bool {
+        self.is_ours() || matches!(self, Self::Empty | Self::SerdeStrip)
+    }
+
     /// Whether it refuses forged tokens.
     pub(super) fn verifies(self) -> bool {
         matches!(self, Self::JwtAuth | Self::Chain | Self::ChainTelling | Self::JwtAuthn | Self::Rbac | Self::Native)
@@ -173,6 +178,11 @@ impl Variant {
                 | Self::Native
                 | Self::NativeScan
         )
+    }
+
+    /// Whether it holds a whole answer before any of it goes on.
+    pub(super) fn gathers(self) -> bool {
+        matches!(self, Self::Lua | Self::LuaScan | Self::SerdeStrip | Self::Native | Self::NativeScan)
     }
 
     /// The statistics that say that it counts, by their ends.
