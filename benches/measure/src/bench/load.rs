@@ -75,6 +75,12 @@ pub(super) fn closed(
     Ok(Seen { seconds: begin.elapsed().as_secs_f64(), ..parts })
 }
 
+/// Status and body, or why there was no whole answer.
+pub(super) type Answer = Result<(u16, Vec<u8>), Error>;
+
+/// What is wrong with the answer to what was due, if something is; when it was due, and when it was there.
+pub(super) type Judge<'a> = &'a (dyn Fn(&Due, &Answer, (Instant, Instant)) -> Option<String> + Sync);
+
 /// A request with the status that it must get.
 pub(super) struct Due {
     pub(super) ask: Ask,
@@ -88,7 +94,7 @@ pub(super) fn open(
     (per_second, seconds): (u32, u64),
     first: u64,
     due: &(dyn Fn(u64) -> Result<Due, Error> + Sync),
-    judge: &(dyn Fn(&Due, &Result<(u16, Vec<u8>), Error>, (Instant, Instant)) -> Option<String> + Sync),
+    judge: Judge<'_>,
 ) -> Result<Seen, Error> {
     let (next, total) = (AtomicU64::new(0), u64::from(per_second) * seconds);
     let begin = Instant::now();

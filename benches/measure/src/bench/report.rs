@@ -359,7 +359,7 @@ mod tests {
         for part in ["<svg", "1 KB: instructions added a request", "native", "222.0 k", "chain", "</svg>"] {
             assert!(svg.contains(part), "{part}\n{svg}");
         }
-        assert!(!svg.contains("none"), "{svg}");
+        assert!(!svg.contains("\nnone\n"), "{svg}");
         let empty = Report { rows: Vec::new(), ..report() };
         assert!(empty.to_svg(4).is_err());
     }

@@ -3,7 +3,7 @@
 use lockgate_harness::{EnvoyOptions, envoy};
 
 use super::Place;
-use super::load::{Due, Seen, open};
+use super::load::{Answer, Due, Seen, open};
 use super::mix::Mix;
 use super::variant::{Entry, Variant};
 use super::work::Callers;
@@ -66,7 +66,7 @@ pub fn steady(place: &Place<'_>, workers: u32, per_second: u32, seconds: u64) ->
     let stage = Stage::start(&binary, scene.yaml(&listeners), options)?;
     let turn_s = seconds.clamp(1, TURN_S);
     let pairs = seconds.div_ceil(turn_s);
-    let judge = |due: &Due, answer: &Result<(u16, Vec<u8>), Error>| match answer {
+    let judge = |due: &Due, answer: &Answer| match answer {
         Ok((status, _)) if *status == due.status => None,
         Ok((status, _)) => Some(format!("{}: {status}, must be {}", due.ask.path, due.status)),
         Err(error) => Some(error.to_string()),
