@@ -1,5 +1,6 @@
 //! The `lockgate` command: runs the gate, and tries its rules without one.
 
+mod bench;
 mod check;
 mod configuration;
 mod filter;
@@ -40,6 +41,7 @@ enum Command {
     Schema(schema::SchemaArgs),
     Limits(limits::LimitsArgs),
     Webhook(webhook::WebhookArgs),
+    Bench(Box<bench::BenchArgs>),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Schema(args) => schema::run(args),
         Command::Limits(args) => limits::run(args),
         Command::Webhook(args) => webhook::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Try(args) => try_case::run(args),
     };
     match result {

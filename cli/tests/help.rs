@@ -13,7 +13,7 @@ fn lockgate(args: &[&str]) -> String {
 #[test]
 fn every_command_is_listed_and_shows_an_example() {
     let list = lockgate(&["--help"]);
-    for command in ["run", "check", "test", "try", "matrix", "token", "schema", "limits", "webhook"] {
+    for command in ["run", "check", "test", "try", "matrix", "token", "schema", "limits", "webhook", "bench"] {
         assert!(list.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{command}\n{list}");
         let help = lockgate(&[command, "--help"]);
         assert!(help.contains("Example: "), "{command}\n{help}");

@@ -4,14 +4,13 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use lockgate_harness::{EnvoyOptions, Workspace, envoy};
+use lockgate_measure::modules::say;
+use lockgate_measure::{Error, Modules, Spread};
 use serde_json::{Value, json};
 use strip_work::bodies::{Style, purchase_orders};
 
 use crate::Effort;
-use crate::error::Error;
 use crate::gates::{Gates, VARIANTS, Variant};
-use crate::modules::{Modules, say};
-use crate::stats::Spread;
 
 /// Bodies by the last part of their path, smallest first.
 const BODIES: [(&str, usize); 3] = [("1KB", 1_000), ("100KB", 100_000), ("1300KB", 1_300_000)];
@@ -55,7 +54,7 @@ pub(crate) struct Through {
 }
 
 /// Starts everything, checks that each variant does its work, and measures.
-pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) -> Result<Through, Error> {
+pub(crate) fn measure(workspace: &Workspace, modules: &Modules<'_>, effort: Effort) -> Result<Through, Error> {
     let binary = envoy::find(workspace, &say)?;
     let bodies = BODIES.map(|(name, bytes)| (name.to_owned(), purchase_orders(bytes, Style::Minified)));
     let mut gates = Gates::start(&binary, modules, &bodies, EnvoyOptions::default)?;
@@ -72,11 +71,11 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
         .into_iter()
         .filter(|&variant| variant != Variant::OtherPath)
         .map(|variant| {
-            let process = gates.of(variant).envoy.process();
+            let process = gates.of(variant).stage.envoy.process();
             Ok((variant, process.rss_bytes()?, process.peak_rss_bytes()?))
         })
         .collect::<Result<_, Error>>()?;
-    let gauges = gates.of(Variant::Lockgate).envoy.stats("")?;
+    let gauges = gates.of(Variant::Lockgate).stage.envoy.stats("")?;
     let vm_bytes =
         gauges.iter().find(|(name, _)| name.ends_with("lockgate.vm.memory_bytes")).map_or(0, |(_, &now)| now);
     Ok(Through { envoy: binary.version, rounds, rows, memory, vm_bytes })

@@ -1,17 +1,11 @@
 //! What takes turns: an Envoy for each variant, otherwise set up alike.
 
-use std::net::SocketAddr;
-use std::path::Path;
-
-use lockgate_harness::{Envoy, EnvoyBinary, EnvoyConfig, EnvoyOptions};
-use serde_json::{Value, json};
+use lockgate_harness::{EnvoyBinary, EnvoyOptions};
+use lockgate_measure::modules::say;
+use lockgate_measure::{Ask, Client, Error, Listener, Modules, Portal, Scene, Stage, wasm};
+use serde_json::Value;
 use strip_work::lockgate_strip::CONFIGURATION;
 use strip_work::serde_strip::Names;
-
-use crate::client::Client;
-use crate::error::Error;
-use crate::modules::{Modules, say};
-use crate::upstream;
 
 /// What takes turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +52,7 @@ pub(crate) struct Gates {
 }
 
 pub(crate) struct Gate {
-    pub(crate) envoy: Envoy,
-    pub(crate) address: SocketAddr,
+    pub(crate) stage: Stage,
     client: Client,
 }
 
@@ -67,23 +60,24 @@ impl Gates {
     /// Starts one of each, checks that each variant does its work on these bodies, and warms them up.
     pub(crate) fn start(
         binary: &EnvoyBinary,
-        modules: &Modules,
+        modules: &Modules<'_>,
         bodies: &[(String, Vec<u8>)],
         options: impl Fn() -> EnvoyOptions,
     ) -> Result<Self, Error> {
-        let portal = upstream::start(bodies.to_vec())?;
-        let gate = |filter: Option<(&Path, Option<&str>)>| -> Result<Gate, Error> {
-            let options = EnvoyOptions { log_level: "warning".to_owned(), ..options() };
-            let envoy = Envoy::start(binary, &EnvoyConfig::Yaml(yaml(portal, filter)), options)?;
-            let address = *envoy.listeners()?.get("gate").ok_or_else(|| Error::wrong("Envoy has no listener"))?;
-            Ok(Gate { envoy, address, client: Client::connect(address)? })
+        let portal = Portal::start(bodies.to_vec())?;
+        let scene = Scene { buffer_bytes: Some(BUFFER_BYTES), ..Scene::before(portal.address()) };
+        let gate = |filter: Option<Value>| -> Result<Gate, Error> {
+            let listener = Listener { name: "gate".to_owned(), filters: filter.into_iter().collect() };
+            let stage = Stage::start(binary, scene.yaml(&[listener]), options())?;
+            let client = stage.client("gate")?.with_header("x-bench-roles", "MANAGER");
+            Ok(Gate { stage, client })
         };
-        let (lockgate, serde) = (modules.revenue_strip()?, modules.serde_strip()?);
+        let (lockgate, serde) = (modules.filter("revenue-strip")?, modules.serde_strip()?);
         say("starting Envoy: no filter, revenue_strip, serde_strip");
         let mut gates = Self {
             plain: gate(None)?,
-            lockgate: gate(Some((&lockgate, Some(CONFIGURATION))))?,
-            serde: gate(Some((&serde, None)))?,
+            lockgate: gate(Some(wasm("bench", "bench", &lockgate, CONFIGURATION, &[])))?,
+            serde: gate(Some(wasm("bench", "bench", &serde, "", &[])))?,
         };
         check(&mut gates, bodies)?;
         // V8 calls in and out of a module slowly until it has compiled wrappers for that, after a thousand calls or so.
@@ -111,70 +105,11 @@ impl Gate {
 
     /// CPU time of Envoy for each of so many requests, in microseconds.
     pub(crate) fn us_per_request(&mut self, path: &str, requests: u32) -> Result<f64, Error> {
-        let before = self.envoy.process().cpu_time()?;
+        let before = self.stage.envoy.process().cpu_time()?;
         self.ask(path, requests)?;
-        let used = self.envoy.process().cpu_time()?.saturating_sub(before);
+        let used = self.stage.envoy.process().cpu_time()?.saturating_sub(before);
         Ok(used.as_secs_f64() * 1e6 / f64::from(requests))
     }
-}
-
-/// JSON, which is YAML, too.
-fn yaml(portal: SocketAddr, filter: Option<(&Path, Option<&str>)>) -> String {
-    let mut filters = Vec::new();
-    if let Some((module, configuration)) = filter {
-        let mut config = json!({
-            "name": "bench",
-            "vm_config": {
-                "vm_id": "bench",
-                "runtime": "envoy.wasm.runtime.v8",
-                "code": {"local": {"filename": module}},
-            },
-            "failure_policy": "FAIL_RELOAD",
-            "allow_on_headers_stop_iteration": true,
-        });
-        if let (Some(text), Some(fields)) = (configuration, config.as_object_mut()) {
-            let text = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text});
-            fields.insert("configuration".to_owned(), text);
-        }
-        filters.push(json!({
-            "name": "envoy.filters.http.wasm",
-            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config},
-        }));
-    }
-    filters.push(json!({
-        "name": "envoy.filters.http.router",
-        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-    }));
-    let route = json!({"match": {"prefix": "/"}, "route": {"cluster": "portal"}});
-    let manager = json!({
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "gate",
-        "normalize_path": true,
-        "http_filters": filters,
-        "route_config": {"virtual_hosts": [{"name": "portals", "domains": ["*"], "routes": [route]}]},
-    });
-    let portal = json!({"socket_address": {"address": portal.ip().to_string(), "port_value": portal.port()}});
-    json!({"static_resources": {
-        "listeners": [{
-            "name": "gate",
-            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
-            "per_connection_buffer_limit_bytes": BUFFER_BYTES,
-            "filter_chains": [{"filters": [
-                {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
-            ]}],
-        }],
-        "clusters": [{
-            "name": "portal",
-            "type": "STATIC",
-            "connect_timeout": "2s",
-            "per_connection_buffer_limit_bytes": BUFFER_BYTES,
-            "load_assignment": {
-                "cluster_name": "portal",
-                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": portal}}]}],
-            },
-        }],
-    }})
-    .to_string()
 }
 
 /// No figures of something that does not work.
@@ -188,7 +123,8 @@ fn check(gates: &mut Gates, bodies: &[(String, Vec<u8>)]) -> Result<(), Error> {
         names.strip(&mut stripped);
         for variant in VARIANTS {
             let what = format!("{}, {name}", variant.name());
-            let got = gates.of(variant).client.get_body(&variant.path(name))?;
+            let ask = Ask { path: variant.path(name), ..Ask::default() };
+            let (_, got) = gates.of(variant).client.send_for_body(&ask)?;
             let right = if variant.strips() { parse(&got, &what)? == stripped } else { got == *body };
             if !right {
                 return Err(Error::wrong(format!("{what}: the answer is not what it must be")));

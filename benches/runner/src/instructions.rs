@@ -2,15 +2,13 @@
 
 use std::fmt::Write;
 
-use lockgate_harness::{EnvoyBinary, EnvoyOptions, Workspace, envoy};
+use lockgate_harness::{Workspace, envoy};
+use lockgate_measure::modules::say;
+use lockgate_measure::{Counter, Error, Modules, NO_COUNTER};
 use serde_json::{Value, json};
 use strip_work::bodies::{Style, purchase_orders};
 
-use crate::callgrind::Callgrind;
-use crate::error::Error;
-use crate::gates::{Gate, Gates, VARIANTS, Variant};
-use crate::modules::{Modules, say};
-use crate::perf;
+use crate::gates::{Gates, VARIANTS, Variant};
 
 /// Bodies by the last part of their path, smallest first, and how many requests are counted first; then twice as many.
 const BODIES: [(&str, usize, Style, u32); 4] = [
@@ -19,12 +17,6 @@ const BODIES: [(&str, usize, Style, u32); 4] = [
     ("1300KB", 1_300_000, Style::Minified, 4),
     ("1300KB-pretty", 1_300_000, Style::Pretty, 4),
 ];
-
-/// Who counts.
-enum Counter {
-    Perf,
-    Callgrind(Callgrind),
-}
 
 /// What one variant takes a request.
 #[derive(Clone, Debug)]
@@ -53,7 +45,7 @@ pub(crate) enum Instructions {
 }
 
 /// Starts everything, checks that each variant does its work, and counts.
-pub(crate) fn measure(workspace: &Workspace, modules: &Modules) -> Result<Instructions, Error> {
+pub(crate) fn measure(workspace: &Workspace, modules: &Modules<'_>) -> Result<Instructions, Error> {
     let Some(counter) = Counter::find(workspace)? else { return Ok(Instructions::NotCounted { why: NO_COUNTER }) };
     let envoy = envoy::find(workspace, &say)?;
     let bodies = BODIES.map(|(name, bytes, style, _)| (name.to_owned(), purchase_orders(bytes, style)));
@@ -69,14 +61,12 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules) -> Result<Instru
 }
 
 /// The same for a record, which has its other figures also where Valgrind cannot run Envoy.
-pub(crate) fn try_measure(workspace: &Workspace, modules: &Modules) -> Instructions {
+pub(crate) fn try_measure(workspace: &Workspace, modules: &Modules<'_>) -> Instructions {
     measure(workspace, modules).unwrap_or_else(|error| {
         say(&format!("instructions: {error}"));
         Instructions::NotCounted { why: "counting failed" }
     })
 }
-
-const NO_COUNTER: &str = "`perf` counts no instructions on this machine, and valgrind is not installed";
 
 fn count_body(
     gates: &mut Gates,
@@ -89,54 +79,14 @@ fn count_body(
     for variant in VARIANTS {
         let (gate, path) = (gates.of(variant), variant.path(body));
         gate.ask(&path, WARM_UP)?;
-        let half = counter.per_request(gate, &path, requests)?;
-        let instructions = counter.per_request(gate, &path, requests * 2)?;
+        let (instructions, drift) = counter.per_request(gate.stage.pid(), requests * 2, || gate.ask(&path, 1))?;
         let plain = counts.first().map_or(instructions, |plain| plain.instructions);
-        let drift = (half - instructions).abs() / instructions;
         counts.push(Count { variant, instructions, added: instructions - plain, drift });
     }
     Ok(Row { body, bytes, requests: requests * 2, counts })
 }
 
 const WARM_UP: u32 = 8;
-
-impl Counter {
-    /// `perf` where it counts, else Valgrind where it is installed.
-    fn find(workspace: &Workspace) -> Result<Option<Self>, Error> {
-        if perf::counts() {
-            return Ok(Some(Self::Perf));
-        }
-        Ok(Callgrind::find(workspace)?.map(Self::Callgrind))
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Self::Perf => "perf stat".to_owned(),
-            Self::Callgrind(callgrind) => format!("valgrind callgrind ({})", callgrind.version()),
-        }
-    }
-
-    fn binary(&self, envoy: &EnvoyBinary) -> EnvoyBinary {
-        match self {
-            Self::Perf => envoy.clone(),
-            Self::Callgrind(callgrind) => callgrind.binary(envoy),
-        }
-    }
-
-    fn options(&self, envoy: &EnvoyBinary) -> EnvoyOptions {
-        match self {
-            Self::Perf => EnvoyOptions::default(),
-            Self::Callgrind(callgrind) => callgrind.options(envoy),
-        }
-    }
-
-    fn per_request(&self, gate: &mut Gate, path: &str, requests: u32) -> Result<f64, Error> {
-        match self {
-            Self::Perf => perf::per_request(gate.envoy.process().pid(), gate.address, path, requests),
-            Self::Callgrind(callgrind) => callgrind.per_request(gate, path, requests),
-        }
-    }
-}
 
 impl Row {
     fn added(&self, variant: Variant) -> Option<f64> {
@@ -152,8 +102,7 @@ impl Row {
 impl Instructions {
     pub(crate) fn to_markdown(&self) -> String {
         let Self::Counted { method, envoy, rows } = self else {
-            return "Not counted: `perf` counts no instructions on this machine, and valgrind is not installed.\n"
-                .to_owned();
+            return format!("Not counted: {NO_COUNTER}.\n");
         };
         let thousands = |count: f64| format!("{:.0} k", count / 1000.0);
         // Writing to a `String` cannot fail.

@@ -9,11 +9,10 @@ use std::time::Instant;
 use lockgate::exchange::Policy as _;
 use lockgate::rate_limit::Policy;
 use lockgate::replay::{self, Answer, Content, Heads, MemoryHost, Request};
-use lockgate_harness::{Envoy, EnvoyConfig, EnvoyOptions, Workspace, envoy};
+use lockgate_harness::{EnvoyOptions, Workspace, envoy};
+use lockgate_measure::modules::say;
+use lockgate_measure::{Behind, Error, Listener, Modules, Scene, Stage, wasm};
 use serde_json::{Value, json};
-
-use crate::error::Error;
-use crate::modules::{Modules, say};
 
 /// Callers who come again and again.
 const STEADY: u64 = 200;
@@ -53,7 +52,12 @@ pub(crate) struct Floods {
 }
 
 /// Sends so many keys to the core, and so many through Envoy.
-pub(crate) fn measure(workspace: &Workspace, modules: &Modules, native: u64, through: u64) -> Result<Floods, Error> {
+pub(crate) fn measure(
+    workspace: &Workspace,
+    modules: &Modules<'_>,
+    native: u64,
+    through: u64,
+) -> Result<Floods, Error> {
     let config = config();
     let policy = Policy::from_json(config.to_string().as_bytes()).map_err(|error| Error::wrong(error.to_string()))?;
     say(&format!("{native} keys in the core"));
@@ -126,12 +130,18 @@ fn in_the_core(policy: &Policy, keys: u64) -> Seen {
     seen
 }
 
-fn through_envoy(workspace: &Workspace, modules: &Modules, config: &Value, keys: u64) -> Result<(String, Seen), Error> {
+fn through_envoy(
+    workspace: &Workspace,
+    modules: &Modules<'_>,
+    config: &Value,
+    keys: u64,
+) -> Result<(String, Seen), Error> {
     let binary = envoy::find(workspace, &say)?;
-    let text = yaml(&modules.rate_limit()?.display().to_string(), config);
-    let options = EnvoyOptions { concurrency: 2, log_level: "warning".to_owned(), ..EnvoyOptions::default() };
-    let envoy = Envoy::start(&binary, &EnvoyConfig::Yaml(text), options)?;
-    let gate = *envoy.listeners()?.get("gate").ok_or_else(|| Error::wrong("Envoy has no listener"))?;
+    let filter = wasm("keys", "keys", &modules.filter("rate-limit")?, &config.to_string(), &[]);
+    let scene = Scene { behind: Behind::Nothing, clusters: Vec::new(), forwarded: true, buffer_bytes: None };
+    let yaml = scene.yaml(&[Listener { name: "gate".to_owned(), filters: vec![filter] }]);
+    let stage = Stage::start(&binary, yaml, EnvoyOptions { concurrency: 2, ..EnvoyOptions::default() })?;
+    let (gate, envoy) = (stage.address("gate")?, &stage.envoy);
     let mut seen = Seen { keys, ..Seen::default() };
     let mut watches: Vec<Watch> = (0..CLIENTS).map(|_| Watch::new()).collect();
     let begin = Instant::now();
@@ -217,44 +227,6 @@ fn head(stream: &mut TcpStream, rest: &mut Vec<u8>) -> Result<String, Error> {
             count => rest.extend_from_slice(piece.get(..count).unwrap_or_default()),
         }
     }
-}
-
-/// JSON, which is YAML, too.
-fn yaml(module: &str, config: &Value) -> String {
-    let wasm = json!({"name": "envoy.filters.http.wasm", "typed_config": {
-        "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-        "config": {
-            "name": "keys",
-            "vm_config": {
-                "vm_id": "keys", "runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": module}},
-            },
-            "failure_policy": "FAIL_RELOAD",
-            "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()},
-        },
-    }});
-    let router = json!({
-        "name": "envoy.filters.http.router",
-        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-    });
-    let manager = json!({
-        "@type":
-            "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "keys",
-        "use_remote_address": true,
-        "xff_num_trusted_hops": 1,
-        "http_filters": [wasm, router],
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
-            {"match": {"prefix": "/"}, "direct_response": {"status": 200}},
-        ]}]},
-    });
-    json!({"static_resources": {"listeners": [{
-        "name": "gate",
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
-        "filter_chains": [{"filters": [
-            {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
-        ]}],
-    }]}})
-    .to_string()
 }
 
 impl Seen {

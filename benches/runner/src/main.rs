@@ -11,6 +11,8 @@
 //! cargo run --release -p lockgate-bench -- record-limits   both, written to benches/record/rate_limit.md
 //! cargo run --release -p lockgate-bench -- webhook  the instructions that webhook-verify adds
 //! cargo run --release -p lockgate-bench -- record-webhook  the same, written to benches/record/webhook_verify.md
+//! cargo run --release -p lockgate-bench -- record-chain        the chain beside what people use today, with times, loading and a steady
+//!                          rate: benches/record/chain.md, .json and .svg; half an hour, `record-chain brief` only what the goals are about
 //! cargo run --release -p lockgate-bench -- wasm     the same work under wasmtime and, where it is, node
 //! cargo run --release -p lockgate-bench -- csv      tables under the same engines
 //! cargo run --release -p lockgate-bench -- modes    each format through the filter, without and with the second guard
@@ -22,30 +24,22 @@
 //!
 //! Absolute times are this machine's; ratios are of one run, in which everything compared takes turns.
 
-mod callgrind;
-mod client;
+mod chain;
 mod envoy;
-mod error;
 mod gates;
 mod instructions;
 mod jwt;
 mod keys;
 mod limits;
-mod machine;
-mod modules;
-mod perf;
 mod report;
-mod stats;
-mod upstream;
 mod wasm;
 mod webhook;
 
 use std::process::ExitCode;
 
 use lockgate_harness::{Workspace, signals};
+use lockgate_measure::{Error, Modules};
 
-use crate::error::Error;
-use crate::modules::Modules;
 use crate::report::Figures;
 
 /// How long and how exactly to measure.
@@ -67,6 +61,9 @@ const LEAST_THROUGH_ENVOY: f64 = 5.0;
 const NATIVE_KEYS: u64 = 10_000_000;
 const ENVOY_KEYS: u64 = 500_000;
 
+const USAGE: &str = "usage: lockgate-bench envoy|instructions|jwt|limits|keys|webhook|wasm|csv|modes|size|smoke|record|record-jwt|\
+                     record-limits|record-webhook|record-chain";
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -80,40 +77,39 @@ fn main() -> ExitCode {
 }
 
 fn run(words: &[&str]) -> Result<(), Error> {
-    if let ["drive", address, path, requests] = words {
-        return perf::drive(address, path, requests);
-    }
     let workspace = Workspace::locate()?;
     signals::stop_on_ctrl_c(|| 130)?;
     let modules = Modules::new(&workspace);
     match words {
         ["envoy"] => print(&envoy::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
         ["instructions"] => print(&instructions::measure(&workspace, &modules)?.to_markdown()),
-        ["jwt"] => print(&jwt::measure(&workspace, &modules)?.to_markdown()),
+        ["jwt"] => print(&jwt::to_markdown(&jwt::measure(&workspace, &modules)?)),
         ["record-jwt"] => report::record_jwt(&workspace, &modules)?,
         ["limits"] => print(&limits::measure(&workspace, &modules)?.to_markdown()),
         ["keys"] => print(&keys::measure(&workspace, &modules, NATIVE_KEYS, ENVOY_KEYS)?.to_markdown()),
         ["record-limits"] => report::record_limits(&workspace, &modules)?,
         ["webhook"] => print(&webhook::measure(&workspace, &modules)?.to_markdown()),
         ["record-webhook"] => report::record_webhook(&workspace, &modules)?,
+        ["record-chain"] => chain::record(&workspace, chain::Size::Full)?,
+        ["record-chain", "brief"] => chain::record(&workspace, chain::Size::Brief)?,
         ["wasm"] => print(&wasm::measure(&workspace, &modules, Effort::Full)?.to_markdown()),
         ["csv"] => print(&wasm::measure_without_comparison(&workspace, &modules, "csv")?),
         ["modes"] => print(&wasm::measure_without_comparison(&workspace, &modules, "modes")?),
-        ["size"] => print(&format!("revenue_strip.wasm: {} bytes\n", modules.revenue_strip_bytes()?)),
+        ["size"] => print(&format!("revenue_strip.wasm: {} bytes\n", modules.bytes("revenue-strip")?)),
         ["smoke"] => smoke(&workspace, &modules)?,
         ["record"] => report::record(&workspace, &modules, Figures::All)?,
         ["record", "counts"] => report::record(&workspace, &modules, Figures::Counts)?,
-        _ => return Err(Error::Usage),
+        _ => return Err(Error::wrong(USAGE)),
     }
     Ok(())
 }
 
-fn smoke(workspace: &Workspace, modules: &Modules) -> Result<(), Error> {
+fn smoke(workspace: &Workspace, modules: &Modules<'_>) -> Result<(), Error> {
     let wasm = wasm::measure(workspace, modules, Effort::Smoke)?;
     print(&wasm.to_markdown());
     let through = envoy::measure(workspace, modules, Effort::Smoke)?;
     print(&through.to_markdown());
-    print(&format!("revenue_strip.wasm: {} bytes\n", modules.revenue_strip_bytes()?));
+    print(&format!("revenue_strip.wasm: {} bytes\n", modules.bytes("revenue-strip")?));
     at_least("in Wasm, serde_json : Lockgate", wasm.least_ratio(), LEAST_IN_PROCESS)?;
     at_least("in Wasm instructions, serde_json : Lockgate", wasm.least_ratio_counted(), LEAST_COUNTED)?;
     at_least("through Envoy, serde_strip : revenue_strip", through.ratio_at_most_bytes(), LEAST_THROUGH_ENVOY)
@@ -122,8 +118,8 @@ fn smoke(workspace: &Workspace, modules: &Modules) -> Result<(), Error> {
 fn at_least(what: &'static str, ratio: Option<f64>, least: f64) -> Result<(), Error> {
     match ratio {
         Some(ratio) if ratio >= least => Ok(()),
-        Some(ratio) => Err(Error::TooSlow { what, ratio, least }),
-        None => Err(Error::Wrong { what: format!("{what}: nothing was measured") }),
+        Some(ratio) => Err(Error::wrong(format!("{what} is {ratio:.1}, must be at least {least:.1}"))),
+        None => Err(Error::wrong(format!("{what}: nothing was measured"))),
     }
 }
 

@@ -1,13 +1,14 @@
 //! A record of all figures with what they were taken on.
 
 use std::fs;
+use std::path::PathBuf;
 
 use lockgate_harness::Workspace;
+use lockgate_measure::modules::say;
+use lockgate_measure::{Error, Modules, machine};
 use serde_json::json;
 
-use crate::error::Error;
-use crate::modules::{Modules, say};
-use crate::{ENVOY_KEYS, Effort, NATIVE_KEYS, envoy, instructions, jwt, keys, limits, machine, wasm, webhook};
+use crate::{ENVOY_KEYS, Effort, NATIVE_KEYS, envoy, instructions, jwt, keys, limits, wasm, webhook};
 
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +19,10 @@ pub(crate) enum Figures {
 }
 
 /// Measures and writes `benches/record/revenue_strip.md` and `.json`.
-pub(crate) fn record(workspace: &Workspace, modules: &Modules, figures: Figures) -> Result<(), Error> {
+pub(crate) fn record(workspace: &Workspace, modules: &Modules<'_>, figures: Figures) -> Result<(), Error> {
     // Before the record itself makes a difference.
     let commit = machine::commit(workspace.root());
-    let size = modules.revenue_strip_bytes()?;
+    let size = modules.bytes("revenue-strip")?;
     let load = machine::load();
     let quiet = match load {
         Some(load) if load > QUIET => format!("load average {load} at the start: **others used the machine, {BUSY}**"),
@@ -65,73 +66,75 @@ pub(crate) fn record(workspace: &Workspace, modules: &Modules, figures: Figures)
 }
 
 /// Counts what jwt-auth adds and writes `benches/record/jwt_auth.md`.
-pub(crate) fn record_jwt(workspace: &Workspace, modules: &Modules) -> Result<(), Error> {
-    let commit = machine::commit(workspace.root());
-    let size = modules.jwt_auth_bytes()?;
+pub(crate) fn record_jwt(workspace: &Workspace, modules: &Modules<'_>) -> Result<(), Error> {
+    let head = Head::of("jwt_auth", "instructions, size", "record-jwt", "jwt-auth", workspace, modules)?;
     let counted = jwt::measure(workspace, modules)?;
-    let processor = machine::processor();
-    let date = machine::says("date", &["-u", "+%Y-%m-%d"], workspace.root());
-    let rustc = machine::says("rustc", &["--version"], workspace.root());
-    let markdown = format!(
-        "# jwt_auth: instructions, size\n\n\
-         Written by `cargo run --release -p lockgate-bench -- record-jwt`.\n\n\
-         Commit {commit} · {date} · {processor} · {rustc}\n\n\
-         `jwt_auth.wasm`: {size} bytes.\n\n{JWT}\n\n{}",
-        counted.to_markdown(),
-    );
-    let path = workspace.root().join("benches").join("record").join("jwt_auth.md");
-    fs::write(path, markdown).map_err(Error::io("write benches/record/jwt_auth.md"))?;
-    say("written: benches/record/jwt_auth.md");
-    Ok(())
+    head.write(workspace, &format!("{JWT}\n\n{}", jwt::to_markdown(&counted)))
 }
 
 /// Counts what rate-limit adds, sends floods of keys, and writes `benches/record/rate_limit.md`.
-pub(crate) fn record_limits(workspace: &Workspace, modules: &Modules) -> Result<(), Error> {
-    let commit = machine::commit(workspace.root());
-    let size = modules.rate_limit_bytes()?;
-    let floods = keys::measure(workspace, modules, NATIVE_KEYS, ENVOY_KEYS)?;
-    say(&floods.to_markdown());
-    let counted = limits::measure(workspace, modules)?;
-    let processor = machine::processor();
-    let date = machine::says("date", &["-u", "+%Y-%m-%d"], workspace.root());
-    let rustc = machine::says("rustc", &["--version"], workspace.root());
-    let markdown = format!(
-        "# rate_limit: instructions, memory, size\n\n\
-         Written by `cargo run --release -p lockgate-bench -- record-limits`.\n\n\
-         Commit {commit} · {date} · {processor} · {rustc}\n\n\
-         `rate_limit.wasm`: {size} bytes.\n\n\
-         ## Instructions added per request\n\n{LIMITS}\n\n{}\n\
-         ## Keys without an end\n\n{KEYS}\n\n{}",
-        counted.to_markdown(),
-        floods.to_markdown(),
-    );
-    let path = workspace.root().join("benches").join("record").join("rate_limit.md");
-    fs::write(path, markdown).map_err(Error::io("write benches/record/rate_limit.md"))?;
-    say("written: benches/record/rate_limit.md");
-    Ok(())
+pub(crate) fn record_limits(workspace: &Workspace, modules: &Modules<'_>) -> Result<(), Error> {
+    let head = Head::of("rate_limit", "instructions, memory, size", "record-limits", "rate-limit", workspace, modules)?;
+    let floods = keys::measure(workspace, modules, NATIVE_KEYS, ENVOY_KEYS)?.to_markdown();
+    say(&floods);
+    let counted = limits::measure(workspace, modules)?.to_markdown();
+    head.write(
+        workspace,
+        &format!(
+            "## Instructions added per request\n\n{LIMITS}\n\n{counted}\n## Keys without an end\n\n{KEYS}\n\n{floods}"
+        ),
+    )
 }
 
 /// Counts what webhook-verify adds and writes `benches/record/webhook_verify.md`, but for the part about SHA-256 at its end.
-pub(crate) fn record_webhook(workspace: &Workspace, modules: &Modules) -> Result<(), Error> {
-    let commit = machine::commit(workspace.root());
-    let size = modules.webhook_verify_bytes()?;
-    let counted = webhook::measure(workspace, modules)?;
-    let processor = machine::processor();
-    let date = machine::says("date", &["-u", "+%Y-%m-%d"], workspace.root());
-    let rustc = machine::says("rustc", &["--version"], workspace.root());
-    let path = workspace.root().join("benches").join("record").join("webhook_verify.md");
-    let before = fs::read_to_string(&path).unwrap_or_default();
+pub(crate) fn record_webhook(workspace: &Workspace, modules: &Modules<'_>) -> Result<(), Error> {
+    let head =
+        Head::of("webhook_verify", "instructions, size", "record-webhook", "webhook-verify", workspace, modules)?;
+    let counted = webhook::measure(workspace, modules)?.to_markdown();
+    let before = fs::read_to_string(head.path(workspace)).unwrap_or_default();
     let kept = before.find(SHA_256).and_then(|at| before.get(at..)).unwrap_or_default();
-    let markdown = format!(
-        "# webhook_verify: instructions, size\n\n\
-         Written by `cargo run --release -p lockgate-bench -- record-webhook`.\n\n\
-         Commit {commit} · {date} · {processor} · {rustc}\n\n\
-         `webhook_verify.wasm`: {size} bytes.\n\n{WEBHOOK}\n\n{}\n{kept}",
-        counted.to_markdown(),
-    );
-    fs::write(path, markdown).map_err(Error::io("write benches/record/webhook_verify.md"))?;
-    say("written: benches/record/webhook_verify.md");
-    Ok(())
+    head.write(workspace, &format!("{WEBHOOK}\n\n{counted}\n{kept}"))
+}
+
+/// How the record of one filter begins: taken before the record itself makes a difference.
+struct Head {
+    module: &'static str,
+    text: String,
+}
+
+impl Head {
+    fn of(
+        module: &'static str,
+        what: &str,
+        command: &str,
+        package: &str,
+        workspace: &Workspace,
+        modules: &Modules<'_>,
+    ) -> Result<Self, Error> {
+        let commit = machine::commit(workspace.root());
+        let size = modules.bytes(package)?;
+        let processor = machine::processor();
+        let date = machine::says("date", &["-u", "+%Y-%m-%d"], workspace.root());
+        let rustc = machine::says("rustc", &["--version"], workspace.root());
+        let text = format!(
+            "# {module}: {what}\n\n\
+             Written by `cargo run --release -p lockgate-bench -- {command}`.\n\n\
+             Commit {commit} · {date} · {processor} · {rustc}\n\n\
+             `{module}.wasm`: {size} bytes.\n\n"
+        );
+        Ok(Self { module, text })
+    }
+
+    fn path(&self, workspace: &Workspace) -> PathBuf {
+        workspace.root().join("benches").join("record").join(format!("{}.md", self.module))
+    }
+
+    fn write(&self, workspace: &Workspace, rest: &str) -> Result<(), Error> {
+        let name = format!("benches/record/{}.md", self.module);
+        fs::write(self.path(workspace), format!("{}{rest}", self.text)).map_err(Error::io(format!("write {name}")))?;
+        say(&format!("written: {name}"));
+        Ok(())
+    }
 }
 
 /// Written by hand: where it begins.

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use lockgate_harness::Workspace;
 use lockgate_harness::tools::{self, Pin};
+use lockgate_measure::modules::{Instructions, on_path, run, say};
+use lockgate_measure::{Error, Modules};
 use serde_json::{Value, json};
 
 use crate::Effort;
-use crate::error::Error;
-use crate::modules::{Instructions, Modules, on_path, run, say};
 
 /// One figure.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ const WASMTIME: Pin = Pin {
 const CHUNK_BYTES: u64 = 65_536;
 
 /// Runs the program under each engine that is there; wasmtime is installed if need be.
-pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) -> Result<InWasm, Error> {
+pub(crate) fn measure(workspace: &Workspace, modules: &Modules<'_>, effort: Effort) -> Result<InWasm, Error> {
     let builds: &[Instructions] = match effort {
         Effort::Smoke => &[Instructions::Simd],
         Effort::Full => &[Instructions::Simd, Instructions::Scalar],
@@ -83,7 +83,7 @@ pub(crate) fn measure(workspace: &Workspace, modules: &Modules, effort: Effort) 
 }
 
 /// The same without times.
-pub(crate) fn count(workspace: &Workspace, modules: &Modules) -> Result<InWasm, Error> {
+pub(crate) fn count(workspace: &Workspace, modules: &Modules<'_>) -> Result<InWasm, Error> {
     let engines = Engines::new(workspace, modules)?;
     let counted = engines.count(&modules.strip_wasm(Instructions::Simd)?)?;
     Ok(InWasm { runs: Vec::new(), counted })
@@ -92,7 +92,7 @@ pub(crate) fn count(workspace: &Workspace, modules: &Modules) -> Result<InWasm, 
 /// How fast the bodies of `what` are stripped under each engine that is there, as a Markdown table.
 pub(crate) fn measure_without_comparison(
     workspace: &Workspace,
-    modules: &Modules,
+    modules: &Modules<'_>,
     what: &str,
 ) -> Result<String, Error> {
     let engines = Engines::new(workspace, modules)?;

@@ -3,9 +3,11 @@
 //! In a crate of its own so that the same work runs natively, in Wasm without a proxy and inside Envoy.
 
 pub mod bodies;
+#[cfg(feature = "comparison")]
 pub mod csv_strip;
 pub mod lockgate_strip;
+#[cfg(feature = "comparison")]
 pub mod serde_strip;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "comparison"))]
 mod tests;

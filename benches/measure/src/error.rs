@@ -5,29 +5,47 @@ use std::io;
 
 /// Why a measurement ended.
 #[derive(Debug)]
-pub(crate) enum Error {
-    /// The command line is none of ours.
-    Usage,
+#[non_exhaustive]
+pub enum Error {
     /// Envoy, Python or Cargo did not do what they should.
     Harness(lockgate_harness::Error),
     /// The operating system refused something.
-    Io { what: String, source: io::Error },
+    Io {
+        /// What was to be done.
+        what: String,
+        /// Why it was not.
+        source: io::Error,
+    },
     /// A program ended badly.
-    Failed { what: String, tail: String },
+    Failed {
+        /// Which one.
+        what: String,
+        /// Its last lines.
+        tail: String,
+    },
+    /// There was no whole answer to a request.
+    Broken {
+        /// Its path.
+        path: String,
+        /// What happened to it.
+        why: String,
+    },
     /// An answer or a figure is not what it must be.
-    Wrong { what: String },
-    /// A smoke run found a ratio far too low.
-    TooSlow { what: &'static str, ratio: f64, least: f64 },
+    Wrong {
+        /// What is wrong with it.
+        what: String,
+    },
 }
 
 impl Error {
     /// For `map_err` on what the operating system does.
-    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
 
-    pub(crate) fn wrong(what: impl Into<String>) -> Self {
+    /// [`Error::Wrong`].
+    pub fn wrong(what: impl Into<String>) -> Self {
         Self::Wrong { what: what.into() }
     }
 }
@@ -41,15 +59,13 @@ impl From<lockgate_harness::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage => write!(
-                f,
-                "usage: lockgate-bench envoy|instructions|jwt|limits|keys|wasm|csv|modes|size|smoke|record|record-jwt|record-limits"
-            ),
             Self::Harness(error) => error.fmt(f),
             Self::Io { what, source } => write!(f, "cannot {what}: {source}"),
             Self::Failed { what, tail } => write!(f, "{what} failed:\n{tail}"),
+            Self::Broken { path, why } => write!(f, "{path}: no whole answer: {why}"),
             Self::Wrong { what } => f.write_str(what),
-            Self::TooSlow { what, ratio, least } => write!(f, "{what} is {ratio:.1}, must be at least {least:.1}"),
         }
     }
 }
+
+impl std::error::Error for Error {}

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::thread;
 
 /// The processor's name and how many of it there are.
-pub(crate) fn processor() -> String {
+#[must_use]
+pub fn processor() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let model = model.map_or("unknown", |(_, name)| name.trim());
@@ -15,19 +16,22 @@ pub(crate) fn processor() -> String {
 }
 
 /// How many programs wanted to run at once in the last minute.
-pub(crate) fn load() -> Option<f64> {
+#[must_use]
+pub fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
 /// The first line that a program says, empty when it does not.
-pub(crate) fn says(program: &str, arguments: &[&str], folder: &Path) -> String {
+#[must_use]
+pub fn says(program: &str, arguments: &[&str], folder: &Path) -> String {
     let output = Command::new(program).args(arguments).current_dir(folder).output();
     let said = output.map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&said).lines().next().unwrap_or_default().to_owned()
 }
 
 /// The commit, marked when tracked files differ from it.
-pub(crate) fn commit(root: &Path) -> String {
+#[must_use]
+pub fn commit(root: &Path) -> String {
     let commit = says("git", &["rev-parse", "--short=12", "HEAD"], root);
     let clean = says("git", &["status", "--porcelain", "--untracked-files=no"], root).is_empty();
     if clean { commit } else { format!("{commit} and changes") }

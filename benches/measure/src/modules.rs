@@ -1,4 +1,4 @@
-//! What is measured, built: the filter as it ships, and what it is compared with as fast as it can be.
+//! What is measured, built: the filters as they ship, and what they are compared with as fast as it can be.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,17 +6,17 @@ use std::process::Command;
 
 use lockgate_harness::{Workspace, build};
 
-use crate::error::Error;
+use crate::Error;
 
 /// Builds Wasm modules.
 #[derive(Debug)]
-pub(crate) struct Modules<'a> {
+pub struct Modules<'a> {
     workspace: &'a Workspace,
 }
 
 /// Which instructions a module may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Instructions {
+pub enum Instructions {
     /// `simd128`, as what ships.
     Simd,
     /// The scalar ones only.
@@ -24,7 +24,9 @@ pub(crate) enum Instructions {
 }
 
 impl Instructions {
-    pub(crate) fn name(self) -> &'static str {
+    /// As reports name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Simd => "simd128",
             Self::Scalar => "scalar",
@@ -33,62 +35,50 @@ impl Instructions {
 }
 
 impl<'a> Modules<'a> {
-    pub(crate) fn new(workspace: &'a Workspace) -> Self {
+    /// Those of this repository.
+    #[must_use]
+    pub fn new(workspace: &'a Workspace) -> Self {
         Self { workspace }
     }
 
-    /// `revenue_strip.wasm` exactly as it ships.
-    pub(crate) fn revenue_strip(&self) -> Result<PathBuf, Error> {
-        Ok(build::filter(self.workspace, "revenue-strip", &say)?)
+    /// The module of a filter's package, exactly as it ships: what `lockgate run` loads.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn filter(&self, package: &str) -> Result<PathBuf, Error> {
+        Ok(build::filter(self.workspace, package, &say)?)
     }
 
-    pub(crate) fn revenue_strip_bytes(&self) -> Result<u64, Error> {
-        let path = self.revenue_strip()?;
-        Ok(fs::metadata(&path).map_err(Error::io("read revenue_strip.wasm"))?.len())
-    }
-
-    /// `jwt_auth.wasm` exactly as it ships.
-    pub(crate) fn jwt_auth(&self) -> Result<PathBuf, Error> {
-        Ok(build::filter(self.workspace, "jwt-auth", &say)?)
-    }
-
-    pub(crate) fn jwt_auth_bytes(&self) -> Result<u64, Error> {
-        let path = self.jwt_auth()?;
-        Ok(fs::metadata(&path).map_err(Error::io("read jwt_auth.wasm"))?.len())
-    }
-
-    /// `rate_limit.wasm` exactly as it ships.
-    pub(crate) fn rate_limit(&self) -> Result<PathBuf, Error> {
-        Ok(build::filter(self.workspace, "rate-limit", &say)?)
-    }
-
-    pub(crate) fn rate_limit_bytes(&self) -> Result<u64, Error> {
-        let path = self.rate_limit()?;
-        Ok(fs::metadata(&path).map_err(Error::io("read rate_limit.wasm"))?.len())
-    }
-
-    /// `webhook_verify.wasm` exactly as it ships.
-    pub(crate) fn webhook_verify(&self) -> Result<PathBuf, Error> {
-        Ok(build::filter(self.workspace, "webhook-verify", &say)?)
-    }
-
-    pub(crate) fn webhook_verify_bytes(&self) -> Result<u64, Error> {
-        let path = self.webhook_verify()?;
-        Ok(fs::metadata(&path).map_err(Error::io("read webhook_verify.wasm"))?.len())
+    /// The size of a filter's module.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn bytes(&self, package: &str) -> Result<u64, Error> {
+        let path = self.filter(package)?;
+        Ok(fs::metadata(&path).map_err(Error::io(format!("read {}", path.display())))?.len())
     }
 
     /// A filter that does nothing.
-    pub(crate) fn empty(&self) -> Result<PathBuf, Error> {
-        Ok(build::filter(self.workspace, "empty-filter", &say)?)
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn empty(&self) -> Result<PathBuf, Error> {
+        self.filter("empty-filter")
     }
 
     /// The comparison filter.
-    pub(crate) fn serde_strip(&self) -> Result<PathBuf, Error> {
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn serde_strip(&self) -> Result<PathBuf, Error> {
         self.build(&["--package", "serde-strip"], "serde_strip.wasm", Instructions::Simd)
     }
 
     /// The program for Wasm without a proxy.
-    pub(crate) fn strip_wasm(&self, instructions: Instructions) -> Result<PathBuf, Error> {
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn strip_wasm(&self, instructions: Instructions) -> Result<PathBuf, Error> {
         self.build(&["--package", "strip-work", "--bin", "strip-wasm"], "strip-wasm.wasm", instructions)
     }
 
@@ -119,13 +109,17 @@ impl<'a> Modules<'a> {
     }
 
     /// A script of the repository.
-    pub(crate) fn script(&self, path: &str) -> PathBuf {
+    #[must_use]
+    pub fn script(&self, path: &str) -> PathBuf {
         self.workspace.root().join(path)
     }
 }
 
 /// Runs a program to its end: what it wrote to standard output.
-pub(crate) fn run(command: &mut Command, name: &str) -> Result<String, Error> {
+///
+/// # Errors
+/// It cannot be started, or it ended badly.
+pub fn run(command: &mut Command, name: &str) -> Result<String, Error> {
     let output = command.output().map_err(Error::io(format!("start {name}")))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() {
@@ -137,13 +131,14 @@ pub(crate) fn run(command: &mut Command, name: &str) -> Result<String, Error> {
     Err(Error::Failed { what: name.to_owned(), tail })
 }
 
-/// Tells what is going on.
-pub(crate) fn say(line: &str) {
+/// Tells what is going on, on standard error.
+pub fn say(line: &str) {
     eprintln!("{line}");
 }
 
 /// The first of these on `PATH`.
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+#[must_use]
+pub fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|found: &PathBuf| Path::is_file(found))
 }

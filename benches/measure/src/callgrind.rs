@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use lockgate_harness::{EnvoyBinary, EnvoyOptions, ProcessOptions, Workspace};
 
-use crate::error::Error;
-use crate::gates::Gate;
+use crate::Error;
 use crate::modules::{on_path, run};
 
 /// Valgrind, and where it writes what it counted.
 #[derive(Debug)]
-pub(crate) struct Callgrind {
+pub struct Callgrind {
     valgrind: PathBuf,
     vgdb: PathBuf,
     version: String,
@@ -25,6 +24,9 @@ pub(crate) struct Callgrind {
 
 impl Callgrind {
     /// `None` where Valgrind is not installed.
+    ///
+    /// # Errors
+    /// It is installed and does not work.
     pub(crate) fn find(workspace: &Workspace) -> Result<Option<Self>, Error> {
         let (Some(valgrind), Some(vgdb)) = (on_path("valgrind"), on_path("vgdb")) else { return Ok(None) };
         let version = run(Command::new(&valgrind).arg("--version"), "valgrind")?.trim().to_owned();
@@ -43,6 +45,7 @@ impl Callgrind {
         EnvoyBinary { path: self.valgrind.clone(), version: envoy.version.clone() }
     }
 
+    /// How to start it.
     pub(crate) fn options(&self, envoy: &EnvoyBinary) -> EnvoyOptions {
         // `all-non-file`: V8 writes code where it wrote other code before.
         let process = ProcessOptions::new()
@@ -53,13 +56,10 @@ impl Callgrind {
         EnvoyOptions { ready_within: READY_WITHIN, process, ..EnvoyOptions::default() }
     }
 
-    /// The instructions of Envoy for each of so many requests.
-    pub(crate) fn per_request(&self, gate: &mut Gate, path: &str, requests: u32) -> Result<f64, Error> {
-        let pid = gate.envoy.process().pid();
-        Ok(self.count(pid, || gate.ask(path, requests))? / f64::from(requests))
-    }
-
     /// The instructions of process `pid` while `work` is done.
+    ///
+    /// # Errors
+    /// The work's, or Valgrind wrote no counts.
     pub(crate) fn count(&self, pid: u32, work: impl FnOnce() -> Result<(), Error>) -> Result<f64, Error> {
         self.take(pid)?;
         work()?;
@@ -98,7 +98,7 @@ fn total_in(dump: &str) -> Option<f64> {
 const COPY_IN_A_LOOP: &str = "glibc.cpu.x86_rep_movsb_threshold=1073741824";
 
 /// Valgrind is fifty times slower and compiles the filter on one processor; others may use the machine.
-const READY_WITHIN: Duration = Duration::from_mins(15);
+const READY_WITHIN: Duration = Duration::from_mins(30);
 
 #[cfg(test)]
 mod tests {
