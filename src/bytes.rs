@@ -40,6 +40,12 @@ impl Word {
         !(from | self.0) & (EACH * 0x80)
     }
 
+    /// The high bit of each byte that is not ASCII.
+    #[inline]
+    pub(crate) fn beyond_ascii(self) -> u64 {
+        self.0
+    }
+
     /// The high bit of each byte that is this one, and of no other.
     #[inline]
     pub(crate) fn is(self, byte: u8) -> u64 {

@@ -109,7 +109,7 @@ impl Head {
             let name = text(&pairs, &mut at, number([a, b, c, d])?)?;
             let value = text(&pairs, &mut at, number([e, f, g, h])?)?;
             let bytes = pairs.get(name.from..name.to)?;
-            if !bytes.is_ascii() {
+            if any(bytes, Word::beyond_ascii, |byte| !byte.is_ascii()) {
                 return None;
             }
             let mark = mark(bytes);
@@ -330,7 +330,8 @@ impl Texts {
 /// What the spellings of a name have in common: its length, and its first, middle and last letter.
 #[inline]
 fn mark(name: &[u8]) -> u32 {
-    let letter = |byte: Option<&u8>| byte.map_or(0, |byte| byte.to_ascii_lowercase());
+    // Without case; that other bytes share it, too, does not matter.
+    let letter = |byte: Option<&u8>| byte.map_or(0, |byte| byte | 0x20);
     let [length, ..] = name.len().to_le_bytes();
     u32::from_le_bytes([length, letter(name.first()), letter(name.get(name.len() / 2)), letter(name.last())])
 }
@@ -365,7 +366,7 @@ fn text(bytes: &[u8], at: &mut usize, size: usize) -> Option<Span> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Head, Known, Single, is_unfit, unfit};
+    use super::{Change, Head, Known, Single, Word, is_unfit, unfit};
     use crate::bytes::tests::assert_alike;
 
     fn head(fields: &[(&str, &str)]) -> Head {
@@ -470,6 +471,7 @@ mod tests {
     #[test]
     fn eight_bytes_are_as_unfit_as_one() {
         assert_alike(unfit, is_unfit);
+        assert_alike(Word::beyond_ascii, |byte| !byte.is_ascii());
     }
 
     #[test]

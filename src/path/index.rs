@@ -75,12 +75,15 @@ impl PathIndex {
         let Some(mut node) = self.nodes.first() else { return known };
         let mut first = known;
         loop {
-            let before = node.here.iter().take_while(|here| first.is_none_or(|first| here.place < first));
-            let found = before
-                .filter(|here| fits(&here.parts, rest, self.strictness))
-                .find(|here| wanted(here.place))
-                .map(|here| here.place);
-            first = found.or(first);
+            let known = first;
+            let before = node.here.iter().take_while(|here| known.is_none_or(|known| here.place < known));
+            for here in before {
+                // Most are not wanted, which is soon said.
+                if wanted(here.place) && fits(&here.parts, rest, self.strictness) {
+                    first = Some(here.place);
+                    break;
+                }
+            }
             let Some(path) = rest else { return first };
             let (segment, after) = next_segment(path);
             match node.named(segment, self.strictness).and_then(|at| self.nodes.get(at)) {
