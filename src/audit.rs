@@ -2,17 +2,19 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A decision, as it is recorded.
+use crate::bytes::{Word, any};
+
+/// A decision, as it is recorded. Its texts are its own, or borrowed (`Audit<&str>`) where nobody keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Audit {
+pub struct Audit<Text = String> {
     /// Unix milliseconds; `None` when the host has no clock.
     pub time_ms: Option<u64>,
     /// The correlation id.
-    pub id: Option<String>,
+    pub id: Option<Text>,
     /// Which filter decided.
     pub filter: &'static str,
     /// Which rule; `None` for what holds without a rule, such as an unsafe path.
-    pub rule: Option<String>,
+    pub rule: Option<Text>,
     /// What was decided, such as `stripped` or `denied`.
     pub outcome: &'static str,
     /// Why, when the outcome alone does not say it.
@@ -24,14 +26,25 @@ pub struct Audit {
     /// A hash of the subject: tells exchanges of one caller apart, not who it is.
     pub subject: Option<u64>,
     /// The system (portal) that the identity was made for.
-    pub system: Option<String>,
+    pub system: Option<Text>,
     /// The pattern that the path fitted; never the path itself.
-    pub path: Option<String>,
+    pub path: Option<Text>,
     /// Which configuration decided; see [`version`].
     pub version: u64,
 }
 
-impl Audit {
+impl Audit<&str> {
+    /// The same with texts of its own.
+    #[must_use]
+    pub fn owned(&self) -> Audit {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        let &Self { time_ms, filter, outcome, reason, shadow, fields, subject, version, .. } = self;
+        let (id, rule, system, path) = (own(self.id), own(self.rule), own(self.system), own(self.path));
+        Audit { time_ms, id, filter, rule, outcome, reason, shadow, fields, subject, system, path, version }
+    }
+}
+
+impl<Text: AsRef<str>> Audit<Text> {
     /// The record as one line of JSON, absent members left out.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -49,10 +62,10 @@ impl Audit {
             push_number(out, "\"time_ms\":", time_ms);
             out.push(',');
         }
-        push_text(out, "\"id\":\"", self.id.as_deref(), "\",");
+        push_text(out, "\"id\":\"", self.id.as_ref(), "\",");
         out.push_str("\"filter\":\"");
         out.push_str(self.filter);
-        push_text(out, "\",\"rule\":\"", self.rule.as_deref(), "");
+        push_text(out, "\",\"rule\":\"", self.rule.as_ref(), "");
         out.push_str("\",\"outcome\":\"");
         out.push_str(self.outcome);
         if let Some(reason) = self.reason {
@@ -69,8 +82,8 @@ impl Audit {
         if let Some(subject) = self.subject {
             push_hash(out, ",\"subject\":", subject);
         }
-        push_text(out, ",\"system\":\"", self.system.as_deref(), "\"");
-        push_text(out, ",\"path\":\"", self.path.as_deref(), "\"");
+        push_text(out, ",\"system\":\"", self.system.as_ref(), "\"");
+        push_text(out, ",\"path\":\"", self.path.as_ref(), "\"");
         push_hash(out, ",\"version\":", self.version);
         out.push('}');
     }
@@ -79,15 +92,16 @@ impl Audit {
 /// More than most lines take, in bytes.
 const LINE_BYTES: usize = 384;
 
-fn push_text(out: &mut String, before: &str, text: Option<&str>, after: &str) {
+fn push_text(out: &mut String, before: &str, text: Option<&impl AsRef<str>>, after: &str) {
     if let Some(text) = text {
         out.push_str(before);
-        push_escaped(out, text);
+        push_escaped(out, text.as_ref());
         out.push_str(after);
     }
 }
 
-fn push_number(out: &mut String, before: &str, number: u64) {
+/// Appends a text, and a number in decimal. By hand: `format!` takes some thousand instructions.
+pub(crate) fn push_number(out: &mut String, before: &str, number: u64) {
     out.push_str(before);
     let mut digits = [b'0'; 20];
     let mut left = number;
@@ -107,12 +121,26 @@ fn push_number(out: &mut String, before: &str, number: u64) {
 fn push_hash(out: &mut String, before: &str, hash: u64) {
     out.push_str(before);
     let mut digits = [b'"'; 18];
-    let mut left = hash;
-    for digit in digits.iter_mut().rev().skip(1).take(16) {
-        *digit = digit_of(left);
-        left >>= 4;
+    if let [_, high @ .., _] = &mut digits
+        && let ([high, low], []) = high.as_chunks_mut::<8>()
+    {
+        *high = hex(hash >> 32);
+        *low = hex(hash);
     }
     push_ascii(out, &digits);
+}
+
+/// The low half of a number in hex, all eight digits at once.
+fn hex(number: u64) -> [u8; 8] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // A digit's value in each byte, the first one lowest.
+    let number = number & 0xffff_ffff;
+    let pairs = (number & 0xffff) << 32 | number >> 16;
+    let pairs = (pairs & 0x0000_00ff_0000_00ff) << 16 | (pairs >> 8) & 0x0000_00ff_0000_00ff;
+    let values = (pairs & 0x000f_000f_000f_000f) << 8 | (pairs >> 4) & 0x000f_000f_000f_000f;
+    // 1 where it is a letter.
+    let letters = (values + EACH * 6) >> 4 & EACH;
+    (values + EACH * u64::from(b'0') + letters * u64::from(b'a' - b'0' - 10)).to_le_bytes()
 }
 
 /// The last hex digit of a value.
@@ -129,9 +157,7 @@ fn push_ascii(out: &mut String, text: &[u8]) {
 
 /// RFC 8259, section 7: what must be escaped, and no more.
 fn push_escaped(out: &mut String, text: &str) {
-    let is_odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    // Without a way out, so that many are looked at in one step.
-    if !text.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
+    if !any(text.as_bytes(), odd, is_odd) {
         return out.push_str(text);
     }
     let mut rest = text;
@@ -158,6 +184,16 @@ fn push_escaped(out: &mut String, text: &str) {
     out.push_str(rest);
 }
 
+/// Whether a byte must not stand in a JSON text as it is.
+fn is_odd(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+/// The same for eight bytes: their high bits.
+fn odd(word: Word) -> u64 {
+    word.below(b' ') | word.is(b'"') | word.is(b'\\')
+}
+
 /// A hash that tells one subject from another in audit lines. It is no protection against somebody who can guess the
 /// subject.
 #[must_use]
@@ -179,7 +215,8 @@ fn hash(value: &impl Hash) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Audit;
+    use super::{Audit, hex, is_odd, odd};
+    use crate::bytes::tests::assert_alike;
 
     fn audit() -> Audit {
         Audit {
@@ -206,6 +243,31 @@ mod tests {
         );
         let least = Audit { time_ms: None, id: None, rule: None, fields: 0, subject: None, path: None, ..audit() };
         assert_eq!(least.to_json(), r#"{"filter":"revenue_strip","outcome":"stripped","version":"0000000000000001"}"#);
+    }
+
+    #[test]
+    fn a_borrowed_record_says_the_same() {
+        let own = Audit { system: Some("s".to_owned()), reason: Some("why"), ..audit() };
+        let Audit { time_ms, filter, outcome, reason, shadow, fields, subject, version, .. } = own;
+        let (id, rule, system, path) =
+            (own.id.as_deref(), own.rule.as_deref(), own.system.as_deref(), own.path.as_deref());
+        let borrowed =
+            Audit { time_ms, id, filter, rule, outcome, reason, shadow, fields, subject, system, path, version };
+        assert_eq!(borrowed.owned(), own);
+        assert_eq!(borrowed.to_json(), own.to_json());
+    }
+
+    #[test]
+    fn eight_bytes_are_as_odd_as_one() {
+        assert_alike(odd, is_odd);
+    }
+
+    #[test]
+    fn hex_digits_are_those_of_the_standard_library() {
+        for number in [0, 9, 10, 0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210, u64::MAX, 0xf0f0_f0f0_0f0f_0f0f] {
+            let digits = [hex(number >> 32), hex(number)].concat();
+            assert_eq!(String::from_utf8(digits).unwrap(), format!("{number:016x}"));
+        }
     }
 
     #[test]

@@ -1,26 +1,43 @@
 //! Header sections and trailers: fetched once, edited in memory, written back as differences.
 
+use crate::bytes::{Word, any, same};
+
 /// The fields of a head or of trailers, in order, as the host gave them. Names compare without ASCII case.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
-    /// All names, one after another, those of changes too.
-    names: String,
-    /// All values, with whatever stood between them when they came.
-    values: Vec<u8>,
+    texts: Texts,
     fields: Vec<Field>,
+    /// A bit for each name that is there, or was: most names that are asked for are not, and are looked for no further.
+    there: u64,
     /// Names in lower case, with whether the host has a field of that name.
-    changed: Vec<(Span, Known)>,
+    changed: Vec<(Name, Known)>,
     end: bool,
     /// Whether the host was asked which fields it has. [`Head::default`] is of a head that nobody has read: what is set there takes
     /// the place of whatever the host has.
     read: bool,
 }
 
+/// All names and values. Names are ASCII.
+#[derive(Clone, Debug, Default)]
+struct Texts {
+    /// Those that came, with whatever stood between them.
+    came: Vec<u8>,
+    /// Those of changes, as if they stood behind the others: what came is never copied.
+    added: Vec<u8>,
+}
+
 /// Where a field's texts are.
 #[derive(Clone, Copy, Debug)]
 struct Field {
-    name: Span,
+    name: Name,
     value: Span,
+}
+
+/// Where a name is, and what all its spellings have in common: most names differ in it, and are looked at no further.
+#[derive(Clone, Copy, Debug)]
+struct Name {
+    mark: u32,
+    at: Span,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,45 +83,41 @@ impl Head {
     pub fn new(fields: Vec<(String, Vec<u8>)>, end: bool) -> Self {
         let mut head = Self { end, read: true, ..Self::default() };
         for (name, value) in fields {
-            let name = head.put_name(&name);
-            let from = head.values.len();
-            head.values.extend(value);
-            let value = Span { from, to: head.values.len() };
-            head.fields.push(Field { name, value });
+            let name = head.put_name(name.as_bytes());
+            let value = head.texts.put(&value);
+            head.push(Field { name, value });
         }
         head
     }
 
     /// A head as a proxy-wasm host hands it over: a count, the sizes of each name and value, then both with a NUL each, all
-    /// numbers as four little-endian bytes. No bytes are no fields. Nothing is copied but names.
+    /// numbers as four little-endian bytes. No bytes are no fields. Nothing is copied.
     ///
     /// `None` unless the bytes are exactly that, and the names ASCII.
     #[must_use]
     pub fn from_pairs(pairs: Vec<u8>, end: bool) -> Option<Self> {
-        if pairs.is_empty() {
-            return Some(Self { end, read: true, ..Self::default() });
-        }
-        let mut sizes = pairs.as_slice();
-        let count = number(&mut sizes)?;
-        let mut at = count.checked_mul(8)?.checked_add(4)?;
+        let Some((count, rest)) = pairs.split_first_chunk::<4>() else {
+            return pairs.is_empty().then(|| Self { end, read: true, ..Self::default() });
+        };
+        let size = number(*count)?.checked_mul(8)?;
         // Before anything is set aside for so many.
-        pairs.get(at..)?;
-        let mut names = Vec::with_capacity(NAMES_BYTES);
-        let mut fields = Vec::with_capacity(count);
-        for _ in 0..count {
-            let (name, value) = (number(&mut sizes)?, number(&mut sizes)?);
-            let from = names.len();
-            names.extend_from_slice(text(&pairs, &mut at, name)?);
-            let name = Span { from, to: names.len() };
-            let from = at;
-            text(&pairs, &mut at, value)?;
-            fields.push(Field { name, value: Span { from, to: from.checked_add(value)? } });
+        let (sizes, []) = rest.get(..size)?.as_chunks::<8>() else { return None };
+        let mut at = size.checked_add(4)?;
+        let mut fields = Vec::with_capacity(sizes.len().checked_add(ADDED_FIELDS)?);
+        let mut there = 0;
+        for &[a, b, c, d, e, f, g, h] in sizes {
+            let name = text(&pairs, &mut at, number([a, b, c, d])?)?;
+            let value = text(&pairs, &mut at, number([e, f, g, h])?)?;
+            let bytes = pairs.get(name.from..name.to)?;
+            if any(bytes, Word::beyond_ascii, |byte| !byte.is_ascii()) {
+                return None;
+            }
+            let mark = mark(bytes);
+            there |= bit(mark);
+            fields.push(Field { name: Name { mark, at: name }, value });
         }
-        if at != pairs.len() || !names.is_ascii() {
-            return None;
-        }
-        let names = String::from_utf8(names).ok()?;
-        Some(Self { names, values: pairs, fields, changed: Vec::new(), end, read: true })
+        let texts = Texts { came: pairs, added: Vec::new() };
+        (at == texts.came.len()).then_some(Self { texts, fields, there, changed: Vec::new(), end, read: true })
     }
 
     /// The fields whose names are wanted, as a head of their own, with their names in lower case.
@@ -112,13 +125,9 @@ impl Head {
     pub(crate) fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
         let mut head = Self { read: true, ..Self::default() };
         for (name, value) in self.fields().filter(|(name, _)| wanted(name)) {
-            let name = head.put_name(name);
-            if let Some(name) = head.names.get_mut(name.from..name.to) {
-                name.make_ascii_lowercase();
-            }
-            let from = head.values.len();
-            head.values.extend_from_slice(value);
-            head.fields.push(Field { name, value: Span { from, to: head.values.len() } });
+            let name = head.put_lower(name.as_bytes());
+            let value = head.texts.put(value);
+            head.push(Field { name, value });
         }
         head
     }
@@ -137,26 +146,35 @@ impl Head {
 
     /// All fields in order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields.iter().map(|field| (field.name.of_str(&self.names), field.value.of(&self.values)))
+        self.fields.iter().map(|field| (self.texts.name(field.name), self.texts.of(field.value)))
+    }
+
+    /// The names of all fields in order, which are ASCII.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.fields.iter().map(|field| self.texts.of(field.name.at))
     }
 
     /// The values of all fields of this name, in order.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.fields
-            .iter()
-            .filter(move |field| field.name.says(name, &self.names))
-            .map(|field| field.value.of(&self.values))
+        self.named(name)
     }
 
     /// The value of a field that may stand at most once.
     #[must_use]
     pub fn single(&self, name: &str) -> Single<'_> {
-        let mut fields = self.fields.iter().filter(|field| field.name.says(name, &self.names));
-        match (fields.next(), fields.next()) {
+        let mut values = self.named(name);
+        match (values.next(), values.next()) {
             (None, _) => Single::Absent,
-            (Some(field), None) => Single::One(field.value.of(&self.values)),
+            (Some(value), None) => Single::One(value),
             (Some(_), Some(_)) => Single::Many,
         }
+    }
+
+    /// The values of the fields of this name.
+    fn named<'a, 'n>(&'a self, name: &'n str) -> Values<'a, 'n> {
+        let mark = mark(name.as_bytes());
+        let fields = if self.there & bit(mark) == 0 { &[][..] } else { &self.fields };
+        Values { fields: fields.iter(), texts: &self.texts, name, mark }
     }
 
     /// Whether a field of this name is there.
@@ -167,36 +185,38 @@ impl Head {
 
     /// Removes every field of this name; whether there was one, as far as is known.
     pub fn remove(&mut self, name: &str) -> bool {
-        let removed = self.take(name) == Known::Yes;
-        if removed {
-            self.note(name, Known::Yes);
+        if self.read && !self.has(name) {
+            return false;
         }
-        removed
+        self.take(name);
+        self.note(name, Known::Yes);
+        true
     }
 
     /// Replaces all fields of this name by one. Control bytes in the value become `?`: the host checks nothing, and a
     /// line feed would start a new field. Nothing happens when the field already is as asked.
     pub fn set(&mut self, name: &str, value: &[u8]) {
-        let from = self.values.len();
-        // Without a way out, so that many are looked at in one step.
-        if value.iter().fold(false, |unfit, &byte| unfit | is_unfit(byte)) {
-            self.values.extend(value.iter().map(|&byte| if is_unfit(byte) { b'?' } else { byte }));
+        if any(value, unfit, is_unfit) {
+            let fit: Vec<u8> = value.iter().map(|&byte| if is_unfit(byte) { b'?' } else { byte }).collect();
+            self.put_in_place(name, &fit);
         } else {
-            self.values.extend_from_slice(value);
+            self.put_in_place(name, value);
         }
-        let value = Span { from, to: self.values.len() };
-        let mut there = self.fields.iter().filter(|field| field.name.says(name, &self.names));
-        let known = match (there.next(), there.next()) {
-            (None, _) if self.read => Known::No,
-            (None, _) => Known::Yes,
-            (Some(one), None) if one.value.of(&self.values) == value.of(&self.values) => {
-                return self.values.truncate(from);
+    }
+
+    fn put_in_place(&mut self, name: &str, value: &[u8]) {
+        let known = match self.single(name) {
+            Single::Absent if self.read => Known::No,
+            Single::Absent => Known::Yes,
+            Single::One(there) if there == value => return,
+            Single::One(_) | Single::Many => {
+                self.take(name);
+                Known::Yes
             }
-            (Some(_), _) => self.take(name),
         };
-        let field = Field { name: self.put_name(name), value };
-        self.fields.push(field);
-        self.note(name, known);
+        let value = self.texts.put(value);
+        let name = self.note(name, known);
+        self.push(Field { name, value });
     }
 
     /// The same head when the host has been told what differs.
@@ -207,78 +227,147 @@ impl Head {
 
     /// What differs from what the host gave.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
-        self.changed.iter().map(|(name, known)| Change { name: name.of_str(&self.names), known: *known })
+        self.changed.iter().map(|(name, known)| Change { name: self.texts.name(*name), known: *known })
     }
 
-    /// Takes all fields of this name out; whether there were any.
-    fn take(&mut self, name: &str) -> Known {
-        let before = self.fields.len();
-        let names = &self.names;
-        self.fields.retain(|field| !field.name.says(name, names));
-        if self.fields.len() == before && self.read { Known::No } else { Known::Yes }
+    /// Takes all fields of this name out.
+    fn take(&mut self, name: &str) {
+        let (texts, mark) = (&self.texts, mark(name.as_bytes()));
+        self.fields.retain(|field| !texts.is(field.name, name, mark));
     }
 
-    /// Notes a change. What the host has was said by the first one.
-    fn note(&mut self, name: &str, known: Known) {
-        let names = &self.names;
-        if !self.changed.iter().any(|(noted, _)| noted.says(name, names)) {
-            let name = self.put_name(name);
-            if let Some(name) = self.names.get_mut(name.from..name.to) {
-                name.make_ascii_lowercase();
+    /// Notes a change. What the host has was said by the first one. Where the name stands now, in lower case.
+    fn note(&mut self, name: &str, known: Known) -> Name {
+        let mark = mark(name.as_bytes());
+        for (noted, _) in &self.changed {
+            if self.texts.is(*noted, name, mark) {
+                return *noted;
             }
-            self.changed.push((name, known));
         }
+        let name = self.put_lower(name.as_bytes());
+        self.changed.push((name, known));
+        name
     }
 
-    fn put_name(&mut self, name: &str) -> Span {
-        let from = self.names.len();
-        self.names.push_str(name);
-        Span { from, to: self.names.len() }
+    fn push(&mut self, field: Field) {
+        self.there |= bit(field.name.mark);
+        self.fields.push(field);
+    }
+
+    fn put_name(&mut self, name: &[u8]) -> Name {
+        Name { mark: mark(name), at: self.texts.put(name) }
+    }
+
+    fn put_lower(&mut self, name: &[u8]) -> Name {
+        if name.iter().any(u8::is_ascii_uppercase) {
+            self.put_name(&name.to_ascii_lowercase())
+        } else {
+            self.put_name(name)
+        }
     }
 }
 
-/// Room for the names of most heads and their changes, in bytes.
-const NAMES_BYTES: usize = 512;
+/// The values of the fields of one name.
+struct Values<'a, 'n> {
+    fields: std::slice::Iter<'a, Field>,
+    texts: &'a Texts,
+    name: &'n str,
+    mark: u32,
+}
 
-impl Span {
-    fn of(self, bytes: &[u8]) -> &[u8] {
-        bytes.get(self.from..self.to).unwrap_or_default()
+impl<'a> Iterator for Values<'a, '_> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            let field = self.fields.next()?;
+            if self.texts.is(field.name, self.name, self.mark) {
+                return Some(self.texts.of(field.value));
+            }
+        }
+    }
+}
+
+/// Room for fields that are added to a head, and for their texts in bytes.
+const ADDED_FIELDS: usize = 8;
+const ADDED_BYTES: usize = 512;
+
+impl Texts {
+    fn put(&mut self, text: &[u8]) -> Span {
+        let from = self.came.len() + self.added.len();
+        if self.added.capacity() == 0 {
+            self.added.reserve(ADDED_BYTES.max(text.len()));
+        }
+        self.added.extend_from_slice(text);
+        Span { from, to: from + text.len() }
     }
 
-    fn of_str(self, text: &str) -> &str {
-        text.get(self.from..self.to).unwrap_or_default()
+    fn of(&self, Span { from, to }: Span) -> &[u8] {
+        let came = self.came.len();
+        if from < came {
+            return self.came.get(from..to).unwrap_or_default();
+        }
+        self.added.get(from - came..to - came).unwrap_or_default()
     }
 
-    /// Whether it is this name in `names`. Most differ in length.
-    #[inline]
-    fn says(self, name: &str, names: &str) -> bool {
-        self.to - self.from == name.len() && self.of(names.as_bytes()).eq_ignore_ascii_case(name.as_bytes())
+    fn name(&self, name: Name) -> &str {
+        std::str::from_utf8(self.of(name.at)).unwrap_or_default()
     }
+
+    /// Whether a name is this one, which has this mark.
+    #[inline(always)]
+    fn is(&self, own: Name, name: &str, mark: u32) -> bool {
+        own.mark == mark && self.says(own, name)
+    }
+
+    fn says(&self, own: Name, name: &str) -> bool {
+        let own = self.of(own.at);
+        // Hosts write names in lower case, as we do.
+        same(own, name.as_bytes()) || own.eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+/// What the spellings of a name have in common: its length, and its first, middle and last letter.
+#[inline]
+fn mark(name: &[u8]) -> u32 {
+    // Without case; that other bytes share it, too, does not matter.
+    let letter = |byte: Option<&u8>| byte.map_or(0, |byte| byte | 0x20);
+    let [length, ..] = name.len().to_le_bytes();
+    u32::from_le_bytes([length, letter(name.first()), letter(name.get(name.len() / 2)), letter(name.last())])
+}
+
+/// The bit of a mark.
+#[inline]
+fn bit(mark: u32) -> u64 {
+    1 << (mark.wrapping_mul(0x9e37_79b1) >> 26)
 }
 
 /// Whether a byte must not stand in a value.
-#[inline]
 fn is_unfit(byte: u8) -> bool {
-    (byte < b' ') & (byte != b'\t') | (byte == 0x7f)
+    byte < b' ' && byte != b'\t' || byte == 0x7f
 }
 
-fn number(bytes: &mut &[u8]) -> Option<usize> {
-    let (four, rest) = bytes.split_first_chunk::<4>()?;
-    *bytes = rest;
-    usize::try_from(u32::from_le_bytes(*four)).ok()
+/// The same for eight bytes: their high bits.
+fn unfit(word: Word) -> u64 {
+    word.below(b' ') & !word.is(b'\t') | word.is(0x7f)
 }
 
-/// A text of so many bytes and its NUL.
-fn text<'a>(bytes: &'a [u8], at: &mut usize, size: usize) -> Option<&'a [u8]> {
-    let to = at.checked_add(size)?;
-    let text = bytes.get(*at..to)?;
+fn number(bytes: [u8; 4]) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(bytes)).ok()
+}
+
+/// Where a text of so many bytes is, with its NUL behind it.
+fn text(bytes: &[u8], at: &mut usize, size: usize) -> Option<Span> {
+    let from = *at;
+    let to = from.checked_add(size)?;
     *at = to.checked_add(1)?;
-    (bytes.get(to) == Some(&0)).then_some(text)
+    (bytes.get(to) == Some(&0)).then_some(Span { from, to })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Head, Known, Single};
+    use super::{Change, Head, Known, Single, Word, is_unfit, unfit};
+    use crate::bytes::tests::assert_alike;
 
     fn head(fields: &[(&str, &str)]) -> Head {
         Head::new(fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(), false)
@@ -364,6 +453,25 @@ mod tests {
         let mut head = head(&[]);
         head.set("a", b"x\r\nset-cookie: y\0\x7f\tz\xff");
         assert_eq!(head.single("a"), Single::One(b"x??set-cookie: y??\tz\xff"));
+    }
+
+    #[test]
+    fn names_of_one_mark_are_told_apart() {
+        // The same length, and the same first, middle and last letter.
+        let mut head = head(&[("x-aa-b", "1"), ("x-ba-b", "2"), ("X-AA-B", "3"), ("a", "4"), ("", "5")]);
+        assert_eq!(head.values("x-aa-b").collect::<Vec<_>>(), [b"1", b"3"]);
+        assert_eq!(head.single("x-Ba-b"), Single::One(b"2"));
+        assert_eq!((head.single("A"), head.single("")), (Single::One(b"4"), Single::One(b"5")));
+        // A byte that is a letter but for one bit is another one.
+        assert_eq!(head.single("x\raa-b"), Single::Absent);
+        assert!(head.remove("x-aa-b") && !head.remove("x-ca-b"));
+        assert_eq!(head.names().collect::<Vec<_>>(), [&b"x-ba-b"[..], b"a", b""]);
+    }
+
+    #[test]
+    fn eight_bytes_are_as_unfit_as_one() {
+        assert_alike(unfit, is_unfit);
+        assert_alike(Word::beyond_ascii, |byte| !byte.is_ascii());
     }
 
     #[test]

@@ -43,6 +43,11 @@ pub trait Host {
     /// Records one decision.
     fn audit(&mut self, audit: &Audit);
 
+    /// The same for a record with borrowed texts. A host that writes it at once need not copy them, which every request would pay.
+    fn audit_borrowed(&mut self, audit: &Audit<&str>) {
+        self.audit(&audit.owned());
+    }
+
     /// Reads a slot that all workers of the process share; one that was never written is empty with the stamp 0. The
     /// host puts filter and plugin before the key. `None` when it shares nothing.
     fn slot(&mut self, key: &str) -> Option<Slot>;

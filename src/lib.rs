@@ -15,6 +15,7 @@
 
 mod address;
 pub mod audit;
+mod bytes;
 pub mod chain;
 pub mod claims;
 pub mod config;

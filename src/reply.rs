@@ -54,9 +54,14 @@ impl Reply {
 /// The correlation id: `x-request-id`, when it is one short text of visible ASCII.
 #[must_use]
 pub fn correlation_id(request: &Head) -> Option<String> {
+    correlation(request).map(str::to_owned)
+}
+
+/// The same where it stands.
+pub(crate) fn correlation(request: &Head) -> Option<&str> {
     match request.single("x-request-id") {
         Single::One(id) if id.len() <= MAX_CORRELATION_ID_BYTES && id.iter().all(u8::is_ascii_graphic) => {
-            String::from_utf8(id.to_vec()).ok()
+            std::str::from_utf8(id).ok()
         }
         Single::One(_) | Single::Absent | Single::Many => None,
     }

@@ -139,6 +139,10 @@ impl Host for BlockHost<'_> {
         self.host.audit(audit);
     }
 
+    fn audit_borrowed(&mut self, audit: &Audit<&str>) {
+        self.host.audit_borrowed(audit);
+    }
+
     fn slot(&mut self, key: &str) -> Option<Slot> {
         self.host.slot(&self.key(key))
     }

@@ -103,7 +103,7 @@ impl Config {
         let forward = wire.forward.unwrap_or_default().check(has_systems, environment)?;
         let sources = Sources::check(wire.sources)?;
         let binding = wire.fingerprint.map(BindingWire::check).transpose()?;
-        if let Some(n) = sources.headers.iter().position(|source| forward.removed.takes(&source.name)) {
+        if let Some(n) = sources.headers.iter().position(|source| forward.removed.takes(source.name.as_bytes())) {
             return Err(ConfigError::new(
                 format!("sources[{n}].header"),
                 "is a header that is removed from every request, as only the gateway may set it; take another one",
@@ -112,7 +112,7 @@ impl Config {
         for (n, rule) in access.rules().iter().enumerate() {
             if let Asks::Token(requirement) = rule.asks()
                 && let Some(Place::Header(name)) = requirement.tenant().map(Tenant::place)
-                && forward.removed.takes(name)
+                && forward.removed.takes(name.as_bytes())
             {
                 return Err(ConfigError::new(
                     format!("access.rules[{n}].require.tenant.header"),

@@ -68,15 +68,47 @@ impl Drop for Place {
 }
 
 /// What is known of a request before any token is looked at.
-struct Request {
-    method: Vec<u8>,
+#[derive(Clone, Copy)]
+struct Request<'a> {
+    method: &'a [u8],
     /// Path and query.
-    target: Vec<u8>,
+    target: &'a [u8],
 }
 
-impl Request {
-    fn path(&self) -> &[u8] {
-        of_target(&self.target)
+/// Why a request has not one reading.
+#[derive(Clone, Copy)]
+enum Unread {
+    /// There is no method or no path, or more than one.
+    Refused,
+    /// Its path is not in its normal form.
+    Unnormal,
+}
+
+impl<'a> Request<'a> {
+    /// Method and target with one reading only.
+    fn of(head: &'a Head) -> Result<Self, Unread> {
+        let Single::One(method) = head.single(":method") else { return Err(Unread::Refused) };
+        let target = match head.single(":path") {
+            Single::One(target) => target,
+            // A tunnel; no rule is about it.
+            Single::Absent if method == b"CONNECT" => b"",
+            Single::Absent | Single::Many => return Err(Unread::Refused),
+        };
+        // About the server as a whole; no rule is about it.
+        let pathless = target.is_empty() && method == b"CONNECT" || target == b"*" && method == b"OPTIONS";
+        if pathless || check_normal(target).is_ok() { Ok(Self { method, target }) } else { Err(Unread::Unnormal) }
+    }
+
+    fn path(&self) -> &'a [u8] {
+        of_target(self.target)
+    }
+}
+
+/// Writes the normal form of the path back, where there is one.
+fn rewrite(head: &mut Head) {
+    let Single::One(target) = head.single(":path") else { return };
+    if let Ok(target) = normalize(target) {
+        head.set(":path", &target);
     }
 }
 
@@ -88,18 +120,24 @@ impl Exchange {
     fn judge(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let shared = Rc::clone(&self.shared);
         let now_ms = host.now_ms();
-        let request = match self.request(head) {
-            Ok(request) => request,
-            Err(reason) => return self.refuse(reason, None, &Note::default(), now_ms, head, host),
+        let read = match (Request::of(head), shared.config.unnormalized) {
+            (Err(Unread::Unnormal), Unnormalized::Rewrite) => {
+                rewrite(head);
+                Request::of(head)
+            }
+            (read, _) => read,
         };
-        if let Some(reply) = self.public_key(&request) {
+        let Ok(request) = read else {
+            return self.refuse(Reason::UnsafePath, None, &Note::default(), now_ms, head, host);
+        };
+        if let Some(reply) = self.public_key(request) {
             return Step::Reply(reply);
         }
-        if shared.config.preflight == Preflight::Pass && is_preflight(&request.method, head) {
+        if shared.config.preflight == Preflight::Pass && is_preflight(request.method, head) {
             return self.pass_as_nobody("preflight", None, now_ms, head, host);
         }
         let access = &shared.config.access;
-        let (at, mode) = match access.entry(&request.method, request.path()) {
+        let (at, mode) = match access.entry(request.method, request.path()) {
             Entry::Public(at) => return self.pass_as_nobody("public", Some(at), now_ms, head, host),
             Entry::Webhook(at, endpoint) => {
                 let mode = access.rule(at).map_or(Mode::Enforce, super::access::Rule::mode);
@@ -114,7 +152,7 @@ impl Exchange {
             Entry::Token(at) => (Some(at), access.rule(at).map_or(Mode::Enforce, super::access::Rule::mode)),
             Entry::Closed => (None, Mode::Enforce),
         };
-        let asked = Asked { head, target: &request.target, waits: mode == Mode::Enforce };
+        let asked = Asked { head, target: request.target, waits: mode == Mode::Enforce };
         let session = match now_ms {
             Some(now_ms) => self.authenticate(&asked, now_ms, host),
             // A token cannot be dated, but that there is none can be said.
@@ -160,36 +198,11 @@ impl Exchange {
         }
     }
 
-    /// Method and target with one reading only.
-    fn request(&self, head: &mut Head) -> Result<Request, Reason> {
-        let Single::One(method) = head.single(":method") else { return Err(Reason::UnsafePath) };
-        let method = method.to_vec();
-        let target = match head.single(":path") {
-            Single::One(target) => target.to_vec(),
-            // A tunnel; no rule is about it.
-            Single::Absent if method == b"CONNECT" => Vec::new(),
-            Single::Absent | Single::Many => return Err(Reason::UnsafePath),
-        };
-        // About the server as a whole; no rule is about it.
-        let pathless = target.is_empty() && method == b"CONNECT" || target == b"*" && method == b"OPTIONS";
-        if pathless || check_normal(&target).is_ok() {
-            return Ok(Request { method, target });
-        }
-        match self.shared.config.unnormalized {
-            Unnormalized::Reject => Err(Reason::UnsafePath),
-            Unnormalized::Rewrite => {
-                let target = normalize(&target).map_err(|_| Reason::UnsafePath)?;
-                head.set(":path", &target);
-                Ok(Request { method, target })
-            }
-        }
-    }
-
     /// The key with which portals verify service tokens, where it is asked for.
-    fn public_key(&self, request: &Request) -> Option<Reply> {
+    fn public_key(&self, request: Request<'_>) -> Option<Reply> {
         let service = self.shared.config.forward.service.as_ref()?;
         let asked = service.public_key_path.as_ref()?.as_bytes() == request.path()
-            && matches!(request.method.as_slice(), b"GET" | b"HEAD");
+            && matches!(request.method, b"GET" | b"HEAD");
         let body = asked.then(|| service.public_set()).flatten()?;
         Some(Reply {
             status: 200,

@@ -33,8 +33,8 @@ impl Forward {
 
     /// Takes from a request what only the gate may say.
     pub(super) fn clean(&self, head: &mut Head) {
-        let taken: Vec<String> =
-            head.fields().filter(|(name, _)| self.removed.takes(name)).map(|(name, _)| name.to_owned()).collect();
+        let taken = head.names().filter(|name| self.removed.takes(name));
+        let taken: Vec<String> = taken.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         for name in taken {
             head.remove(&name);
         }

@@ -1,8 +1,7 @@
 //! Many patterns at once: which is the first that fits a path.
 
-use std::cmp::Ordering;
-
 use super::{Part, PathPattern, Strictness, fits, next_segment, same_segment};
+use crate::bytes::same;
 
 /// Patterns by their beginnings: a request looks only at those that begin as its path does.
 #[derive(Debug)]
@@ -14,10 +13,26 @@ pub(crate) struct PathIndex {
 /// What begins with the same named segments.
 #[derive(Debug, Default)]
 struct Node {
-    /// The next segment and the place of its node, in the order of [`order`]. In lower case where case does not matter.
-    next: Vec<(Vec<u8>, usize)>,
+    /// The next segments, in the order of their marks.
+    next: Vec<Next>,
     /// The patterns that name no further segment before their first wildcard, in the order of their places.
     here: Vec<Rest>,
+}
+
+/// A segment and the place of its node.
+#[derive(Debug)]
+struct Next {
+    mark: Mark,
+    /// In lower case where case does not matter.
+    name: Vec<u8>,
+    node: usize,
+}
+
+/// What tells most segments apart: the length, and up to eight letters, which are all that a shorter one has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Mark {
+    length: usize,
+    letters: u64,
 }
 
 #[derive(Debug)]
@@ -60,12 +75,15 @@ impl PathIndex {
         let Some(mut node) = self.nodes.first() else { return known };
         let mut first = known;
         loop {
-            let before = node.here.iter().take_while(|here| first.is_none_or(|first| here.place < first));
-            let found = before
-                .filter(|here| fits(&here.parts, rest, self.strictness))
-                .find(|here| wanted(here.place))
-                .map(|here| here.place);
-            first = found.or(first);
+            let known = first;
+            let before = node.here.iter().take_while(|here| known.is_none_or(|known| here.place < known));
+            for here in before {
+                // Most are not wanted, which is soon said.
+                if wanted(here.place) && fits(&here.parts, rest, self.strictness) {
+                    first = Some(here.place);
+                    break;
+                }
+            }
             let Some(path) = rest else { return first };
             let (segment, after) = next_segment(path);
             match node.named(segment, self.strictness).and_then(|at| self.nodes.get(at)) {
@@ -94,14 +112,15 @@ impl PathIndex {
     fn child(&mut self, at: usize, segment: &[u8]) -> usize {
         let fresh = self.nodes.len();
         let Some(node) = self.nodes.get_mut(at) else { return at };
-        match node.next.binary_search_by(|(name, _)| order(name, segment, Strictness::Exact)) {
-            Ok(found) => node.next.get(found).map_or(at, |&(_, place)| place),
-            Err(place) => {
-                node.next.insert(place, (segment.to_vec(), fresh));
-                self.nodes.push(Node::default());
-                fresh
-            }
+        // It has the case that names here have.
+        if let Some(known) = node.next.iter().find(|next| next.name == segment) {
+            return known.node;
         }
+        let mark = Mark::of(segment, Strictness::Exact);
+        let place = node.next.partition_point(|next| next.mark < mark);
+        node.next.insert(place, Next { mark, name: segment.to_vec(), node: fresh });
+        self.nodes.push(Node::default());
+        fresh
     }
 }
 
@@ -109,25 +128,74 @@ impl Node {
     /// The place of the node of a path's segment.
     fn named(&self, segment: &[u8], strictness: Strictness) -> Option<usize> {
         if segment.contains(&b'%') {
-            let found = self.next.iter().find(|(name, _)| same_segment(segment, name, strictness));
-            return found.map(|&(_, place)| place);
+            let found = self.next.iter().find(|next| same_segment(segment, &next.name, strictness));
+            return found.map(|next| next.node);
         }
-        let found = self.next.binary_search_by(|(name, _)| order(name, segment, strictness));
-        self.next.get(found.ok()?).map(|&(_, place)| place)
+        let mark = Mark::of(segment, strictness);
+        let from = self.next.partition_point(|next| next.mark < mark);
+        let alike = self.next.get(from..)?.iter().take_while(|next| next.mark == mark);
+        let mut found = alike.filter(|next| {
+            mark.length <= WORD
+                || match strictness {
+                    Strictness::Exact => same(&next.name, segment),
+                    Strictness::Lenient => next.name.eq_ignore_ascii_case(segment),
+                }
+        });
+        found.next().map(|next| next.node)
     }
 }
 
-/// By length, as most differ in it, then by letters.
-fn order(name: &[u8], segment: &[u8], strictness: Strictness) -> Ordering {
-    name.len().cmp(&segment.len()).then_with(|| match strictness {
-        Strictness::Exact => name.cmp(segment),
-        Strictness::Lenient => name.iter().copied().cmp(segment.iter().map(u8::to_ascii_lowercase)),
-    })
+impl Mark {
+    fn of(segment: &[u8], strictness: Strictness) -> Self {
+        let length = segment.len();
+        let letters = match (segment.first_chunk::<WORD>(), segment.first_chunk::<4>(), segment.last_chunk::<4>()) {
+            (Some(first), _, _) => u64::from_le_bytes(*first),
+            // The two overlap where there are fewer than eight.
+            (None, Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+            }
+            (None, _, _) => segment.iter().fold(0, |letters, &byte| letters << 8 | u64::from(byte)),
+        };
+        let letters = match strictness {
+            Strictness::Exact => letters,
+            Strictness::Lenient => lower(letters),
+        };
+        Self { length, letters }
+    }
 }
+
+/// Eight bytes, those that are ASCII letters in lower case.
+fn lower(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = word & (EACH * 0x7f);
+    // The high bit of each byte: from `A` on, and beyond `Z`. Neither sum reaches the next byte.
+    let (from_a, beyond_z) = (low + EACH * (0x80 - 0x41), low + EACH * (0x80 - 0x5b));
+    let is_upper = !word & (from_a ^ beyond_z) & (EACH * 0x80);
+    word | is_upper >> 2
+}
+
+/// Letters in a mark.
+const WORD: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use super::{PathIndex, PathPattern, Strictness};
+    use super::{PathIndex, PathPattern, Strictness, lower};
+
+    #[test]
+    fn bytes_are_in_lower_case_eight_at_a_time() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                for others in [0, 0x41, 0xff] {
+                    let mut bytes = [others; 8];
+                    bytes[at] = byte;
+                    assert_eq!(
+                        lower(u64::from_le_bytes(bytes)).to_le_bytes(),
+                        bytes.map(|byte| byte.to_ascii_lowercase())
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_index_finds_what_patterns_fit() {
@@ -145,6 +213,12 @@ mod tests {
             "/a/b/c",
             "/a/b/*/d/",
             "/b/",
+            "/Long-segment-one",
+            "/long-segment-two",
+            "/long-seg",
+            "/abc",
+            "/abcde",
+            "/abCdx",
         ];
         let patterns: Vec<_> = texts.iter().filter_map(|text| PathPattern::parse(text).ok()).collect();
         assert_eq!(patterns.len(), texts.len());
@@ -165,6 +239,14 @@ mod tests {
             "/b",
             "/B/",
             "/none/at/all",
+            "/long-segment-one",
+            "/LONG-segment-TWO/",
+            "/long-segment-six",
+            "/long-SEG",
+            "/abc",
+            "/aBcde",
+            "/abcdx",
+            "/abcdf",
             "",
             "b",
         ];

@@ -5,6 +5,7 @@ mod judge;
 mod report;
 mod sharing;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use self::answer::Failure;
@@ -34,10 +35,10 @@ pub struct Exchange {
 }
 
 /// What rules ask of a request's head.
-struct Request {
+struct Request<'a> {
     /// In upper case: there are portals that take `get` for GET.
-    method: Vec<u8>,
-    path: Vec<u8>,
+    method: Cow<'a, [u8]>,
+    path: &'a [u8],
 }
 
 impl Exchange {
@@ -58,36 +59,60 @@ impl Exchange {
     }
 
     fn go_on(&mut self, phases: &[Phase], head: &mut Head, host: &mut dyn Host) -> Step {
-        match self.request(head) {
-            Ok(request) => self.judge(phases, &request, head, host),
-            Err(reason) => self.refuse_unread(reason, head, host),
+        match Request::of(head) {
+            Ok(request) => return self.judge(phases, &request, head, host),
+            Err(Unread::Refused) => {}
+            Err(Unread::Unnormal) => match self.shared.config.unnormalized {
+                Unnormalized::Reject => {}
+                Unnormalized::Rewrite => {
+                    rewrite(head);
+                    if let Ok(request) = Request::of(head) {
+                        return self.judge(phases, &request, head, host);
+                    }
+                }
+            },
         }
+        self.refuse_unread(Reason::UnsafePath, head, host)
     }
+}
 
+/// Why a request has not one reading.
+enum Unread {
+    /// There is no method or no path, or more than one.
+    Refused,
+    /// Its path is not in its normal form.
+    Unnormal,
+}
+
+impl<'a> Request<'a> {
     /// Method and path, with one reading only.
-    fn request(&self, head: &mut Head) -> Result<Request, Reason> {
-        let Single::One(method) = head.single(":method") else { return Err(Reason::UnsafePath) };
-        let method = method.to_ascii_uppercase();
+    fn of(head: &'a Head) -> Result<Self, Unread> {
+        let Single::One(method) = head.single(":method") else { return Err(Unread::Refused) };
+        let method = match method.iter().any(u8::is_ascii_lowercase) {
+            true => Cow::Owned(method.to_ascii_uppercase()),
+            false => Cow::Borrowed(method),
+        };
         let target = match head.single(":path") {
-            Single::One(target) => target.to_vec(),
-            Single::Absent if method == b"CONNECT" => Vec::new(),
-            Single::Absent | Single::Many => return Err(Reason::UnsafePath),
+            Single::One(target) => target,
+            Single::Absent if *method == *b"CONNECT" => b"",
+            Single::Absent | Single::Many => return Err(Unread::Refused),
         };
         // A tunnel, or about the server as a whole: it counts as a request for the root.
-        if target.is_empty() && method == b"CONNECT" || target == b"*" && method == b"OPTIONS" {
-            return Ok(Request { method, path: b"/".to_vec() });
+        if target.is_empty() && *method == *b"CONNECT" || target == b"*" && *method == *b"OPTIONS" {
+            return Ok(Self { method, path: b"/" });
         }
-        if check_normal(&target).is_ok() {
-            return Ok(Request { method, path: of_target(&target).to_vec() });
+        match check_normal(target) {
+            Ok(()) => Ok(Self { method, path: of_target(target) }),
+            Err(_) => Err(Unread::Unnormal),
         }
-        match self.shared.config.unnormalized {
-            Unnormalized::Reject => Err(Reason::UnsafePath),
-            Unnormalized::Rewrite => {
-                let target = normalize(&target).map_err(|_| Reason::UnsafePath)?;
-                head.set(":path", &target);
-                Ok(Request { method, path: of_target(&target).to_vec() })
-            }
-        }
+    }
+}
+
+/// Writes the normal form of the path back, where there is one.
+fn rewrite(head: &mut Head) {
+    let Single::One(target) = head.single(":path") else { return };
+    if let Ok(target) = normalize(target) {
+        head.set(":path", &target);
     }
 }
 

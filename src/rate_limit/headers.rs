@@ -6,6 +6,7 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::config::{Config, Headers};
+use crate::audit::push_number;
 use crate::head::Head;
 use crate::table::Balance;
 
@@ -54,14 +55,23 @@ pub(super) fn set(head: &mut Head, config: &Config, standings: &[Standing]) {
     if fields.is_empty() {
         return;
     }
-    for name in [POLICY, LEFT].into_iter().chain(LEGACY).chain(OTHERS) {
-        if !fields.iter().any(|(ours, _)| *ours == name) {
-            head.remove(name);
+    if head.names().any(may_contradict) {
+        for name in [POLICY, LEFT].into_iter().chain(LEGACY).chain(OTHERS) {
+            if !fields.iter().any(|(ours, _)| *ours == name) {
+                head.remove(name);
+            }
         }
     }
     for (name, value) in fields {
         head.set(name, value.as_bytes());
     }
+}
+
+/// Whether a field might be one of all these. Few are, and then each is looked for.
+fn may_contradict(name: &[u8]) -> bool {
+    // All of them have it: in front, or behind `x-`.
+    let has = |at: usize| name.get(at..at + LEFT.len()).is_some_and(|part| part.eq_ignore_ascii_case(LEFT.as_bytes()));
+    has(0) || has(2)
 }
 
 /// The fields that say how a request stands.
@@ -80,10 +90,8 @@ pub(super) fn fields(config: &Config, standings: &[Standing]) -> Vec<(&'static s
             policies.push_str(&standing.told);
             left.push('"');
             left.push_str(&policy.name);
-            left.push_str("\";r=");
-            push_number(&mut left, u64::from(standing.balance.left));
-            left.push_str(";t=");
-            push_number(&mut left, standing.seconds());
+            push_number(&mut left, "\";r=", u64::from(standing.balance.left));
+            push_number(&mut left, ";t=", standing.seconds());
         }
         fields.push((POLICY, policies));
         fields.push((LEFT, left));
@@ -95,23 +103,6 @@ pub(super) fn fields(config: &Config, standings: &[Standing]) -> Vec<(&'static s
     }
     fields
 }
-
-/// Appends a number in decimal.
-fn push_number(text: &mut String, number: u64) {
-    let (mut digits, mut rest, mut used) = ([b'0'; MAX_DIGITS], number, 0);
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        used += 1;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    text.extend(digits.into_iter().skip(MAX_DIGITS - used).map(char::from));
-}
-
-/// Digits of the largest number.
-const MAX_DIGITS: usize = 20;
 
 /// Why a client cannot have what it asked for (RFC 9457; section 5 of the draft).
 pub(super) enum Problem<'a> {
@@ -141,19 +132,5 @@ impl Problem<'_> {
             members.insert("instance".to_owned(), id.into());
         }
         body.to_string().into_bytes()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::push_number;
-
-    #[test]
-    fn numbers_are_decimal() {
-        for number in [0, 1, 9, 10, 99, 100, 4_000_000_000, u64::MAX - 1, u64::MAX] {
-            let mut text = "r=".to_owned();
-            push_number(&mut text, number);
-            assert_eq!(text, format!("r={number}"));
-        }
     }
 }

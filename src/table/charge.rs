@@ -180,7 +180,9 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn read(account: &'a Account<'a>, now_ms: u64, host: &mut dyn Host) -> Result<Self, Error> {
         let slot = account.table.slot_of(account.place);
-        let (bytes, found, spent, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let charges = account.charges.len();
+        let (found, spent) = (Vec::with_capacity(charges), Vec::with_capacity(charges));
+        let (bytes, notes) = (Vec::new(), Vec::new());
         let (slot_ms, clock, repaired) = (now_ms, Clock::GoesOn, false);
         let mut page = Self { account, now_ms, slot, bytes, stamp: 0, slot_ms, clock, repaired, found, spent, notes };
         page.look(host)?;

@@ -1,5 +1,6 @@
 //! Keys: hashes of what is counted or claimed, under a seed that all workers agree on.
 
+use std::cell::Cell;
 use std::fmt;
 use std::hash::Hasher as _;
 
@@ -117,13 +118,45 @@ impl Seed {
         hasher.write(purpose);
         KeyHasher(hasher)
     }
+}
 
-    /// The key of one thing among several that have a place in common.
+/// One thing of several whose records stand at one place, such as one policy of those that are about a caller. What it has to do
+/// with a key is hashed once, not for every request.
+#[derive(Clone, Debug)]
+pub struct Stem {
+    what: Vec<u8>,
+    /// Under which seed, and its hash.
+    hashed: Cell<Option<(Seed, Key)>>,
+}
+
+impl Stem {
+    /// Of what is told apart from all others at the same place.
+    pub fn new(what: impl Into<Vec<u8>>) -> Self {
+        Self { what: what.into(), hashed: Cell::new(None) }
+    }
+
+    /// Its key at a place. Nobody without the seed knows a bit of either hash, so their exclusive or is as good as a hash of both.
     #[must_use]
-    pub fn key_at(&self, place: Key, what: &[u8]) -> Key {
-        self.key(&[&place.0, what])
+    pub fn at(&self, seed: &Seed, place: Key) -> Key {
+        let Key(hash) = match self.hashed.get() {
+            Some((known, hash)) if known == *seed => hash,
+            Some(_) | None => {
+                let hash = seed.key(&[b"stem", &self.what]);
+                self.hashed.set(Some((*seed, hash)));
+                hash
+            }
+        };
+        Key((u128::from_le_bytes(place.0) ^ u128::from_le_bytes(hash)).to_le_bytes())
     }
 }
+
+impl PartialEq for Stem {
+    fn eq(&self, other: &Self) -> bool {
+        self.what == other.what
+    }
+}
+
+impl Eq for Stem {}
 
 /// A key of which not all parts are known yet.
 pub(crate) struct Parts(SipHasher24);
@@ -172,5 +205,30 @@ impl Key {
         // The high half of the product: as even as the hash, and always below `slots`.
         let product = u64::from(u32::from_le_bytes([a, b, c, d])).saturating_mul(u64::from(slots));
         u16::try_from(product >> 32).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Seed, Stem};
+
+    #[test]
+    fn a_stem_has_a_key_of_its_own_at_each_place_under_each_seed() {
+        let (one, two) = (Seed([1; 16]), Seed([2; 16]));
+        let (this, that) = (Stem::new("this"), Stem::new("that"));
+        let mut keys = Vec::new();
+        for seed in [one, two, one] {
+            for place in ["a", "b"] {
+                let place = seed.key(&[place.as_bytes()]);
+                assert_eq!(this.at(&seed, place), Stem::new("this").at(&seed, place));
+                keys.extend([place, this.at(&seed, place), that.at(&seed, place)]);
+            }
+        }
+        let again = keys.split_off(12);
+        assert_eq!(again, keys[..6], "the seed of before");
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 12);
+        assert!(this == Stem::new("this") && this != that);
     }
 }

@@ -1,11 +1,11 @@
 //! Slots: their names, their header, and the loop around compare-and-set.
 
-use std::fmt::Write as _;
 use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
 
 use super::Error;
+use crate::audit::push_number;
 use crate::host::{Host, Slot, Written};
 
 /// How often an operation reads and writes again before it gives up. Each time somebody else has got something done.
@@ -72,9 +72,7 @@ impl Place {
     /// The name of a slot.
     pub(super) fn slot(&self, number: u16) -> String {
         let mut name = String::with_capacity(self.prefix.len().saturating_add(MAX_DIGITS));
-        name.push_str(&self.prefix);
-        // Writing into a string does not fail.
-        let _ = write!(name, "{number}");
+        push_number(&mut name, &self.prefix, u64::from(number));
         name
     }
 

@@ -18,6 +18,9 @@ const NOT_FOUND: u32 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused(u32);
 
+/// `WasmResult::CasMismatch`: the slot is not as it was read.
+pub(crate) const CHANGED: Refused = Refused(8);
+
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
@@ -28,6 +31,17 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_add_header_map_value(map: u32, name: *const u8, length: usize, value: *const u8, size: usize) -> u32;
+    fn proxy_replace_header_map_value(map: u32, name: *const u8, length: usize, value: *const u8, size: usize) -> u32;
+    fn proxy_remove_header_map_value(map: u32, name: *const u8, length: usize) -> u32;
+    fn proxy_get_shared_data(
+        name: *const u8,
+        length: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        stamp: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(name: *const u8, length: usize, data: *const u8, size: usize, stamp: u32) -> u32;
     fn proxy_get_property(path: *const u8, length: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, length: usize, data: *const u8, size: usize) -> u32;
 }
@@ -50,7 +64,46 @@ pub(crate) fn header(map: MapType, name: &str) -> Result<Option<Vec<u8>>, Refuse
     }
 }
 
-/// A property, by one name.
+/// Adds a field to those that a header section has.
+pub(crate) fn add_header(map: MapType, name: &str, value: &[u8]) -> Result<(), Refused> {
+    // SAFETY: the host reads both texts before it returns.
+    checked(unsafe { proxy_add_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+/// Puts a field in the place of all of its name.
+pub(crate) fn replace_header(map: MapType, name: &str, value: &[u8]) -> Result<(), Refused> {
+    // SAFETY: as above.
+    checked(unsafe {
+        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+}
+
+/// Removes all fields of a name.
+pub(crate) fn remove_header(map: MapType, name: &str) -> Result<(), Refused> {
+    // SAFETY: the host reads the name before it returns.
+    checked(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
+}
+
+/// A shared slot and its stamp; nothing and 0 for one that was never written.
+pub(crate) fn slot(name: &str) -> Result<(Vec<u8>, u32), Refused> {
+    let mut stamp = 0;
+    // SAFETY: see above; the name and all three places are live until the call returns.
+    match handed_over(|data, size| unsafe {
+        proxy_get_shared_data(name.as_ptr(), name.len(), data, size, &raw mut stamp)
+    }) {
+        Ok(bytes) => Ok((bytes, stamp)),
+        Err(Refused(NOT_FOUND)) => Ok((Vec::new(), 0)),
+        Err(refused) => Err(refused),
+    }
+}
+
+/// Writes a shared slot if it still has this stamp; with 0 in any case.
+pub(crate) fn set_slot(name: &str, bytes: &[u8], stamp: u32) -> Result<(), Refused> {
+    // SAFETY: the host reads both texts before it returns.
+    checked(unsafe { proxy_set_shared_data(name.as_ptr(), name.len(), bytes.as_ptr(), bytes.len(), stamp) })
+}
+
+/// A property, by its path, whose names have a NUL between them.
 pub(crate) fn property(name: &str) -> Result<Vec<u8>, Refused> {
     // SAFETY: as above, and the name is live too.
     handed_over(|data, size| unsafe { proxy_get_property(name.as_ptr(), name.len(), data, size) })
@@ -59,7 +112,10 @@ pub(crate) fn property(name: &str) -> Result<Vec<u8>, Refused> {
 /// Sets a property, by one name.
 pub(crate) fn set_property(name: &str, value: &[u8]) -> Result<(), Refused> {
     // SAFETY: the host reads both texts before it returns.
-    let status = unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+    checked(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+fn checked(status: u32) -> Result<(), Refused> {
     if status == OK { Ok(()) } else { Err(Refused(status)) }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use lockgate::audit::Audit;
 use lockgate::host::{Call, CallId, CallResult, Check, GrpcCall, Host, Slot, Written};
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType, Status};
+use proxy_wasm::types::{BufferType, MapType};
 
 use crate::abi;
 use crate::metrics::Metrics;
@@ -23,7 +23,9 @@ const MAX_CALLS: usize = 64;
 pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// What stands before the keys of this plugin's shared slots: filter and plugin.
-    pub(crate) slots: String,
+    slots: String,
+    /// Where the names of slots are put together.
+    name: Cell<String>,
     verifier: Verifier,
     /// Whether something could not be left for later filters since this was asked last.
     unleft: Cell<bool>,
@@ -85,7 +87,25 @@ pub(crate) enum Place<'a> {
 
 impl Shared {
     pub(crate) fn new(metrics: Metrics, slots: String) -> Self {
-        Self { metrics, slots, verifier: Verifier::default(), unleft: Cell::new(false), pending: RefCell::default() }
+        Self {
+            metrics,
+            slots,
+            name: Cell::default(),
+            verifier: Verifier::default(),
+            unleft: Cell::new(false),
+            pending: RefCell::default(),
+        }
+    }
+
+    /// Does something with the name of a slot.
+    fn named<T>(&self, key: &str, act: impl FnOnce(&str) -> T) -> T {
+        let mut name = self.name.take();
+        name.clear();
+        name.push_str(&self.slots);
+        name.push_str(key);
+        let done = act(&name);
+        self.name.set(name);
+        done
     }
 
     /// Whether something could not be left for later filters. They could take what an earlier one has left for what is true now.
@@ -176,6 +196,20 @@ fn is_ok(trailers: usize) -> bool {
     hostcalls::get_map_value_bytes(map, "grpc-status").ok().flatten().is_some_and(|status| status == b"0")
 }
 
+impl Calls<'_> {
+    fn record<Text: AsRef<str>>(&mut self, audit: &Audit<Text>) {
+        match &mut self.place {
+            Place::Exchange(lines) => {
+                if !lines.is_empty() {
+                    lines.push('\n');
+                }
+                audit.write_json(lines);
+            }
+            Place::Plugin => log::info!("{}", audit.to_json()),
+        }
+    }
+}
+
 impl Host for Calls<'_> {
     fn now_ms(&mut self) -> Option<u64> {
         if self.now_ms.is_none() {
@@ -191,7 +225,12 @@ impl Host for Calls<'_> {
     }
 
     fn attribute(&mut self, path: &[&str]) -> Option<Vec<u8>> {
-        hostcalls::get_property(path.to_vec()).ok().flatten()
+        let value = match path {
+            [name] => abi::property(name),
+            _ => abi::property(&path.join("\0")),
+        };
+        // Nothing is as good as absent.
+        value.ok().filter(|value| !value.is_empty())
     }
 
     fn count(&mut self, counter: usize, by: u64) {
@@ -199,15 +238,11 @@ impl Host for Calls<'_> {
     }
 
     fn audit(&mut self, audit: &Audit) {
-        match &mut self.place {
-            Place::Exchange(lines) => {
-                if !lines.is_empty() {
-                    lines.push('\n');
-                }
-                audit.write_json(lines);
-            }
-            Place::Plugin => log::info!("{}", audit.to_json()),
-        }
+        self.record(audit);
+    }
+
+    fn audit_borrowed(&mut self, audit: &Audit<&str>) {
+        self.record(audit);
     }
 
     fn note(&mut self, line: &str) {
@@ -227,15 +262,14 @@ impl Host for Calls<'_> {
     }
 
     fn slot(&mut self, key: &str) -> Option<Slot> {
-        let (bytes, stamp) = hostcalls::get_shared_data(&self.key(key)).ok()?;
-        Some(Slot { bytes: bytes.unwrap_or_default(), stamp: stamp.unwrap_or(0) })
+        let (bytes, stamp) = self.shared.named(key, abi::slot).ok()?;
+        Some(Slot { bytes, stamp })
     }
 
     fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written {
-        let stamp = (stamp != 0).then_some(stamp);
-        match hostcalls::set_shared_data(&self.key(key), Some(bytes), stamp) {
+        match self.shared.named(key, |name| abi::set_slot(name, bytes, stamp)) {
             Ok(()) => Written::Done,
-            Err(Status::CasMismatch) => Written::Changed,
+            Err(abi::CHANGED) => Written::Changed,
             Err(_) => Written::Unavailable,
         }
     }
@@ -257,11 +291,5 @@ impl Host for Calls<'_> {
 
     fn verify(&mut self, check: &Check<'_>) -> Option<bool> {
         self.shared.verifier.verify(check)
-    }
-}
-
-impl Calls<'_> {
-    fn key(&self, key: &str) -> String {
-        [self.shared.slots.as_str(), key].concat()
     }
 }

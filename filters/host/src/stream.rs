@@ -12,7 +12,7 @@ use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
-use crate::abi::{header, header_map};
+use crate::abi::{Refused, add_header, header, header_map, remove_header, replace_header};
 use crate::calls::write_audit;
 use crate::heads::Bodies;
 use crate::root::Plugin;
@@ -528,17 +528,17 @@ fn read_field(map: MapType, name: &str, ends: bool) -> Result<Head, String> {
 }
 
 /// Writes what differs.
-fn write(map: MapType, head: &Head) -> Result<(), Status> {
+fn write(map: MapType, head: &Head) -> Result<(), Refused> {
     for change in head.changes() {
         let mut values = head.values(change.name);
         if change.known == Known::Yes {
             match values.next() {
-                None => hostcalls::remove_map_value(map, change.name)?,
-                Some(first) => hostcalls::set_map_value_bytes(map, change.name, Some(first))?,
+                None => remove_header(map, change.name)?,
+                Some(first) => replace_header(map, change.name, first)?,
             }
         }
         for value in values {
-            hostcalls::add_map_value_bytes(map, change.name, value)?;
+            add_header(map, change.name, value)?;
         }
     }
     Ok(())

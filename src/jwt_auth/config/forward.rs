@@ -155,9 +155,10 @@ pub(in crate::jwt_auth) struct ServiceKey {
 pub(in crate::jwt_auth) struct Taken {
     /// In lower case, `-` for `_`.
     names: Vec<String>,
-    /// A bit for each length that a name has (63 and more share one), and for the first and third letter that one has: most
-    /// fields need no further look.
+    /// A bit for each length that a name has (63 and more share one), for each first letter, and for the first and third letter
+    /// that one has: most fields need no further look.
     lengths: u64,
+    firsts: u64,
     letters: u64,
 }
 
@@ -318,22 +319,22 @@ impl Taken {
         names.dedup();
         let beginnings = names.iter().map(String::as_str).chain(REMOVED_PREFIXES);
         Self {
-            letters: beginnings.fold(0, |letters, name| letters | letters_bit(name)),
+            firsts: beginnings.clone().fold(0, |firsts, name| firsts | first_bit(name.as_bytes())),
+            letters: beginnings.fold(0, |letters, name| letters | letters_bit(name.as_bytes())),
             lengths: names.iter().fold(0, |lengths, name| lengths | length_bit(name.len())),
             names,
         }
     }
 
     /// Whether a field of this name is taken from requests.
-    pub(in crate::jwt_auth) fn takes(&self, name: &str) -> bool {
-        if self.letters & letters_bit(name) == 0 {
+    pub(in crate::jwt_auth) fn takes(&self, name: &[u8]) -> bool {
+        if self.firsts & first_bit(name) == 0 || self.letters & letters_bit(name) == 0 {
             return false;
         }
         let same =
             |one: &str, two: &[u8]| one.len() == two.len() && one.bytes().eq(two.iter().map(|&byte| letter(byte)));
-        let bytes = name.as_bytes();
-        self.lengths & length_bit(bytes.len()) != 0 && self.names.iter().any(|taken| same(taken, bytes))
-            || REMOVED_PREFIXES.iter().any(|prefix| bytes.get(..prefix.len()).is_some_and(|part| same(prefix, part)))
+        self.lengths & length_bit(name.len()) != 0 && self.names.iter().any(|taken| same(taken, name))
+            || REMOVED_PREFIXES.iter().any(|prefix| name.get(..prefix.len()).is_some_and(|part| same(prefix, part)))
     }
 }
 
@@ -341,9 +342,13 @@ fn length_bit(length: usize) -> u64 {
     1 << length.min(63)
 }
 
+fn first_bit(name: &[u8]) -> u64 {
+    1 << (name.first().map_or(0, |&byte| letter(byte)) % 64)
+}
+
 /// What is compared alike shares a bit, and so do some other letters. The second letter of most is a dash.
-fn letters_bit(name: &str) -> u64 {
-    let letter_at = |at: usize| name.as_bytes().get(at).map_or(0, |&byte| letter(byte));
+fn letters_bit(name: &[u8]) -> u64 {
+    let letter_at = |at: usize| name.get(at).map_or(0, |&byte| letter(byte));
     1 << ((letter_at(0).wrapping_mul(5) ^ letter_at(2)) % 64)
 }
 

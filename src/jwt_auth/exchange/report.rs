@@ -10,7 +10,7 @@ use crate::jwt_auth::access::{At, Denied};
 use crate::jwt_auth::counters::Rule;
 use crate::jwt_auth::error::{Challenge, Reason};
 use crate::jwt_auth::session::View;
-use crate::reply::{Reply, correlation_id};
+use crate::reply::{Reply, correlation, correlation_id};
 
 /// What is known of a request beside the decision.
 #[derive(Default)]
@@ -86,18 +86,18 @@ impl Exchange {
     ) {
         let access = &self.shared.config.access;
         let rule = at.and_then(|at| access.rule(at));
-        host.audit(&Audit {
+        host.audit_borrowed(&Audit {
             time_ms: now_ms,
-            id: correlation_id(head),
+            id: correlation(head),
             filter: Policy::NAME,
-            rule: rule.map(|rule| rule.name().to_owned()),
+            rule: rule.map(crate::jwt_auth::access::Rule::name),
             outcome,
             reason: reason.map(Reason::code),
             shadow,
             fields: 0,
             subject: note.view.and_then(|view| view.subject),
-            system: note.view.and_then(|view| view.identity.system.clone()),
-            path: at.map(|at| access.pattern(at).to_owned()),
+            system: note.view.and_then(|view| view.identity.system.as_deref()),
+            path: at.map(|at| access.pattern(at)),
             version: self.shared.version,
         });
     }

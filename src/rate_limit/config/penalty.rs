@@ -7,7 +7,7 @@ use super::policy::{MAX_LIMIT, MAX_WINDOW_S};
 use super::{Keys, Mode, at_most, within};
 use crate::config::ConfigError;
 use crate::matching::{Match, MatchWire};
-use crate::table::Rule;
+use crate::table::{Rule, Stem};
 
 /// Most penalties.
 pub const MAX_PENALTIES: usize = 16;
@@ -67,7 +67,7 @@ pub(in crate::rate_limit) struct Penalty {
     pub(in crate::rate_limit) rule: Rule,
     pub(in crate::rate_limit) mode: Mode,
     /// What makes its records' keys.
-    pub(in crate::rate_limit) stem: Vec<u8>,
+    pub(in crate::rate_limit) stem: Stem,
 }
 
 /// What leads to it.
@@ -107,7 +107,7 @@ impl PenaltyWire {
             block_ms: u64::from(block_s).saturating_mul(1_000),
         };
         Ok(Penalty {
-            stem: format!("penalty\0{}\0{}", self.name, rule.window_ms).into_bytes(),
+            stem: Stem::new(format!("penalty\0{}\0{}", self.name, rule.window_ms)),
             name: self.name,
             matches,
             plan,

@@ -12,7 +12,7 @@ use crate::matching::{Match, MatchWire};
 use crate::rate_limit::headers::told;
 use crate::rate_limit::key::Caller;
 use crate::rate_limit::shared::Shared;
-use crate::table::{MAX_LEASED, MAX_SPAN_MS, Quota, Terms};
+use crate::table::{MAX_LEASED, MAX_SPAN_MS, Quota, Stem, Terms};
 
 /// Most policies.
 pub const MAX_POLICIES: usize = 64;
@@ -107,7 +107,7 @@ pub(in crate::rate_limit) struct Measured {
     pub(in crate::rate_limit) told: Rc<str>,
     /// The policy's name, and those numbers that say what its records mean. A new limit of a sliding window is none of them:
     /// who changes the tier keeps what he has spent.
-    pub(in crate::rate_limit) stem: Vec<u8>,
+    pub(in crate::rate_limit) stem: Stem,
     /// Of a shared policy: what is leased instead.
     pub(in crate::rate_limit) leased: Option<Leased>,
 }
@@ -118,9 +118,9 @@ pub(in crate::rate_limit) struct Leased {
     /// The service counts each tier for itself.
     pub(in crate::rate_limit) tier: Option<String>,
     pub(in crate::rate_limit) terms: Terms,
-    pub(in crate::rate_limit) stem: Vec<u8>,
+    pub(in crate::rate_limit) stem: Stem,
     /// Of who asks for one.
-    pub(in crate::rate_limit) asking: Vec<u8>,
+    pub(in crate::rate_limit) asking: Stem,
 }
 
 impl Policy {
@@ -281,11 +281,11 @@ impl Numbers<'_> {
             Leased {
                 tier: tier.map(str::to_owned),
                 terms: shared.terms(limit, self.cost),
-                stem: format!("{name}\0lease").into_bytes(),
-                asking: format!("{name}\0asking").into_bytes(),
+                stem: Stem::new(format!("{name}\0lease")),
+                asking: Stem::new(format!("{name}\0asking")),
             }
         });
-        Ok(Measured { quota, limit, window_s, told: told(self.name, limit, window_s), stem: stem.into_bytes(), leased })
+        Ok(Measured { quota, limit, window_s, told: told(self.name, limit, window_s), stem: Stem::new(stem), leased })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The decision about a request: by which rules it is measured, and what they find.
 
+use std::ptr;
 use std::rc::Rc;
 
 use super::answer::Failure;
@@ -14,7 +15,7 @@ use crate::rate_limit::config::{Cause, Config, Measured, Mode, OnTrouble, Option
 use crate::rate_limit::counters::{Beside, Block, Limit};
 use crate::rate_limit::error::Reason;
 use crate::rate_limit::headers::Standing;
-use crate::rate_limit::key::Caller;
+use crate::rate_limit::key::{Caller, Part};
 use crate::table::{self, Account, Acts, Charge, Charged, Found, Key, Measure, Note, Seed, Verdict};
 
 /// A rule that a request is measured by, and the pattern that has fitted.
@@ -24,6 +25,8 @@ pub(super) struct Asked<'a> {
     /// Its place in the configuration.
     pub(super) at: usize,
     pub(super) pattern: &'a str,
+    /// The place of its slot among those that are charged, once that is known.
+    slot: usize,
 }
 
 /// A policy with the caller's quota, or a penalty.
@@ -83,12 +86,12 @@ impl<'a> Rule<'a> {
             Mode::Enforce => Acts::Refuses,
             Mode::Shadow => Acts::Watches,
         };
-        Charge { key: seed.key_at(place, stem), by, acts }
+        Charge { key: stem.at(seed, place), by, acts }
     }
 }
 
 impl Exchange {
-    pub(super) fn judge(&mut self, phases: &[Phase], request: &Request, head: &Head, host: &mut dyn Host) -> Step {
+    pub(super) fn judge(&mut self, phases: &[Phase], request: &Request<'_>, head: &Head, host: &mut dyn Host) -> Step {
         let shared = Rc::clone(&self.shared);
         let mut caller = Caller::new(&shared.config, head, host, &request.method);
         let asked = select(&shared, phases, request, &mut caller, self.sharing.is_first());
@@ -118,8 +121,8 @@ impl Exchange {
             };
             host.count(shared.counters.beside(what), 1);
         }
-        let found: Vec<(Asked<'_>, Found)> = asked.into_iter().zip(charged.found.into_iter().flatten()).collect();
-        self.conclude(charged.verdict, &found, head, host)
+        let found = asked.iter().zip(charged.found.iter().flatten());
+        self.conclude(charged.verdict, found, head, host)
     }
 
     /// Charges a request with all that it is measured by. What is found is in the order of the rules that are given back.
@@ -131,13 +134,18 @@ impl Exchange {
         (seed, now_ms): (&Seed, u64),
     ) -> Result<(Vec<Asked<'a>>, Charged), Reason> {
         self.failures.truncate(self.sharing.failures());
-        // Slots, each with its rules.
-        let mut accounts: Vec<(usize, Account<'_>, Vec<Asked<'a>>)> = Vec::new();
+        // Slots, and the rules, each with the place of its slot.
+        let mut slots: Vec<Account<'_>> = Vec::with_capacity(1);
+        let mut rules: Vec<Asked<'a>> = Vec::with_capacity(asked.len());
         for &asked in asked {
-            let at = asked.rule.plan();
-            let Some(plan) = shared.config.plans.get(at) else { continue };
+            let Some(plan) = shared.config.plans.get(asked.rule.plan()) else { continue };
             let Some(by) = self.sharing.by(&asked) else { continue };
-            let place = caller.place(seed, plan, asked.pattern);
+            let known = slots.iter().find(|slot| ptr::eq(slot.table, &plan.table));
+            let place = match known {
+                // The same whatever pattern has fitted.
+                Some(slot) if !plan.parts.contains(&Part::Path) => slot.place,
+                Some(_) | None => caller.place(seed, plan, asked.pattern),
+            };
             let charge = asked.rule.charge(seed, place, by);
             if let Rule::Penalty(penalty) = asked.rule
                 && matches!(penalty.cause, Cause::Failures(_))
@@ -145,29 +153,33 @@ impl Exchange {
                 let pattern = asked.pattern.to_owned();
                 self.failures.push(Failure { penalty: asked.at, place, key: charge.key, pattern });
             }
-            match accounts.iter_mut().find(|(plan, account, _)| *plan == at && account.place == place) {
-                Some((_, account, rules)) => {
-                    account.charges.push(charge);
-                    rules.push(asked);
-                }
-                None => {
-                    let account = Account { table: &plan.table, place, charges: vec![charge] };
-                    accounts.push((at, account, vec![asked]));
-                }
+            let known = slots.iter().position(|slot| ptr::eq(slot.table, &plan.table) && slot.place == place);
+            let slot = known.unwrap_or_else(|| {
+                slots.push(Account { table: &plan.table, place, charges: Vec::with_capacity(rules.capacity()) });
+                slots.len().saturating_sub(1)
+            });
+            if let Some(account) = slots.get_mut(slot) {
+                account.charges.push(charge);
             }
-        }
-        let (mut slots, mut rules) = (Vec::new(), Vec::new());
-        for (_, account, its_rules) in accounts {
-            slots.push(account);
-            rules.extend(its_rules);
+            rules.push(Asked { slot, ..asked });
         }
         let charged = table::charge(caller.host, now_ms, &slots)?;
         self.sharing.measured();
+        // Slot by slot, as they were charged; in their order within one.
+        if slots.len() > 1 {
+            rules.sort_by_key(|asked| asked.slot);
+        }
         Ok((rules, charged))
     }
 
     /// What a verdict means.
-    fn conclude(&mut self, verdict: Verdict, found: &[(Asked<'_>, Found)], head: &Head, host: &mut dyn Host) -> Step {
+    fn conclude<'f>(
+        &mut self,
+        verdict: Verdict,
+        found: impl Iterator<Item = (&'f Asked<'f>, &'f Found)>,
+        head: &Head,
+        host: &mut dyn Host,
+    ) -> Step {
         let shared = Rc::clone(&self.shared);
         let counters = &shared.counters;
         let (mut wait_ms, mut violated, mut blocked) = (0_u64, Vec::new(), false);
@@ -256,6 +268,9 @@ impl Exchange {
     }
 }
 
+/// For how many rules there is room from the start.
+const FEW_RULES: usize = 8;
+
 /// Whether a record is left of it.
 fn says_something(found: &Found) -> bool {
     match found {
@@ -268,27 +283,27 @@ fn says_something(found: &Found) -> bool {
 fn select<'a>(
     shared: &'a Shared,
     phases: &[Phase],
-    request: &Request,
+    request: &Request<'_>,
     caller: &mut Caller<'_>,
     first: bool,
 ) -> Vec<Asked<'a>> {
     let Config { policies, penalties, options, .. } = &shared.config;
-    let mut asked = Vec::new();
+    let mut asked = Vec::with_capacity(policies.len().saturating_add(penalties.len()).min(FEW_RULES));
     if phases.contains(&Phase::PreAuth) {
         for (at, penalty) in penalties.iter().enumerate() {
             let pattern = match &penalty.matches {
                 None => Some("*"),
-                Some(matches) => matches.takes_away(&request.method, &request.path).map(PathPattern::as_str),
+                Some(matches) => matches.takes_away(&request.method, request.path).map(PathPattern::as_str),
             };
-            asked.extend(pattern.map(|pattern| Asked { rule: Rule::Penalty(penalty), at, pattern }));
+            asked.extend(pattern.map(|pattern| Asked { rule: Rule::Penalty(penalty), at, pattern, slot: 0 }));
         }
     }
     for (at, policy) in policies.iter().enumerate() {
         if !phases.contains(&policy.phase) {
             continue;
         }
-        let Some(pattern) = policy.matches.takes_away(&request.method, &request.path) else { continue };
-        let is_options = request.method == b"OPTIONS" && *options == Options::Exempt && !policy.names_options;
+        let Some(pattern) = policy.matches.takes_away(&request.method, request.path) else { continue };
+        let is_options = *request.method == *b"OPTIONS" && *options == Options::Exempt && !policy.names_options;
         if is_options || policy.unless.as_ref().is_some_and(|rights| caller.identity().holds(rights)) {
             if first {
                 caller.host.count(shared.counters.policy(at, Limit::Exempt), 1);
@@ -296,7 +311,7 @@ fn select<'a>(
             continue;
         }
         let measured = policy.measured(caller);
-        asked.push(Asked { rule: Rule::Policy(policy, measured), at, pattern: pattern.as_str() });
+        asked.push(Asked { rule: Rule::Policy(policy, measured), at, pattern: pattern.as_str(), slot: 0 });
     }
     asked
 }

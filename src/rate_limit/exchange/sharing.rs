@@ -231,7 +231,7 @@ fn wish(shared: &Shared, asked: &Asked<'_>, caller: &mut Caller<'_>, seed: &Seed
     let plan = shared.config.plans.get(policy.plan)?;
     let place = caller.place(seed, plan, asked.pattern);
     Some(Wish {
-        supply: Supply { place, lease: seed.key_at(place, &leased.stem), asking: seed.key_at(place, &leased.asking) },
+        supply: Supply { place, lease: leased.stem.at(seed, place), asking: leased.asking.at(seed, place) },
         plan: policy.plan,
         terms: leased.terms,
         descriptor: descriptor(&policy.name, leased.tier.as_deref(), &plan.parts, asked.pattern, caller),

@@ -1,0 +1,100 @@
+//! Texts looked at eight bytes at a time: the C library's comparison in Wasm takes one.
+
+/// Whether two texts are the same. No protection of secrets: the time it takes tells where they differ.
+#[inline]
+pub(crate) fn same(one: &[u8], two: &[u8]) -> bool {
+    if one.len() != two.len() {
+        return false;
+    }
+    match (one.last_chunk::<8>(), two.last_chunk::<8>()) {
+        // The last eight overlap those before them.
+        (Some(last), Some(other)) => {
+            let (words, _) = one.as_chunks::<8>();
+            let (other_words, _) = two.as_chunks::<8>();
+            word(last) == word(other) && words.iter().zip(other_words).all(|(one, two)| word(one) == word(two))
+        }
+        (_, _) => one.iter().zip(two).all(|(one, two)| one == two),
+    }
+}
+
+/// Whether any byte of a text is such a one. `eight` says it of eight at a time, by their high bits.
+#[inline]
+pub(crate) fn any(text: &[u8], eight: impl Fn(Word) -> u64, one: impl Fn(u8) -> bool) -> bool {
+    let Some(last) = text.last_chunk::<8>() else { return text.iter().any(|&byte| one(byte)) };
+    let (words, _) = text.as_chunks::<8>();
+    // Without a way out; the last eight may be some of those before.
+    let found = words.iter().fold(eight(Word(word(last))), |found, bytes| found | eight(Word(word(bytes))));
+    found & (EACH * 0x80) != 0
+}
+
+/// Eight bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Word(u64);
+
+impl Word {
+    /// The high bit of each byte that is less than `least` (1 to 0x80), and of no other.
+    #[inline]
+    pub(crate) fn below(self, least: u8) -> u64 {
+        // Nothing is carried: seven bits of a byte and 0x7f are less than 0x100.
+        let from = (self.0 & (EACH * 0x7f)) + EACH * u64::from(0x80 - least);
+        !(from | self.0) & (EACH * 0x80)
+    }
+
+    /// The high bit of each byte that is not ASCII.
+    #[inline]
+    pub(crate) fn beyond_ascii(self) -> u64 {
+        self.0
+    }
+
+    /// The high bit of each byte that is this one, and of no other.
+    #[inline]
+    pub(crate) fn is(self, byte: u8) -> u64 {
+        // Nor here.
+        let differ = self.0 ^ (EACH * u64::from(byte));
+        !(((differ & (EACH * 0x7f)) + EACH * 0x7f) | differ) & (EACH * 0x80)
+    }
+}
+
+/// One in each byte.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+#[inline]
+fn word(bytes: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*bytes)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{Word, any, same};
+
+    /// Both find the same bytes, wherever they stand.
+    pub(crate) fn assert_alike(eight: fn(Word) -> u64, one: fn(u8) -> bool) {
+        for length in 0..=25 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    for others in [b'a', b' ', b'\t', 0x7f, 0x80, 0xff] {
+                        let mut text = vec![others; length];
+                        text[at] = byte;
+                        let want = one(byte) || length > 1 && one(others);
+                        assert_eq!(any(&text, eight, one), want, "{byte} at {at} of {length} among {others}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_of_every_length_are_compared_to_the_last_byte() {
+        let text: Vec<u8> = (0..40).collect();
+        for length in 0..=text.len() {
+            let one = &text[..length];
+            assert!(same(one, &one.to_vec()), "{length}");
+            for at in 0..length {
+                let mut other = one.to_vec();
+                other[at] ^= 0x80;
+                assert!(!same(one, &other), "{length}, {at}");
+            }
+            assert!(!same(one, &[one, b"x"].concat()), "{length}");
+        }
+    }
+}
