@@ -88,7 +88,8 @@ pub(crate) mod tests {
         let text: Vec<u8> = (0..40).collect();
         for length in 0..=text.len() {
             let one = &text[..length];
-            assert!(same(one, &one.to_vec()), "{length}");
+            let again = one.to_vec();
+            assert!(same(one, &again), "{length}");
             for at in 0..length {
                 let mut other = one.to_vec();
                 other[at] ^= 0x80;
