@@ -149,11 +149,19 @@ fn changes(descriptor: &Descriptor, vector: &Vector) -> Vec<(String, Request)> {
             let fields = &good.content.headers;
             let input = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("signature-input"));
             let input = String::from_utf8(input.unwrap().1.clone()).unwrap();
-            for name in ["content-digest", "date", "content-type", "signature-input"] {
-                if name == "signature-input" || input.contains(&format!("\"{name}\"")) {
+            for name in ["content-digest", "date", "content-type"] {
+                if input.contains(&format!("\"{name}\"")) {
                     put(name.to_owned(), &|request| change(request, &Place::Header(name.to_owned()), descriptor));
                 }
             }
+            // Of the first signature, which is the one that is taken.
+            put("what is said of it".to_owned(), &|request| {
+                let fields = request.content.headers.iter_mut();
+                for (_, value) in fields.filter(|(name, _)| name.eq_ignore_ascii_case("signature-input")) {
+                    *value = input.replacen("created=1", "created=2", 1).into_bytes();
+                }
+                true
+            });
         }
         Style::Whole { .. } | Style::Pairs { .. } | Style::Versions { .. } | Style::Detached(_) => {}
     }
