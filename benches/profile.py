@@ -2,7 +2,7 @@
 python3 profile.py <file.wasm> <case.json> [repetitions]
 
 Plays the case (play.mjs) few and many times in Node under Valgrind's callgrind, with V8's best code, and shares out the difference
-by function. The host is not Envoy's, so only what is in the module is listed. The module needs its names: build it with --config 'profile.release.strip="none"'.
+by function. The host is not Envoy's, so only what is in the module is listed. The module needs its names: build it with --config 'profile.release.strip="debuginfo"'.
 """
 
 import bisect
