@@ -216,7 +216,8 @@ fn checked(text: &[u8], say: Say) -> Result<&str, ConfigError> {
     let mut json = serde_json::Deserializer::from_slice(text);
     IgnoredAny::deserialize(&mut json).map_err(|error| {
         let read = bytes_read(text, &error);
-        ConfigError::new(path_or_whole(text, read), say(Fault::Syntax, &without_place(&error), &place_of(text, read)))
+        let what = if ends_after_comma(text, read) { "trailing comma".to_owned() } else { without_place(&error) };
+        ConfigError::new(path_or_whole(text, read), say(Fault::Syntax, &what, &place_of(text, read)))
     })?;
     json.end().map_err(|error| {
         let why = say(Fault::Syntax, &without_place(&error), &place_of(text, bytes_read(text, &error)));
@@ -254,6 +255,15 @@ fn place_of(text: &[u8], read: usize) -> String {
 fn bytes_read(text: &[u8], error: &serde_json::Error) -> usize {
     let lines = text.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
     lines.map(<[u8]>::len).sum::<usize>().saturating_add(error.column())
+}
+
+/// Whether a text has a comma before the bracket that it was read up to: the likeliest mistake, for which `serde_json` has other words
+/// where it reads values that nobody wants.
+fn ends_after_comma(text: &[u8], read: usize) -> bool {
+    match text.get(..read) {
+        Some([before @ .., b'}' | b']']) => before.trim_ascii_end().ends_with(b","),
+        Some(_) | None => false,
+    }
 }
 
 fn without_place(error: &serde_json::Error) -> String {
