@@ -1,8 +1,8 @@
 //! `lockgate bench`: what Lockgate adds to Envoy on this machine, beside what people use today.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
+use std::{fs, io};
 
 use clap::builder::RangedI64ValueParser;
 use clap::{Args, Subcommand, ValueEnum, value_parser};
@@ -159,13 +159,23 @@ fn measure(args: &BenchArgs) -> Result<u8, String> {
     let explained = |error: lockgate_measure::Error| format!("bench: {error}");
     match &args.what {
         None => {
+            let chart = args.compare.chart.as_deref();
+            let unwritten = |error: io::Error| {
+                let file = chart.unwrap_or(Path::new("")).display();
+                format!("--chart: cannot write {file}: {error}")
+            };
+            // Said now, and not after all that is measured.
+            if let Some(file) = chart {
+                fs::OpenOptions::new().append(true).create(true).open(file).map_err(unwritten)?;
+            }
             eprintln!("about {} s once everything is built; Ctrl-C stops it", plan.seconds());
             let report = bench(&place, &plan).map_err(explained)?;
-            if let Some(file) = &args.compare.chart {
-                let svg = report.to_svg(usize::MAX).map_err(explained)?;
-                fs::write(file, svg).map_err(|error| format!("--chart: cannot write {}: {error}", file.display()))?;
-            }
+            // Before the chart: what was measured is not lost with it.
             args.compare.output.print(&report.to_markdown(), report.to_json(), &workspace);
+            if let Some(file) = chart {
+                let svg = report.to_svg(usize::MAX).map_err(explained)?;
+                fs::write(file, svg).map_err(unwritten)?;
+            }
             Ok(0)
         }
         Some(What::Steady(SteadyArgs { rate, seconds, workers, output })) => {

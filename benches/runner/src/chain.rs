@@ -169,7 +169,7 @@ fn reached(report: &Report, steady: &Steady, wasm_bytes: u64) -> Vec<Goal> {
     };
     let megabytes = |loading: &Loading| loading.rss_bytes / 1e6;
     let further = more(4, &megabytes).zip(more(1, &megabytes)).map(|(four, one)| (four - one) / 3.0);
-    let errors = steady.errors.iter().map(|(_, times)| *times as f64).sum();
+    let errors = steady.errors.iter().map(|(_, times)| times).sum::<u64>() as f64;
     vec![
         goal(
             "warm token, two limits, 1 KB stripped: chain to native",
