@@ -511,6 +511,17 @@ impl Gate {
         stats.iter().filter(|(name, _)| wanted(&name[WEBHOOK_COUNTERS.len()..])).map(|(_, value)| value).sum()
     }
 
+    /// Waits until so many requests are under way in Envoy.
+    ///
+    /// # Panics
+    /// They never are.
+    #[track_caller]
+    pub fn until_active(&self, requests: u64) {
+        let active =
+            || self.envoy.counter("http.gate.downstream_rq_active").is_ok_and(|now| now == requests).then_some(());
+        self.envoy.process().wait_until("requests under way", HANGS_AFTER, active).unwrap();
+    }
+
     /// The access log's record of a request: the first whose path is `path`.
     ///
     /// # Panics

@@ -20,13 +20,6 @@ fn waiter(upstream: &Upstream, keys: &Upstream) -> Setup {
     Setup::new(upstream).cluster("keys", Some(keys.address())).waiter("keys /keys 5000 1000")
 }
 
-/// Waits until so many requests are under way in Envoy.
-#[track_caller]
-fn until_active(gate: &Gate, requests: u64) {
-    let active = || gate.envoy.counter("http.gate.downstream_rq_active").is_ok_and(|now| now == requests).then_some(());
-    gate.envoy.process().wait_until("requests under way", HANGS_AFTER, active).unwrap();
-}
-
 #[track_caller]
 fn assert_hello(response: &Response) {
     assert_eq!((response.status, response.text().as_str(), response.end), (200, "hello", End::Complete), "{response}");
@@ -137,7 +130,7 @@ fn a_request_goes_on_with_a_piece_and_not_between_two() {
         };
         let mut client = gate.connect();
         client.send(&request(Request::new("POST", "/x")).raw_body("5\r\nfirst\r\n"));
-        until_active(&gate, 1);
+        gate.until_active(1);
         assert_eq!(gate.ask(&Request::get("/give").header("x-wait", "give")).status, 404);
         // So the policy has worked since, and asked who waits.
         assert_eq!(gate.ask(&waits("tick")).status, 200);
@@ -157,7 +150,7 @@ fn wait_and_give(gate: &Gate, request: &Request, kind: &str) -> Response {
     let mut client = gate.connect();
     client.send(request);
     if kind == "signal" {
-        until_active(gate, 1);
+        gate.until_active(1);
         assert_eq!(gate.ask(&Request::get("/give").header("x-wait", "give")).status, 404);
     }
     client.response(request.method())
@@ -250,9 +243,9 @@ fn waiting_ends_with_the_client_or_with_envoys_patience() {
             uploading.send(
                 &Request::new("POST", "/x").header("x-wait", "signal").header("content-length", "9").raw_body("x"),
             );
-            until_active(&gate, 2);
+            gate.until_active(2);
             drop((client, uploading));
-            until_active(&gate, 0);
+            gate.until_active(0);
         }
         assert_hello(&gate.ask(&waits("tick")));
         assert_well(&gate);
@@ -274,7 +267,7 @@ fn who_waits_is_asked_only_when_there_is_news() {
     let works = || gate.envoy.counter("wasmcustom.lockgate.waiter.works").unwrap_or(0);
     let mut client = gate.connect();
     client.send(&waits("signal"));
-    until_active(&gate, 1);
+    gate.until_active(1);
     let begin = works();
     // The policy works for those who wait; the head is not looked at meanwhile.
     let worked = || (works() >= begin + 5).then_some(());
@@ -313,7 +306,7 @@ fn only_so_many_wait_and_others_are_not_concerned() {
         assert_eq!(connection.ask(plain).await.code(), 200);
         assert_eq!(connection.ask(waits(connection)).await.code(), 200);
     });
-    until_active(&gate, 0);
+    gate.until_active(0);
     assert_hello(&gate.ask(&waits("tick")));
     let log = gate.envoy.log();
     assert!(log.contains("too_many_wait"), "{log}");
@@ -347,7 +340,7 @@ fn a_head_that_may_be_forged_is_held_however_long_its_body_takes() {
         client
     };
     let mut fast = begun("fast");
-    until_active(&gate, 1);
+    gate.until_active(1);
     // It has waited longer than this one, which goes on before its body comes.
     let mut soft = begun("soft");
     let sent = || gate.envoy.counter("cluster.portal.upstream_rq_active").is_ok_and(|sent| sent > 0).then_some(());

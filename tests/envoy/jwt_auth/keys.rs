@@ -62,7 +62,7 @@ fn requests_wait_for_slow_keys_and_not_for_ever() {
         client.send(&bearer(PARTS, &token));
     }
     until_fetched(&gate, &keys, 1);
-    super::until_active(&gate, 8);
+    gate.until_active(8);
     go_on.give();
     for mut client in waiting {
         assert_passes(&client.response("GET"));

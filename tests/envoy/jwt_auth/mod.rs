@@ -176,10 +176,3 @@ fn until_fetched(gate: &Gate, keys: &Upstream, times: usize) {
 fn remote_gate(portal: &Upstream, keys: &Upstream, workers: u32) -> Setup {
     Setup::new(portal).workers(workers).cluster("keys", Some(keys.address())).jwt(&policy(&provider(&remote())))
 }
-
-/// Waits until so many requests are under way in Envoy.
-#[track_caller]
-fn until_active(gate: &Gate, requests: u64) {
-    let active = || gate.envoy.counter("http.gate.downstream_rq_active").is_ok_and(|now| now == requests).then_some(());
-    gate.envoy.process().wait_until("requests under way", HANGS_AFTER, active).unwrap();
-}

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{
     PARTS, assert_passes, assert_unauthorized, assert_well, bearer, claims, policy, portal, provider, remote,
-    remote_gate, until_active, until_fetched,
+    remote_gate, until_fetched,
 };
 
 #[test]
@@ -81,7 +81,7 @@ fn a_thousand_that_wait_do_not_occupy_a_worker() {
             let plain = connection.request("GET", "/api/public/x");
             assert_eq!(connection.ask(plain).await.code(), 200);
         }
-        until_active(&gate, WAITING as u64);
+        gate.until_active(WAITING as u64);
         let (cpu, begin) = (gate.envoy.process().cpu_time().unwrap(), Instant::now());
         // Others are answered as ever: who asks for what is public, and who has no token.
         let mut slowest = Duration::ZERO;

@@ -3,9 +3,7 @@
 use lockgate_envoy_tests::token::{Key, key_set};
 use lockgate_envoy_tests::{Answer, End, Request, Setup, Signal, Upstream, h2};
 
-use super::{
-    PARTS, assert_passes, assert_well, bearer, claims, policy, portal, provider, remote, until_active, until_fetched,
-};
+use super::{PARTS, assert_passes, assert_well, bearer, claims, policy, portal, provider, remote, until_fetched};
 
 #[test]
 fn whatever_comes_while_keys_come_reaches_the_portal_whole() {
@@ -34,7 +32,7 @@ fn whatever_comes_while_keys_come_reaches_the_portal_whole() {
         for (client, request) in clients.iter_mut().zip(&requests) {
             client.send(request);
         }
-        until_active(&gate, 4);
+        gate.until_active(4);
         until_fetched(&gate, &keys, 1);
         assert!(portal.received(PARTS).is_empty(), "nothing is forwarded before the token is verified");
         go_on.give();

@@ -154,7 +154,7 @@ fn a_slow_sender_is_waited_for_and_nothing_of_it_goes_on() {
     let (first, second) = body.split_at(20);
     let mut client = gate.connect();
     client.send(&signed(PATH, SECRET, body.as_bytes(), now_s()).header("content-length", body.len().to_string()));
-    super::until_active(&gate, 1);
+    gate.until_active(1);
     for number in 0..50 {
         assert_taken(&gate.ask(&delivery(super::event(100 + number))));
     }

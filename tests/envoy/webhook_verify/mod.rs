@@ -13,7 +13,6 @@ mod unheld;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lockgate_envoy_tests::webhook::{rfc3339, tag};
-use lockgate_envoy_tests::wire::HANGS_AFTER;
 use lockgate_envoy_tests::{Answer, End, Gate, Request, Response, Setup, Upstream};
 use serde_json::{Value, json};
 
@@ -98,13 +97,6 @@ fn assert_well(gate: &Gate) {
     for word in ["[critical]", SECRET, "sha256="] {
         assert!(!log.contains(word), "{word}: {log}");
     }
-}
-
-/// Waits until so many requests are under way in Envoy.
-#[track_caller]
-fn until_active(gate: &Gate, requests: u64) {
-    let active = || gate.envoy.counter("http.gate.downstream_rq_active").is_ok_and(|now| now == requests).then_some(());
-    gate.envoy.process().wait_until("requests under way", HANGS_AFTER, active).unwrap();
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::thread;
 
-use lockgate_envoy_tests::{Answer, End, Response, Signal, Upstream};
+use lockgate_envoy_tests::wire::HANGS_AFTER;
+use lockgate_envoy_tests::{Answer, End, Gate, Response, Signal, Upstream};
 use serde_json::json;
 
-use super::{PATH, assert_taken, assert_well, delivery, event, setup, until_active};
+use super::{PATH, assert_taken, assert_well, delivery, event, setup};
 
 const AT_ONCE: usize = 24;
 
@@ -23,7 +24,8 @@ fn of_many_at_once_one_goes_on() {
         let name = format!(".worker_{worker}.downstream_cx_active");
         stats.iter().any(|(counter, count)| counter.ends_with(&name) && *count > 0)
     };
-    assert!(busy(0) && busy(1), "all {AT_ONCE} connections are one worker's");
+    let both_are = || (busy(0) && busy(1)).then_some(());
+    gate.envoy.process().wait_until("connections on both workers", HANGS_AFTER, both_are).unwrap();
     let answers: Vec<Response> = thread::scope(|scope| {
         let asking: Vec<_> = clients
             .iter_mut()
@@ -32,8 +34,9 @@ fn of_many_at_once_one_goes_on() {
                 scope.spawn(move || client.ask(&request))
             })
             .collect();
-        upstream.last(PATH);
-        until_active(&gate, 1);
+        // All but one are refused while that one is at the portal: whoever came after its answer would find it delivered.
+        let all_refused = || (in_flight(&gate) >= AT_ONCE - 1).then_some(());
+        gate.envoy.process().wait_until("refusals", HANGS_AFTER, all_refused).unwrap();
         signal.give();
         asking.into_iter().map(|asking| asking.join().unwrap()).collect()
     });
@@ -46,7 +49,7 @@ fn of_many_at_once_one_goes_on() {
         assert!((1..=60).contains(&after_s), "{answer}");
     }
     assert_eq!(upstream.received(PATH).len(), 1);
-    assert_eq!(gate.count_webhooks(|name| name == "in_flight"), u64::try_from(AT_ONCE - 1).unwrap());
+    assert_eq!(in_flight(&gate), AT_ONCE - 1);
     // And now it was delivered, whichever worker is asked.
     for _ in 0..8 {
         let again = gate.ask(&delivery(&body));
@@ -54,6 +57,11 @@ fn of_many_at_once_one_goes_on() {
     }
     assert_eq!(upstream.received(PATH).len(), 1);
     assert_well(&gate);
+}
+
+/// How many were refused as under way so far.
+fn in_flight(gate: &Gate) -> usize {
+    usize::try_from(gate.count_webhooks(|name| name == "in_flight")).unwrap()
 }
 
 #[test]
@@ -110,7 +118,7 @@ fn a_client_that_leaves_does_not_end_its_claim() {
     client.send(&delivery(&body));
     upstream.last(PATH);
     drop(client);
-    until_active(&gate, 0);
+    gate.until_active(0);
     signal.give();
     upstream.on(PATH, Answer::ok("text/plain", "taken"));
     gate.ask(&delivery(&body)).problem(409);
