@@ -167,7 +167,8 @@ fn with_forms(what: &str) -> String {
 /// What is wrong and what was expected, without what stands there.
 fn without_values(fault: Fault, what: &str, place: &str) -> String {
     match fault {
-        Fault::Syntax => return format!("is not JSON at {place}"),
+        // Of a syntax that is wrong only fixed words are said.
+        Fault::Syntax => return said(fault, what, place),
         Fault::Value => {}
     }
     // These repeat names of fields alone.
@@ -332,11 +333,25 @@ mod tests {
             (r#"{"keyz":"hush"}"#, "keyz: unknown field `keyz`, expected `keys` or `kind` at line 1 column 7"),
             (r#"{"kind":"hex"}"#, "(configuration): missing field `keys` at line 1 column 14"),
             (r#"{"keys":[],"keys":["hush"]}"#, "keys: duplicate field `keys` at line 1 column 17"),
-            (r#"{"keys":hush}"#, "keys: is not JSON at line 1 column 9"),
-            (r#"{"keys":[]}hush"#, "(configuration): has bytes after its end: is not JSON at line 1 column 12"),
+            (r#"{"keys":hush}"#, "keys: expected value at line 1 column 9"),
+            (r#"{"keys":[]}hush"#, "(configuration): has bytes after its end: trailing characters at line 1 column 12"),
+            (r#"{"keys":["hush",]}"#, "keys: trailing comma at line 1 column 17"),
         ] {
             let message = super::read_secret::<Keys>(json.as_bytes()).expect_err(json).to_string();
             assert_eq!(message, want, "{json}");
+        }
+        for json in [
+            r#"{"hush" "hush"}"#,
+            r#"{"hush":"hush""#,
+            r#"{"hush":"hu\xsh"}"#,
+            "{\"hush\":\"hush\n\"}",
+            r#"{"hush":trhush}"#,
+            r#"{"hush":1hush}"#,
+            r#"{hush:1}"#,
+            r#"{"hush":["hush" "hush"]}"#,
+        ] {
+            let error = super::read_secret::<Keys>(json.as_bytes()).expect_err(json);
+            assert!(!error.message.contains("hush"), "{json}: {error}");
         }
     }
 

@@ -124,7 +124,7 @@ const MISTAKES: [(&str, &str, &str, &str, i32, &[&str]); 30] = [
         "\"detail\": \"Access denied to revenue data\",",
         "                                }\n                              ]\n",
         2,
-        &["is no JSON here: ", "correct the text at this place"],
+        &["is no JSON here: trailing comma", "correct the text at this place"],
     ),
     (
         "a Struct",

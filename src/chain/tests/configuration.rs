@@ -81,7 +81,7 @@ fn a_refusal_names_block_and_field() {
         ),
         (
             r#"{"chain": [{"jwt-auth": {"providers": TopSecret}}]}"#,
-            "chain[0].jwt-auth.providers: is not JSON at line 1",
+            "chain[0].jwt-auth.providers: expected value at line 1",
         ),
     ];
     for (text, want) in rows {
