@@ -94,7 +94,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<u8, String> {
     let broken = checked.iter().any(|checked| checked.report.has_errors());
     if let Some(first) = checked.first_mut().filter(|_| configurations == 0 && !broken) {
         let message = "no Lockgate configuration is in it (a filter is known by its module's name, such as \
-                       revenue_strip.wasm, its root_id or its name); for a configuration alone say --filter revenue-strip";
+                       revenue_strip.wasm, its root_id or its name); for a configuration alone name it: --filter lockgate for a \
+                       chain, --filter revenue-strip for that filter alone";
         first.report.push(Severity::Error, None, "", message);
     }
     let mut summary = Vec::new();
