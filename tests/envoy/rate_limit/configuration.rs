@@ -97,7 +97,7 @@ fn contradictions_name_their_field() {
         assert_refuses(&Setup::new(&upstream).limits(&config), &[wanted]);
     });
     for text in ["", "[]", "policies: []"] {
-        assert_refuses(&Setup::new(&upstream).limits_text(text), &["rate_limit: configuration refused"]);
+        assert_refuses(&Setup::new(&upstream).limits_text(text), &[": configuration refused: (configuration): is "]);
     }
 }
 
