@@ -110,10 +110,12 @@ pub(super) fn read(
     }
     check_dates(member, endpoint, now_ms)?;
     let mut base = Vec::new();
+    let by_field = member.components.iter().any(|component| component.field.is_some());
+    let fields = if by_field { query_fields(request)? } else { Vec::new() };
     for component in &member.components {
         base.extend_from_slice(component.text);
         base.extend_from_slice(b": ");
-        append(component, request, &mut base)?;
+        append(component, request, &fields, &mut base)?;
         base.push(b'\n');
     }
     if covered(DIGEST) {
@@ -186,8 +188,25 @@ impl Component<'_> {
     }
 }
 
-/// Appends a component's value (sections 2.1 and 2.2).
-fn append(component: &Component<'_>, request: &Request<'_>, to: &mut Vec<u8>) -> Result<(), Reason> {
+/// The fields of the query, their names as a signature says them. Made once, however many are signed: whoever is not known yet chooses
+/// both numbers.
+fn query_fields(request: &Request<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason> {
+    let fields = form::fields(request.query()).map_err(|_| Reason::Malformed)?;
+    let each = fields.into_iter().map(|(name, value)| {
+        let mut encoded = Vec::with_capacity(name.len());
+        form::encode(&name, &mut encoded);
+        (encoded, value)
+    });
+    Ok(each.collect())
+}
+
+/// Appends a component's value (sections 2.1 and 2.2). `fields` are those of the query.
+fn append(
+    component: &Component<'_>,
+    request: &Request<'_>,
+    fields: &[(Vec<u8>, Vec<u8>)],
+    to: &mut Vec<u8>,
+) -> Result<(), Reason> {
     let base = request.endpoint.base_url.as_ref().ok_or(Reason::Malformed)?;
     let (scheme, authority, prefix) = base.parts();
     let target = request.kept.target.as_slice();
@@ -213,13 +232,7 @@ fn append(component: &Component<'_>, request: &Request<'_>, to: &mut Vec<u8>) ->
         b"@query" => to.extend_from_slice(query),
         b"@query-param" => {
             let wanted = component.field.as_ref().ok_or(Reason::Malformed)?;
-            let fields = form::fields(query.get(1..).unwrap_or_default()).map_err(|_| Reason::Malformed)?;
-            let encoded = |bytes: &[u8]| {
-                let mut text = Vec::new();
-                form::encode(bytes, &mut text);
-                text
-            };
-            let mut values = fields.iter().filter(|(name, _)| encoded(name) == *wanted).map(|(_, value)| value);
+            let mut values = fields.iter().filter(|(name, _)| name == wanted).map(|(_, value)| value);
             match (values.next(), values.next()) {
                 (Some(value), None) => form::encode(value, to),
                 (None, _) => return Err(Reason::Missing),

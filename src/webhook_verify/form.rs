@@ -7,8 +7,16 @@ pub const MAX_FIELDS: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoForm;
 
+#[cfg(test)]
+thread_local! {
+    /// How often a form was read.
+    pub(super) static READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// The fields in their order.
 pub(super) fn fields(text: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, NoForm> {
+    #[cfg(test)]
+    READ.set(READ.get() + 1);
     let mut fields = Vec::new();
     for field in text.split(|&byte| byte == b'&').filter(|field| !field.is_empty()) {
         if fields.len() >= MAX_FIELDS {
@@ -53,13 +61,14 @@ fn digit(byte: u8) -> Result<u8, NoForm> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or(NoForm)
 }
 
-/// Encodes what RFC 3986 does not leave unreserved.
+/// Encodes what RFC 3986 does not leave unreserved. By hand: anybody may send much of it, and `format!` takes ten times as long.
 pub(super) fn encode(bytes: &[u8], into: &mut Vec<u8>) {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'A' - 10 + value };
     for &byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             into.push(byte);
         } else {
-            into.extend_from_slice(format!("%{byte:02X}").as_bytes());
+            into.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
 }
@@ -103,7 +112,7 @@ mod tests {
     #[test]
     fn unreserved_bytes_stay() {
         let mut out = Vec::new();
-        encode(b"aZ0-._~ +/\xff", &mut out);
-        assert_eq!(out, b"aZ0-._~%20%2B%2F%FF");
+        encode(b"aZ0-._~ +/\x9a\xff", &mut out);
+        assert_eq!(out, b"aZ0-._~%20%2B%2F%9A%FF");
     }
 }
