@@ -92,9 +92,8 @@ pub(super) fn is_mac_token(body: &[u8]) -> bool {
 }
 
 /// Whether anybody may have a text signed.
-pub(super) fn signs_for_anybody(endpoint: &Endpoint) -> bool {
-    let open = |challenge: &Challenge| !challenge.signed && matches!(challenge.answer, Answer::Mac { .. });
-    endpoint.descriptor.challenges.iter().any(open)
+pub(super) fn signs_for_anybody(challenges: &[Challenge]) -> bool {
+    challenges.iter().any(|challenge| !challenge.signed && matches!(challenge.answer, Answer::Mac { .. }))
 }
 
 /// A text that may be sent back: short, visible ASCII.

@@ -194,7 +194,7 @@ impl Verification {
         host: &mut dyn Host,
     ) -> Result<Good, Reason> {
         let Self { kept, live, read, picks, bytes, is_token, work } = self;
-        if is_token && bytes > 0 && challenge::signs_for_anybody(endpoint) {
+        if is_token && bytes > 0 && challenge::signs_for_anybody(&endpoint.descriptor.challenges) {
             return Err(Reason::Malformed);
         }
         let picked: Vec<Picked> = picks.into_iter().map(Pick::finish).collect();
@@ -253,7 +253,7 @@ pub(super) fn verdict(
     now_ms: Option<i64>,
     host: &mut dyn Host,
 ) -> Result<usize, Reason> {
-    if challenge::signs_for_anybody(endpoint) && challenge::is_mac_token(body) {
+    if challenge::signs_for_anybody(&endpoint.descriptor.challenges) && challenge::is_mac_token(body) {
         return Err(Reason::Malformed);
     }
     let live = live(endpoint, now_ms);

@@ -10,7 +10,7 @@ use crate::claims::ClaimPath;
 use crate::config::ConfigError;
 use crate::identity::is_header_name;
 use crate::signature::{self, MacHash};
-use crate::webhook_verify::{components, timestamp};
+use crate::webhook_verify::{challenge, components, timestamp};
 
 /// The window of a time, in seconds, where neither scheme nor configuration says otherwise.
 pub(in crate::webhook_verify) const DEFAULT_WINDOW_S: u32 = 300;
@@ -488,6 +488,20 @@ impl Descriptor {
             return refuse(
                 "signed",
                 "has listed_headers, which need `from` exactly where no detached token names them",
+            );
+        }
+        // What is signed for anybody must be nothing that a delivery is signed as. Of a body alone, see `challenge::is_mac_token`.
+        let signs_for_anybody = challenge::signs_for_anybody(&self.challenges);
+        let stands_apart = |segment: &Segment| match segment {
+            Segment::Text(text) => !text.iter().copied().all(challenge::is_of_mac_token),
+            Segment::Url | Segment::Target => true,
+            _ => false,
+        };
+        if signs_for_anybody && self.signed != [Segment::Body] && !self.signed.iter().any(stands_apart) {
+            return refuse(
+                "challenges",
+                "sign whatever a caller asks for, and what is signed of a delivery could be that: it has no text in it with another \
+                 letter than those of probes (a-z, A-Z, 0-9, `-`, `_`)",
             );
         }
         let pairs = matches!(self.signature.style, Style::Pairs { .. });

@@ -25,6 +25,9 @@ fn a_wrong_field_is_named() {
         }
         endpoint(&scheme, 1, &json!({}))
     };
+    let open_mac = json!([{
+        "method": "GET", "signed": false, "token": {"query": "t"}, "answer": {"mac": {"member": "m", "encoding": "hex"}},
+    }]);
     let components = |more: Value| {
         let mut scheme = json!({
             "algorithm": "hmac-sha256",
@@ -160,6 +163,18 @@ fn a_wrong_field_is_named() {
                 json!({"challenges": [{"method": "POST", "signed": false, "token": {"json": "/a"}, "answer": "text"}]}),
             ),
             "endpoints[0].scheme.challenges[0].signed: must be true",
+        ),
+        // Else a probe for `1700000000` is the signature of an empty body at that time, and one with more that of another id.
+        (
+            scheme(json!({
+                "signed": ["timestamp", "body"], "timestamp": {"from": {"header": "x-t"}, "format": "unix"},
+                "challenges": open_mac,
+            })),
+            "endpoints[0].scheme.challenges: sign whatever a caller asks for",
+        ),
+        (
+            scheme(json!({"signed": [{"text": "v0"}, {"header": "x-a"}], "challenges": open_mac})),
+            "endpoints[0].scheme.challenges: sign whatever a caller asks for",
         ),
         (
             scheme(json!({"challenges": [{"method": "GET", "signed": false, "answer": "text"}]})),
