@@ -34,6 +34,7 @@ pub mod rate_limit;
 pub mod replay;
 pub mod reply;
 pub mod revenue_strip;
+mod room;
 mod secret;
 pub mod signature;
 pub mod sse;

@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use super::error::{Reason, may_keep};
+use super::error::{MAX_KEPT_BYTES, Reason};
 use super::exchange::Exchange;
 use super::host::BlockHost;
 use crate::exchange::{self as steps, Body, Chunk, HeadState, Part, Side};
 use crate::head::Head;
 use crate::host::Host;
 use crate::reply::Reply;
+use crate::room::may_keep;
 
 /// A block's exchange, and how far messages are in it.
 pub(super) struct Link {
@@ -280,7 +281,7 @@ impl Exchange {
             Body::Refuse(reply) => return Err(reply),
             Body::Hold => {
                 let all = self.shared.kept_bytes.get().saturating_add(flow.len());
-                if !may_keep(self.kept().saturating_add(flow.len()), all) {
+                if !may_keep(self.kept().saturating_add(flow.len()), all, MAX_KEPT_BYTES) {
                     let reply = Reason::Busy.refuse(None, host);
                     return Err(self.replied(reply, at, side, host));
                 }

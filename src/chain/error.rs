@@ -5,30 +5,16 @@ use std::fmt;
 use crate::audit::Audit;
 use crate::host::Host;
 use crate::reply::Reply;
+use crate::room;
 
-/// Most bytes that all bodies of a VM together keep between blocks, where one block looks at a body that another one holds.
-///
-/// Whoever sends slowly, and is not known yet, keeps what it has sent. So that few cannot take all of it, how much of it may be in
-/// use when an exchange keeps more depends on how much that one keeps: up to [`SMALL_KEPT_BYTES`] all, up to an eighth three
-/// quarters, and beyond it half, which is so the most that one exchange keeps.
+/// Most bytes that all bodies of a VM together keep between blocks, where one block looks at a body that another one holds. When half of
+/// it is in use an exchange keeps at most an eighth, and when three quarters are, at most [`SMALL_KEPT_BYTES`].
 pub const MAX_KEPT_BYTES: usize = 16 * 1024 * 1024;
 /// What an exchange may keep as long as there is any room ([`MAX_KEPT_BYTES`]), in bytes: most webhooks are smaller.
-pub const SMALL_KEPT_BYTES: usize = 16 * 1024;
+pub const SMALL_KEPT_BYTES: usize = room::SMALL_BYTES;
 
 /// The most that one exchange keeps, in bytes; a chain in which a block would hold a longer body is refused.
 pub const MAX_KEPT_BODY_BYTES: usize = MAX_KEPT_BYTES / 2;
-
-/// Whether an exchange may keep so much, when all exchanges together then keep so much.
-pub(super) fn may_keep(own: usize, all: usize) -> bool {
-    let most = if own <= SMALL_KEPT_BYTES {
-        MAX_KEPT_BYTES
-    } else if own <= MAX_KEPT_BYTES / 8 {
-        MAX_KEPT_BYTES / 4 * 3
-    } else {
-        MAX_KEPT_BODY_BYTES
-    };
-    all <= most
-}
 
 /// Why the chain refuses. It is always the gate's fault: 503.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

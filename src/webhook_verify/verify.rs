@@ -20,12 +20,14 @@ use super::{components, detached};
 use crate::claims::{Decimal, Value};
 use crate::host::Host;
 use crate::jwt_auth;
+use crate::room::may_keep;
 use crate::signature::Mac;
 use crate::table::{Key, KeyHasher, Seed};
 
 /// Longest id and longest name of an event that is handed over, in bytes.
 pub const MAX_HANDED_BYTES: usize = 256;
-/// Most bytes of bodies that are in one VM at a time, of schemes that need them whole; beyond, 503.
+/// Most bytes of bodies that are in one VM at a time, of schemes that need them whole; beyond, 503. When half of it is in use a body takes
+/// at most an eighth, and when three quarters are, at most 16 KiB: nobody is known yet who sends them.
 pub const MAX_GATHERED_BYTES: usize = 8 * 1024 * 1024;
 /// How far a token's `nbf` and `exp` may be passed, in milliseconds.
 pub(super) const TOKEN_LEEWAY_MS: i64 = 1_000;
@@ -175,7 +177,7 @@ impl Verification {
             }
             Work::Gather(Gathered { body, memory }) => {
                 let held = memory.0.get().saturating_add(chunk.len());
-                if held > MAX_GATHERED_BYTES {
+                if !may_keep(body.len().saturating_add(chunk.len()), held, MAX_GATHERED_BYTES) {
                     return Err(Reason::Memory);
                 }
                 memory.0.set(held);
