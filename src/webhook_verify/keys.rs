@@ -94,6 +94,10 @@ impl Key {
             | Format::Nfkd
             | Format::Sha1 => {
                 let bytes = bytes(text, format)?;
+                // What is hashed always comes out long enough.
+                if format == Format::Sha1 && text.len() < MIN_SECRET_BYTES {
+                    return Err(Fault::Short { least: MIN_SECRET_BYTES });
+                }
                 // A text with NULs at its end is the same key without them; what is decoded may well end so by chance.
                 if matches!(format, Format::Raw | Format::Nfkd) && bytes.last() == Some(&0) {
                     return Err(Fault::Nul);
@@ -256,6 +260,14 @@ const PADDED_OR_NOT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true),
 );
+
+/// How many bytes somebody would have to guess; 0 for what is no secret in this format.
+pub(super) fn length(text: &str, format: Format) -> usize {
+    match format {
+        Format::Sha1 => text.len(),
+        _ => bytes(text, format).map_or(0, |bytes| bytes.len()),
+    }
+}
 
 pub(super) fn bytes(text: &str, format: Format) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let stripped = |prefix| text.strip_prefix(prefix).unwrap_or(text);

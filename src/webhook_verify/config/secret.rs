@@ -122,8 +122,7 @@ impl SecretWire {
                 let key = Key::read(&text, format, descriptor)
                     .map_err(|fault| ConfigError::new(format!("{path}.env"), fault))?;
                 let shared = !matches!(key, Key::Public(_));
-                let length = keys::bytes(&text, format).map_or(0, |bytes| bytes.len());
-                (key, shared && length < WEAK_SECRET_BYTES)
+                (key, shared && keys::length(&text, format) < WEAK_SECRET_BYTES)
             }
         };
         Ok(Secret { key, not_before_ms, not_after_ms, weak, variable: Sha256::digest(self.env.as_bytes()).into() })
