@@ -120,6 +120,19 @@ impl Head {
         (at == texts.came.len()).then_some(Self { texts, fields, there, changed: Vec::new(), end, read: true })
     }
 
+    /// A head of one field, or of none where there is no value.
+    #[must_use]
+    pub fn of_one(name: &str, value: Option<Vec<u8>>, end: bool) -> Self {
+        let mut head = Self { end, read: true, ..Self::default() };
+        if let Some(value) = value {
+            let at = Span { from: 0, to: value.len() };
+            head.texts.came = value;
+            let name = head.put_name(name.as_bytes());
+            head.push(Field { name, value: at });
+        }
+        head
+    }
+
     /// The fields whose names are wanted, as a head of their own, with their names in lower case.
     #[must_use]
     pub(crate) fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
@@ -128,6 +141,20 @@ impl Head {
             let name = head.put_lower(name.as_bytes());
             let value = head.texts.put(value);
             head.push(Field { name, value });
+        }
+        head
+    }
+
+    /// The fields of these names, as a head of their own, with their names in lower case and in this order. No name may come twice.
+    #[must_use]
+    pub(crate) fn of<'n>(&self, names: impl Iterator<Item = &'n str>) -> Self {
+        let mut head = Self { read: true, ..Self::default() };
+        for name in names {
+            for value in self.named(name) {
+                let name = head.put_lower(name.as_bytes());
+                let value = head.texts.put(value);
+                head.push(Field { name, value });
+            }
         }
         head
     }
@@ -380,6 +407,27 @@ mod tests {
         assert_eq!(head.single("B"), Single::One(b"2"));
         assert_eq!(head.single("c"), Single::Absent);
         assert_eq!(head.values("a").collect::<Vec<_>>(), [b"1", b"3"]);
+    }
+
+    #[test]
+    fn a_head_of_one_field_is_that_field() {
+        let one = Head::of_one(":status", Some(b"200".to_vec()), true);
+        assert_eq!(one.fields().collect::<Vec<_>>(), [(":status", &b"200"[..])]);
+        assert!(one.ends() && one.single(":status") == Single::One(b"200"));
+        let mut none = Head::of_one(":status", None, false);
+        assert!(!none.ends() && !none.has(":status"));
+        none.set("a", b"1");
+        assert_eq!(none.changes().collect::<Vec<_>>(), [Change { name: "a", known: Known::No }]);
+    }
+
+    #[test]
+    fn fields_are_taken_by_their_names() {
+        let head = head(&[("B", "1"), ("a", "2"), ("c", "3"), ("b", "4")]);
+        let taken = head.of(["a", "x-none", "b"].into_iter());
+        let fields: Vec<_> = taken.fields().collect();
+        assert_eq!(fields, [("a", &b"2"[..]), ("b", b"1"), ("b", b"4")]);
+        assert_eq!((taken.single("b"), taken.single("c")), (Single::Many, Single::Absent));
+        assert_eq!(taken.changes().count(), 0);
     }
 
     #[test]

@@ -524,7 +524,7 @@ fn read(map: MapType, ends: bool) -> Result<Head, String> {
 /// One field of a head.
 fn read_field(map: MapType, name: &str, ends: bool) -> Result<Head, String> {
     let value = header(map, name).map_err(|status| format!("{status:?}"))?;
-    Ok(Head::new(value.map(|value| (name.to_owned(), value)).into_iter().collect(), ends))
+    Ok(Head::of_one(name, value, ends))
 }
 
 /// Writes what differs.
