@@ -3,5 +3,5 @@
 include!("../host/exports.rs");
 
 fn main() {
-    leave_out(&["proxy_on_response_body", "proxy_on_response_trailers"]);
+    leave_out(&["proxy_on_response_body", "proxy_on_response_trailers", "proxy_on_log"]);
 }

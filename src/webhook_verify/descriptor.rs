@@ -61,10 +61,8 @@ pub(super) struct Facts {
     pub(super) picked: Vec<Rc<ClaimPath>>,
     /// Whether the sender says which header fields are signed, so that all of them are kept.
     pub(super) keeps_all: bool,
-    /// See [`Descriptor::header_names`].
+    /// The header fields that are kept: [`Descriptor::header_names`], and what says of which type a body is. Each once.
     pub(super) header_names: Vec<String>,
-    /// The lengths of these names, one bit each; the highest one is of all that are longer.
-    pub(super) header_lengths: u64,
     /// Whether a value is signed that stands beside a text, or has to be looked at for another reason ([`super::message`]).
     pub(super) has_values: bool,
 }
@@ -335,7 +333,8 @@ pub(super) enum Answer {
 impl Facts {
     /// Of a scheme that is whole.
     pub(super) fn of(descriptor: &Descriptor) -> Self {
-        let header_names: Vec<String> = descriptor.header_names().into_iter().map(str::to_owned).collect();
+        let mut header_names = descriptor.header_names();
+        header_names.insert("content-type");
         Self {
             gathers: descriptor.gathers(),
             signs_url: descriptor.signs_url(),
@@ -343,18 +342,12 @@ impl Facts {
             picked: descriptor.picked().into_iter().cloned().map(Rc::new).collect(),
             keeps_all: matches!(descriptor.signature.style, Style::Components(_))
                 || descriptor.segments().any(|segment| matches!(segment, Segment::Listed(_))),
-            header_lengths: header_names.iter().fold(0, |bits, name| bits | length_bit(name)),
-            header_names,
+            header_names: header_names.into_iter().map(str::to_owned).collect(),
             has_values: descriptor
                 .segments()
                 .any(|segment| matches!(segment, Segment::Value(_) | Segment::ValueOrNothing(_))),
         }
     }
-}
-
-/// The bit of a name's length.
-pub(super) fn length_bit(name: &str) -> u64 {
-    1 << name.len().min(63)
 }
 
 impl Descriptor {

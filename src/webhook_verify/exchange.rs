@@ -62,7 +62,10 @@ struct Reading {
 /// What a good delivery goes on with.
 #[derive(Debug, Default)]
 struct Handed {
-    headers: Vec<(&'static str, String)>,
+    /// The endpoint that it was verified for, until its head has gone on; `None`: nothing is said of it.
+    verified: Option<usize>,
+    id: Option<String>,
+    event: Option<String>,
     /// What is settled or released by the answer: one, or one for each part of a list.
     claims: Vec<Claimed>,
 }
@@ -229,19 +232,19 @@ impl Exchange {
         claims: Vec<Claimed>,
         host: &mut dyn Host,
     ) -> Verdict {
-        let mut handed = Handed { headers: Vec::new(), claims };
+        let mut handed = Handed { claims, ..Handed::default() };
         if endpoint.mode == Mode::Shadow {
             self.record(at, Outcome::ShadowVerified, "verified", None, host);
             return Verdict::Good(handed);
         }
         self.record(at, Outcome::Verified, "verified", None, host);
         host.leave(WEBHOOK_STATE, endpoint.name.as_bytes());
-        handed.headers.push((VERIFIED_HEADER, endpoint.name.clone()));
-        handed.headers.extend(good.id.map(|id| (ID_HEADER, id)));
+        handed.verified = Some(at);
+        handed.id = good.id;
         let plain = |event: &String| {
             event.len() <= MAX_HANDED_BYTES && !event.is_empty() && event.bytes().all(|byte| byte.is_ascii_graphic())
         };
-        handed.headers.extend(good.event.filter(plain).map(|event| (EVENT_HEADER, event)));
+        handed.event = good.event.filter(plain);
         Verdict::Good(handed)
     }
 
@@ -444,18 +447,24 @@ impl steps::Exchange for Exchange {
     }
 
     fn release(&mut self, head: &mut Head) {
-        let mut copy = self.copy.take();
+        let copy = self.copy.take();
+        let (mut id, mut event, mut endpoint) = (None, None, None);
         if let State::Good(handed) = &mut self.state {
-            for (name, value) in handed.headers.drain(..) {
-                // What stands there already is not written again.
-                let there = if name == ID_HEADER { copy.take() } else { None };
-                if there.is_none_or(|there| there != value.as_bytes()) {
-                    head.set(name, value.as_bytes());
-                }
-            }
+            (id, event) = (handed.id.take(), handed.event.take());
+            endpoint = handed.verified.take().and_then(|at| self.shared.config.endpoints.get(at));
         }
-        if copy.is_some() {
-            head.remove(ID_HEADER);
+        if let Some(endpoint) = endpoint {
+            head.set(VERIFIED_HEADER, endpoint.name.as_bytes());
+        }
+        match (id, copy) {
+            // What stands there already is not written again.
+            (Some(id), Some(copy)) if id.as_bytes() == copy => {}
+            (Some(id), _) => head.set(ID_HEADER, id.as_bytes()),
+            (None, Some(_)) => drop(head.remove(ID_HEADER)),
+            (None, None) => {}
+        }
+        if let Some(event) = event {
+            head.set(EVENT_HEADER, event.as_bytes());
         }
         if let State::Signed(signed) = &mut self.state {
             signed.write(head);
@@ -474,10 +483,6 @@ impl steps::Exchange for Exchange {
         }
         Step::Continue
     }
-
-    fn done(&mut self, _host: &mut dyn Host) {
-        self.leave_held();
-    }
 }
 
 /// Removes what only the gate may write; also in the spellings that some servers take for the same name.
@@ -488,11 +493,14 @@ fn remove_copies(head: &mut Head) {
 /// The same, but for a name that will be written.
 fn remove_copies_but(stays: &str, head: &mut Head) {
     let same = |given: u8, ours: u8| given.eq_ignore_ascii_case(&ours) || given == b'_' && ours == b'-';
-    let spells = |name: &str, ours: &str| {
-        name.len() == ours.len() && name.bytes().zip(ours.bytes()).all(|(given, ours)| same(given, ours))
+    let spells = |name: &[u8], ours: &str| {
+        name.len() == ours.len() && name.iter().zip(ours.bytes()).all(|(&given, ours)| same(given, ours))
     };
-    let ours = |name: &str| HANDED_HEADERS.iter().any(|ours| spells(name, ours)) && !name.eq_ignore_ascii_case(stays);
-    let copies: Vec<String> = head.fields().filter(|(name, _)| ours(name)).map(|(name, _)| name.to_owned()).collect();
+    let is_copy = |name: &&[u8]| {
+        HANDED_HEADERS.iter().any(|ours| spells(name, ours)) && !name.eq_ignore_ascii_case(stays.as_bytes())
+    };
+    let copies: Vec<String> =
+        head.names().filter(is_copy).map(|name| String::from_utf8_lossy(name).into_owned()).collect();
     for name in copies {
         head.remove(&name);
     }

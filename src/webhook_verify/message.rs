@@ -42,41 +42,49 @@ pub(super) struct Read {
 
 /// All signed strings that the sender may have meant: one, or one for each spelling of the URL.
 pub(super) fn build(request: &Request<'_>, read: &Read) -> Result<Vec<Message>, Reason> {
-    let descriptor = &request.endpoint.descriptor;
     check_joints(request)?;
-    let urls = if descriptor.facts.signs_url { urls(request, descriptor.urls)? } else { vec![Vec::new()] };
-    let mut messages: Vec<Message> = Vec::with_capacity(urls.len());
-    for url in urls {
-        let mut message = Message { before: Vec::new(), body: false, after: Vec::new() };
-        for segment in &descriptor.signed {
-            if *segment == Segment::Body {
-                message.body = true;
-                continue;
-            }
-            let to = if message.body { &mut message.after } else { &mut message.before };
-            match segment {
-                Segment::Optional(inner) => {
-                    let mut part = Vec::new();
-                    let mut there = true;
-                    for segment in inner {
-                        there &= append(segment, request, read, &url, &mut part)?;
-                    }
-                    if there {
-                        to.extend_from_slice(&part);
-                    }
-                }
-                segment => {
-                    if !append(segment, request, read, &url, to)? {
-                        return Err(Reason::Missing);
-                    }
-                }
-            }
-        }
+    let descriptor = &request.endpoint.descriptor;
+    if !descriptor.facts.signs_url {
+        return Ok(vec![build_with(&[], request, read)?]);
+    }
+    let mut messages: Vec<Message> = Vec::new();
+    for url in urls(request, descriptor.urls)? {
+        let message = build_with(&url, request, read)?;
         if !messages.contains(&message) {
             messages.push(message);
         }
     }
     Ok(messages)
+}
+
+/// The signed string with this spelling of the URL.
+fn build_with(url: &[u8], request: &Request<'_>, read: &Read) -> Result<Message, Reason> {
+    let mut message = Message { before: Vec::new(), body: false, after: Vec::new() };
+    for segment in &request.endpoint.descriptor.signed {
+        if *segment == Segment::Body {
+            message.body = true;
+            continue;
+        }
+        let to = if message.body { &mut message.after } else { &mut message.before };
+        match segment {
+            Segment::Optional(inner) => {
+                let mut part = Vec::new();
+                let mut there = true;
+                for segment in inner {
+                    there &= append(segment, request, read, url, &mut part)?;
+                }
+                if there {
+                    to.extend_from_slice(&part);
+                }
+            }
+            segment => {
+                if !append(segment, request, read, url, to)? {
+                    return Err(Reason::Missing);
+                }
+            }
+        }
+    }
+    Ok(message)
 }
 
 /// Whether every signed value ends where the sender ended it: one that holds the text behind it could be cut there, and its rest

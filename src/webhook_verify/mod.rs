@@ -125,6 +125,7 @@ impl steps::Policy for Policy {
 
     const NAME: &'static str = "webhook_verify";
 
+    const HEARS_OF_THE_END: bool = false;
     fn read(text: &[u8], environment: &dyn Environment) -> Result<Self, ConfigError> {
         let config = Config::read(text, environment)?;
         Ok(Self(Rc::new(Shared {

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::config::Endpoint;
-use super::descriptor::{Descriptor, Place, SignatureSource, length_bit};
+use super::descriptor::{Descriptor, Place, SignatureSource};
 use super::error::Reason;
 use super::form;
 use crate::claims::{Limits, Value};
@@ -32,21 +32,18 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn new(descriptor: &Descriptor, method: Vec<u8>, target: Vec<u8>, head: &Head) -> Self {
-        let numbered = match &descriptor.signature.source {
-            SignatureSource::Numbered(stem) => Some(stem.as_str()),
-            SignatureSource::One(_) | SignatureSource::Lines(_) | SignatureSource::Keyed(_) => None,
+        let facts = &descriptor.facts;
+        let known = |name: &str| facts.header_names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let head = match &descriptor.signature.source {
+            _ if facts.keeps_all => head.only(|_| true),
+            SignatureSource::Numbered(stem) => head.only(|name| {
+                name.get(..stem.len()).is_some_and(|start| start.eq_ignore_ascii_case(stem)) || known(name)
+            }),
+            SignatureSource::One(_) | SignatureSource::Lines(_) | SignatureSource::Keyed(_) => {
+                head.of(facts.header_names.iter().map(String::as_str))
+            }
         };
-        let kept = |name: &str| {
-            let begins = |stem: &str| name.get(..stem.len()).is_some_and(|start| start.eq_ignore_ascii_case(stem));
-            let facts = &descriptor.facts;
-            // Most differ in length from all of them.
-            facts.header_lengths & length_bit(name) != 0
-                && facts.header_names.iter().any(|known| known.eq_ignore_ascii_case(name))
-                || name.eq_ignore_ascii_case("content-type")
-                || numbered.is_some_and(begins)
-        };
-        let all = descriptor.facts.keeps_all;
-        Self { method, target, head: head.only(|name| all || kept(name)) }
+        Self { method, target, head }
     }
 
     /// What stands after the first `?`.

@@ -42,15 +42,16 @@ impl Format {
     }
 }
 
-/// Digits alone: no sign, exponent or blank.
+/// So many digits are a number of 64 bits, whatever they are.
+const MAX_DIGITS: usize = 18;
+
+/// Digits alone, at most [`MAX_DIGITS`]: no sign, exponent or blank. Checked by their number and not one by one: a checked product of
+/// 64 bits is a function of its own in Wasm.
 fn digits(text: &[u8]) -> Option<i64> {
-    if text.is_empty() {
+    if !(1..=MAX_DIGITS).contains(&text.len()) || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    text.iter().try_fold(0_i64, |number, byte| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        number.checked_mul(10)?.checked_add(i64::from(digit))
-    })
+    Some(text.iter().fold(0, |number, byte| number * 10 + i64::from(byte - b'0')))
 }
 
 /// RFC 3339, section 5.6: `T` and `Z` in upper case, up to nine digits of a second. A leap second is the one after it.

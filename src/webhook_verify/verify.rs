@@ -41,8 +41,7 @@ pub(super) struct Memory(Rc<Cell<usize>>);
 /// A verification under way.
 pub(super) struct Verification {
     kept: Kept,
-    /// The places of the secrets that are valid now.
-    live: Vec<usize>,
+    live: Live,
     read: Read,
     picks: Vec<Pick>,
     bytes: usize,
@@ -112,7 +111,7 @@ impl Verification {
         if now_ms.is_none() && (timed || endpoint.secrets.iter().any(|secret| secret.needs_clock())) {
             return Err(Reason::NoClock);
         }
-        let live = live(endpoint, now_ms);
+        let live = Live(now_ms);
         let gathers = descriptor.facts.gathers;
         let (candidates, read, messages) = if descriptor.each.is_some() {
             (None, Read::default(), Vec::new())
@@ -122,7 +121,7 @@ impl Verification {
             let messages = if gathers { Vec::new() } else { message::build(&request, &read)? };
             (candidates, read, messages)
         };
-        if live.is_empty() {
+        if !live.is_any(endpoint) {
             return Err(Reason::NoSecret);
         }
         let work = match candidates {
@@ -132,7 +131,7 @@ impl Verification {
                     if let Some(digest) = &mut digest {
                         digest.update(&message.before);
                     }
-                    let start = |&n: &usize| match &endpoint.secrets.get(n)?.key {
+                    let start = |(n, key): (usize, &SecretKey)| match key {
                         SecretKey::Mac(mac) => {
                             let mut mac = Mac::clone(mac);
                             mac.update(&message.before);
@@ -142,7 +141,7 @@ impl Verification {
                             None
                         }
                     };
-                    let macs = live.iter().filter_map(start).collect();
+                    let macs = live.secrets(endpoint).filter_map(start).collect();
                     Running { message, digest, macs }
                 });
                 Work::Stream(Stream { candidates, strings: strings.collect() })
@@ -207,7 +206,7 @@ impl Verification {
             }
             Work::Gather(gathered) => {
                 let request = Request::new(&kept, endpoint, Some(&gathered.body));
-                whole(request, &live, now_ms, seed, host)?
+                whole(request, live, now_ms, seed, host)?
             }
         };
         check_picked_time(endpoint, &picked, now_ms)?;
@@ -258,23 +257,41 @@ pub(super) fn verdict(
     if challenge::signs_for_anybody(&endpoint.descriptor.challenges) && challenge::is_mac_token(body) {
         return Err(Reason::Malformed);
     }
-    let live = live(endpoint, now_ms);
-    if live.is_empty() {
+    let live = Live(now_ms);
+    if !live.is_any(endpoint) {
         return Err(Reason::NoSecret);
     }
-    whole(Request::new(kept, endpoint, Some(body)), &live, now_ms, None, host).map(|(secret, _, _)| secret)
+    whole(Request::new(kept, endpoint, Some(body)), live, now_ms, None, host).map(|(secret, _, _)| secret)
 }
 
-/// The places of the secrets that are valid now.
-fn live(endpoint: &Endpoint, now_ms: Option<i64>) -> Vec<usize> {
-    let secrets = endpoint.secrets.iter().enumerate();
-    secrets.filter(|(_, secret)| secret.is_valid(now_ms)).map(|(n, _)| n).collect()
+/// The secrets that are valid at the time when a request began.
+#[derive(Clone, Copy)]
+struct Live(Option<i64>);
+
+impl Live {
+    /// Each with its place.
+    fn secrets(self, endpoint: &Endpoint) -> impl Iterator<Item = (usize, &SecretKey)> {
+        let secrets = endpoint.secrets.iter().enumerate();
+        secrets.filter(move |(_, secret)| secret.is_valid(self.0)).map(|(n, secret)| (n, &secret.key))
+    }
+
+    fn is_any(self, endpoint: &Endpoint) -> bool {
+        self.secrets(endpoint).next().is_some()
+    }
+
+    /// The place of the first one that made a signature. All are tried, however early one did.
+    fn signer(self, endpoint: &Endpoint, made: &mut dyn FnMut(usize, &SecretKey) -> bool) -> Option<usize> {
+        self.secrets(endpoint).fold(None, |good, (n, key)| {
+            let made = made(n, key);
+            good.or(made.then_some(n))
+        })
+    }
 }
 
 /// The verdict over a request that is here as a whole.
 fn whole(
     request: Request<'_>,
-    live: &[usize],
+    live: Live,
     now_ms: Option<i64>,
     seed: Option<&Seed>,
     host: &mut dyn Host,
@@ -319,7 +336,7 @@ fn whole(
 /// The verdict over one signed part: which secret, and the id; `signed` is given what was signed.
 fn part(
     mut request: Request<'_>,
-    live: &[usize],
+    live: Live,
     now_ms: Option<i64>,
     signed: &mut dyn FnMut(&[u8]),
     host: &mut dyn Host,
@@ -345,14 +362,11 @@ fn part(
     };
     let mut good = None;
     for message in &messages {
-        for &n in live {
-            let Some(secret) = endpoint.secrets.get(n) else { continue };
+        let signer = live.signer(endpoint, &mut |n, key| {
             let fits = candidates.iter().filter(|candidate| candidate.secret.is_none_or(|secret| secret == n));
-            let fits: Vec<&Candidate> = fits.collect();
-            if secret.key.verifies(descriptor.algorithm, message.pieces(body), &fits, host) {
-                good = good.or(Some((n, message)));
-            }
-        }
+            key.verifies(descriptor.algorithm, message.pieces(body), &fits.collect::<Vec<_>>(), host)
+        });
+        good = good.or(signer.map(|n| (n, message)));
     }
     let (secret, message) = good.ok_or(Reason::Mismatch)?;
     message.pieces(body).into_iter().for_each(signed);
@@ -477,7 +491,7 @@ fn components_verdict(
     wanted: &Components,
     request: &Request<'_>,
     candidates: &[Candidate],
-    live: &[usize],
+    live: Live,
     now_ms: Option<i64>,
     signed: &mut dyn FnMut(&[u8]),
     host: &mut dyn Host,
@@ -486,14 +500,10 @@ fn components_verdict(
     let [all] = candidates else { return Err(Reason::Malformed) };
     let components::Signed { base, signature } = components::read(wanted, request, &all.bytes, now_ms)?;
     let candidate = Candidate { bytes: signature, secret: None };
-    let mut good = None;
-    for &n in live {
-        let Some(secret) = endpoint.secrets.get(n) else { continue };
-        if secret.key.verifies(endpoint.descriptor.algorithm, [&base, &[], &[]], &[&candidate], host) {
-            good = good.or(Some(n));
-        }
-    }
-    let secret = good.ok_or(Reason::Mismatch)?;
+    let signer = live.signer(endpoint, &mut |_, key| {
+        key.verifies(endpoint.descriptor.algorithm, [&base, &[], &[]], &[&candidate], host)
+    });
+    let secret = signer.ok_or(Reason::Mismatch)?;
     signed(&base);
     Ok((secret, None))
 }
@@ -503,7 +513,7 @@ fn detached_verdict(
     request: &Request<'_>,
     mut read: Read,
     candidates: &[Candidate],
-    live: &[usize],
+    live: Live,
     signed: &mut dyn FnMut(&[u8]),
     host: &mut dyn Host,
 ) -> Result<(usize, Option<Vec<u8>>), Reason> {
@@ -516,12 +526,9 @@ fn detached_verdict(
     for message in &messages {
         let payload = message.pieces(request.body.unwrap_or_default()).concat();
         let whole = [token.header, b".", &encode(&payload, Encoding::Base64url)].concat();
-        for &n in live {
-            let Some(secret) = endpoint.secrets.get(n) else { continue };
-            if secret.key.verifies_token(token.algorithm, &whole, &token.signature, host) {
-                good = good.or(Some((n, message)));
-            }
-        }
+        let signer =
+            live.signer(endpoint, &mut |_, key| key.verifies_token(token.algorithm, &whole, &token.signature, host));
+        good = good.or(signer.map(|n| (n, message)));
     }
     let (secret, message) = good.ok_or(Reason::Mismatch)?;
     message.pieces(request.body.unwrap_or_default()).into_iter().for_each(signed);
@@ -532,7 +539,7 @@ fn token_verdict(
     wanted: &Token,
     request: &Request<'_>,
     candidates: &[Candidate],
-    live: &[usize],
+    live: Live,
     now_ms: Option<i64>,
     signed: &mut dyn FnMut(&[u8]),
     host: &mut dyn Host,
@@ -580,14 +587,9 @@ fn token_verdict(
             }
         }
     }
-    let mut good = None;
-    for &n in live {
-        let Some(secret) = endpoint.secrets.get(n) else { continue };
-        if secret.key.verifies_token(token.algorithm, token.message, &token.signature, host) {
-            good = good.or(Some(n));
-        }
-    }
-    let secret = good.ok_or(Reason::Mismatch)?;
+    let signer =
+        live.signer(endpoint, &mut |_, key| key.verifies_token(token.algorithm, token.message, &token.signature, host));
+    let secret = signer.ok_or(Reason::Mismatch)?;
     let body = request.body.unwrap_or_default();
     let is_digest_of = |claim: &str, bytes: &[u8]| {
         text(claim).is_some_and(|text| text.as_bytes() == encode(&Sha256::digest(bytes), Encoding::Hex))

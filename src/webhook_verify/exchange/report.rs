@@ -116,18 +116,18 @@ impl Exchange {
     fn audit(&self, outcome: &'static str, reason: Option<&'static str>, host: &mut dyn Host) {
         let audit = Audit {
             time_ms: host.now_ms(),
-            id: self.who.id.clone(),
+            id: self.who.id.as_deref(),
             filter: Policy::NAME,
-            rule: self.who.endpoint.clone(),
+            rule: self.who.endpoint.as_deref(),
             outcome,
             reason,
             shadow: self.who.shadow,
             fields: 0,
             subject: None,
             system: None,
-            path: self.who.pattern.clone(),
+            path: self.who.pattern.as_deref(),
             version: self.shared.version,
         };
-        host.audit(&audit);
+        host.audit_borrowed(&audit);
     }
 }
