@@ -23,8 +23,10 @@ pub use self::signer::{MAX_SIGNER_SCHEMES, MAX_SIGNERS};
 
 /// Most endpoints.
 pub const MAX_ENDPOINTS: usize = 64;
-/// How many deliveries are remembered at once, unless the configuration says otherwise.
+/// How many deliveries an endpoint remembers at once, unless the configuration says otherwise.
 pub const DEFAULT_KEYS: u32 = 10_000;
+/// What the tables of all endpoints may take together, in bytes: those of [`MAX_ENDPOINTS`] with [`DEFAULT_KEYS`] each.
+pub const MAX_REPLAY_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -59,8 +61,8 @@ pub(super) enum Unnormalized {
 pub(super) struct Config {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) signers: Vec<Signer>,
-    /// What was delivered; `None` where no endpoint asks.
-    pub(super) claims: Option<Claims>,
+    /// What was delivered: a table for each memory. See [`Replay::table`].
+    pub(super) tables: Vec<Claims>,
     pub(super) unnormalized: Unnormalized,
 }
 
@@ -100,19 +102,10 @@ impl Config {
             }
             endpoints.push(endpoint);
         }
-        share_memory(&mut endpoints);
+        let owners = share_memory(&mut endpoints);
+        let tables = tables(&mut endpoints, &owners, wire.table.map_or(DEFAULT_KEYS, |table| table.keys))?;
         let signers = check_signers(sign, environment)?;
-        let replays = || endpoints.iter().filter_map(|endpoint| endpoint.replay.as_ref());
-        let longest = |of: fn(&Replay) -> u64| replays().map(of).max();
-        let claims = match (longest(|replay| replay.lease_ms), longest(|replay| replay.keep_ms)) {
-            (Some(hold_ms), Some(keep_ms)) => {
-                let keys = wire.table.map_or(DEFAULT_KEYS, |table| table.keys);
-                let claims = Claims::new("replay", keys, Longest { hold_ms, keep_ms });
-                Some(claims.map_err(|error| error.within("table"))?)
-            }
-            (_, _) => None,
-        };
-        Ok(Self { endpoints, signers, claims, unnormalized: wire.unnormalized.unwrap_or(Unnormalized::Reject) })
+        Ok(Self { endpoints, signers, tables, unnormalized: wire.unnormalized.unwrap_or(Unnormalized::Reject) })
     }
 
     /// The endpoint of a request: the first that matches, and no other is tried.
@@ -133,7 +126,8 @@ impl Config {
 
 /// Endpoints with a secret in common remember in common: else what was delivered to one could be sent to the others. Their order and
 /// what else is configured do not matter for what they know. One that only watches keeps apart: it must not use up a delivery.
-fn share_memory(endpoints: &mut [Endpoint]) {
+/// Whose each one's memory is.
+fn share_memory(endpoints: &mut [Endpoint]) -> Vec<String> {
     let common = |one: &Endpoint, other: &Endpoint| {
         let enforced = one.mode == Mode::Enforce && other.mode == Mode::Enforce;
         enforced && one.secrets.iter().any(|secret| other.secrets.iter().any(|its| its.variable == secret.variable))
@@ -158,12 +152,53 @@ fn share_memory(endpoints: &mut [Endpoint]) {
             break;
         }
     }
-    for (endpoint, (name, keep_ms)) in endpoints.iter_mut().zip(owners) {
+    for (endpoint, (name, keep_ms)) in endpoints.iter_mut().zip(&owners) {
         endpoint.purpose = format!("webhook {name}");
         if let Some(replay) = &mut endpoint.replay {
-            replay.keep_ms = keep_ms;
+            replay.keep_ms = *keep_ms;
         }
     }
+    owners.into_iter().map(|(name, _)| name).collect()
+}
+
+/// A table for each memory, of the largest size that one of its endpoints asks for. Its name and size depend on no other endpoint, so
+/// that it outlives a configuration in which others come and go.
+fn tables(endpoints: &mut [Endpoint], owners: &[String], default_keys: u32) -> Result<Vec<Claims>, ConfigError> {
+    let mut tables: Vec<Claims> = Vec::new();
+    let mut bytes = 0_usize;
+    for (n, owner) in owners.iter().enumerate() {
+        if owners.iter().take(n).any(|before| before == owner) {
+            continue;
+        }
+        let all = endpoints.iter().enumerate().zip(owners).filter(|(_, theirs)| *theirs == owner);
+        let members: Vec<(usize, Replay)> = all.filter_map(|((n, endpoint), _)| Some((n, endpoint.replay?))).collect();
+        let longest = |of: fn(&Replay) -> u64| members.iter().map(|(_, replay)| of(replay)).max();
+        let (Some(hold_ms), Some(keep_ms)) = (longest(|replay| replay.lease_ms), longest(|replay| replay.keep_ms))
+        else {
+            continue;
+        };
+        let asked = members.iter().map(|&(n, replay)| match replay.keys {
+            Some(keys) => (keys, format!("endpoints[{n}].replay")),
+            None => (default_keys, "table".to_owned()),
+        });
+        let (keys, place) = asked.max_by_key(|(keys, _)| *keys).unwrap_or_default();
+        let table = Claims::new(&["replay.", owner].concat(), keys, Longest { hold_ms, keep_ms });
+        let table = table.map_err(|error| error.within(&place))?;
+        bytes = bytes.saturating_add(table.max_bytes());
+        if bytes > MAX_REPLAY_BYTES {
+            let why = format_args!(
+                "is {keys}: with it, what is remembered could take {bytes} bytes, and {MAX_REPLAY_BYTES} is the most"
+            );
+            return Err(ConfigError::new(format!("{place}.keys"), why));
+        }
+        for (endpoint, _) in endpoints.iter_mut().zip(owners).filter(|(_, theirs)| *theirs == owner) {
+            if let Some(replay) = &mut endpoint.replay {
+                replay.table = tables.len();
+            }
+        }
+        tables.push(table);
+    }
+    Ok(tables)
 }
 
 fn check_signers(wire: Vec<SignWire>, environment: &dyn Environment) -> Result<Vec<Signer>, ConfigError> {

@@ -193,7 +193,7 @@ impl Exchange {
         host: &mut dyn Host,
     ) -> Result<Vec<Claimed>, Box<Verdict>> {
         let shared = Rc::clone(&self.shared);
-        let (Some(claims), Some(seed)) = (&shared.config.claims, shared.seed.get()) else {
+        let (Some(claims), Some(seed)) = (shared.config.tables.get(replay.table), shared.seed.get()) else {
             return Err(Box::new(self.refuse(at, Reason::NoTable, host)));
         };
         let owner = shared.owner(&seed, now_ms, self.who.id.as_deref(), host);
@@ -307,17 +307,15 @@ impl Exchange {
         let claimed = std::mem::take(claimed);
         let Some(&Claimed { endpoint: at, .. }) = claimed.first() else { return };
         let shared = Rc::clone(&self.shared);
-        let (Some(claims), Some(now_ms)) = (&shared.config.claims, host.now_ms()) else { return };
-        let keep_ms = shared.config.endpoints.get(at).and_then(|endpoint| endpoint.replay).map(|replay| replay.keep_ms);
+        let Some(replay) = shared.config.endpoints.get(at).and_then(|endpoint| endpoint.replay) else { return };
+        let (Some(claims), Some(now_ms)) = (shared.config.tables.get(replay.table), host.now_ms()) else { return };
         let mut outcome = if taken { Outcome::Settled } else { Outcome::Released };
         for Claimed { key, owner, .. } in claimed {
-            match (taken, keep_ms) {
+            if !taken {
+                let _ = claims.release(host, now_ms, key, owner);
+            } else if !matches!(claims.settle(host, now_ms, key, owner, replay.keep_ms), Ok(true)) {
                 // It took longer than its lease, or cannot be written: until that ends it stays held.
-                (true, Some(keep_ms)) if !matches!(claims.settle(host, now_ms, key, owner, keep_ms), Ok(true)) => {
-                    outcome = Outcome::Unsettled;
-                }
-                (true, Some(_)) => {}
-                (_, _) => drop(claims.release(host, now_ms, key, owner)),
+                outcome = Outcome::Unsettled;
             }
         }
         host.count(shared.counters.endpoint(at, outcome), 1);

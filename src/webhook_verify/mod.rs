@@ -16,7 +16,8 @@
 //!
 //! A delivery is the endpoint and the signed string, as a keyed 128-bit hash, in [`Claims`](crate::table::Claims): claimed
 //! when it is verified, settled when the portal answers 2xx, released otherwise. Never the signature: there may be several
-//! of one message.
+//! of one message. Each endpoint has a table of its own, together with those that share a secret with it: whoever fills one with good
+//! deliveries takes no room from the others.
 
 mod challenge;
 mod components;
@@ -66,8 +67,8 @@ pub use self::challenge::{MAX_ANSWERED_BYTES, MAX_MAC_TOKEN_BYTES};
 pub use self::components::MAX_COMPONENTS;
 pub use self::config::{
     DEFAULT_KEYS, DEFAULT_LEASE_S, DEFAULT_MAX_BODY_BYTES, DEFAULT_REPLAY_S, MAX_BODY_BYTES, MAX_ENDPOINTS, MAX_EVENTS,
-    MAX_GATHERED_BODY_BYTES, MAX_JSON_BODY_BYTES, MAX_LEASE_S, MAX_NAME_BYTES, MAX_REPLAY_S, MAX_SECRETS, MAX_SETTINGS,
-    MAX_SIGNER_SCHEMES, MAX_SIGNERS,
+    MAX_GATHERED_BODY_BYTES, MAX_JSON_BODY_BYTES, MAX_LEASE_S, MAX_NAME_BYTES, MAX_REPLAY_BYTES, MAX_REPLAY_S,
+    MAX_SECRETS, MAX_SETTINGS, MAX_SIGNER_SCHEMES, MAX_SIGNERS,
 };
 pub use self::descriptor::{
     MAX_PARTS, MAX_SEGMENTS, MAX_SIGNATURE_BYTES, MAX_SIGNATURES, MAX_TEXT_BYTES, MAX_WINDOW_S,
@@ -110,13 +111,13 @@ impl Policy {
     /// The sizes of its tables, for people: one line each.
     #[must_use]
     pub fn sizes(&self) -> Vec<String> {
-        self.0.config.claims.iter().map(table::Claims::describe).collect()
+        self.0.config.tables.iter().map(table::Claims::describe).collect()
     }
 
     /// The most bytes that all its slots hold.
     #[must_use]
     pub fn max_bytes(&self) -> usize {
-        self.0.config.claims.as_ref().map_or(0, table::Claims::max_bytes)
+        self.0.config.tables.iter().map(table::Claims::max_bytes).sum()
     }
 }
 
@@ -124,8 +125,8 @@ impl steps::Policy for Policy {
     type Exchange = Exchange;
 
     const NAME: &'static str = "webhook_verify";
-
     const HEARS_OF_THE_END: bool = false;
+
     fn read(text: &[u8], environment: &dyn Environment) -> Result<Self, ConfigError> {
         let config = Config::read(text, environment)?;
         Ok(Self(Rc::new(Shared {

@@ -65,6 +65,7 @@ pub(super) struct ReplayWire {
     window_s: u32,
     lease_s: Option<u32>,
     repeated: Option<Repeated>,
+    keys: Option<u32>,
 }
 
 /// What a provider's probe has to bring.
@@ -125,6 +126,10 @@ pub(in crate::webhook_verify) struct Replay {
     pub(in crate::webhook_verify) lease_ms: u64,
     pub(in crate::webhook_verify) keep_ms: u64,
     pub(in crate::webhook_verify) repeated: Repeated,
+    /// How many at once, where the endpoint says so.
+    pub(in crate::webhook_verify) keys: Option<u32>,
+    /// The place of its table: its own, or that of all who share a secret.
+    pub(in crate::webhook_verify) table: usize,
 }
 
 /// Scheme and authority, as the sender knows them.
@@ -197,7 +202,7 @@ impl BaseUrl {
 
 impl ReplayWire {
     /// Nothing is remembered.
-    pub(super) const OFF: Self = Self { window_s: 0, lease_s: None, repeated: None };
+    pub(super) const OFF: Self = Self { window_s: 0, lease_s: None, repeated: None, keys: None };
 }
 
 impl EndpointWire {
@@ -411,7 +416,7 @@ fn check_replay(
         (_, true) => window_s,
         (_, false) => DEFAULT_REPLAY_S,
     };
-    let wire = wire.unwrap_or(ReplayWire { window_s: default_s, lease_s: None, repeated: None });
+    let wire = wire.unwrap_or(ReplayWire { window_s: default_s, ..ReplayWire::OFF });
     if wire.window_s == 0 {
         return Ok(None);
     }
@@ -441,5 +446,7 @@ fn check_replay(
         lease_ms: u64::from(lease_s).saturating_mul(1000),
         keep_ms: u64::from(wire.window_s).saturating_mul(1000),
         repeated: wire.repeated.unwrap_or(Repeated::Accept),
+        keys: wire.keys,
+        table: 0,
     }))
 }

@@ -58,6 +58,8 @@ fn a_wrong_field_is_named() {
         (two, "endpoints[1].name: is already that of endpoints[0]"),
         (covered, "endpoints[1].match: can never match: endpoints[0] takes all"),
         (with(json!({"match": {"paths": []}})), "endpoints[0].match.paths: is empty"),
+        (with(json!({"replay": {"window_s": 600, "keys": 0}})), "endpoints[0].replay.keys: 0 is not in 1..=40960"),
+        (with(json!({"replay": {"window_s": 600, "keys": 40_961}})), "endpoints[0].replay.keys: 40961 is not in"),
         (with(json!({"scheme": "portal2"})), "endpoints[0].scheme: is no preset"),
         (with(json!({"scheme": 1})), "endpoints[0].scheme: invalid type, expected the name of a preset or an object"),
         (with(json!({"secrets": []})), "endpoints[0].secrets: must have 1..=8 entries"),

@@ -4,7 +4,7 @@ use super::delivery::{NOW_S, SECRET, portal, signed};
 use super::*;
 use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Step};
 use crate::head::Head;
-use crate::webhook_verify::Exchange;
+use crate::webhook_verify::{Exchange, MAX_ENDPOINTS, MAX_REPLAY_BYTES, Outgoing};
 
 fn gate(replay: &Value) -> Gate {
     let mut gate = Gate::new(&portal(&json!({"replay": replay})), &[SECRET]);
@@ -219,6 +219,89 @@ fn a_full_table_refuses() {
     // What was taken stays so.
     let request = signed(&gate, "{\"n\":0}");
     assert_eq!(reason(&gate.send(&request)), "replayed");
+}
+
+/// Each has its share: a sender that holds one secret and floods one endpoint with good deliveries closes no other one.
+#[test]
+fn a_full_endpoint_closes_no_other() {
+    let endpoint = |name: &str, secret: &str, replay: Value| {
+        json!({
+            "name": name, "match": {"paths": [format!("/{name}")]}, "scheme": "portal", "secrets": [{"env": secret}],
+            "replay": replay
+        })
+    };
+    let config = |others: &[Value]| {
+        let mut endpoints = vec![endpoint("in", "S0", json!({"window_s": 600, "keys": 1}))];
+        endpoints.extend_from_slice(others);
+        json!({"endpoints": endpoints, "table": {"keys": 1}})
+    };
+    let same = endpoint("same", "S0", json!({"window_s": 600}));
+    let large = endpoint("same", "S0", json!({"window_s": 600, "keys": 1000}));
+    let other = endpoint("other", "S1", json!({"window_s": 600}));
+    let secrets = [SECRET, "another secret of the sender's", "a third secret of the sender's"];
+    let delivery = |gate: &Gate, name: &str, body: &str| {
+        let target = format!("/{name}");
+        let (method, body, now_ms) = ("POST", body.as_bytes(), NOW_S * 1000);
+        let outgoing = Outgoing { method, target: &target, headers: &[], body, id: "wh_1", now_ms };
+        let headers = gate.policy.sign(name, &outgoing).unwrap();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        post(&target, &headers, body)
+    };
+    for (others, at_the_same, passed) in
+        [(vec![same, other.clone()], "table_full", 32), (vec![large, other.clone()], "pass", 40)]
+    {
+        let mut gate = Gate::new(&config(&others), &secrets);
+        gate.at(NOW_S);
+        let mut flood = Vec::new();
+        for n in 0..40 {
+            let request = delivery(&gate, "in", &n.to_string());
+            flood.push(reason(&gate.send(&request)));
+        }
+        let number = |word: &str| flood.iter().filter(|reason| **reason == word).count();
+        assert_eq!((number("pass"), number("table_full")), (passed, 40 - passed));
+        // Those with a secret in common share a memory, and so its room.
+        let request = delivery(&gate, "same", "more");
+        assert_eq!(reason(&gate.send(&request)), at_the_same);
+        let request = delivery(&gate, "other", "more");
+        assert_eq!(reason(&gate.send(&request)), "pass");
+        assert_eq!(reason(&gate.send(&request)), "replayed");
+        // An endpoint more, and what is known is known.
+        let mut more = others;
+        more.push(endpoint("more", "S2", json!({"window_s": 600})));
+        more.reverse();
+        let mut next = Gate::new(&config(&more), &secrets);
+        next.host = std::mem::take(&mut gate.host);
+        assert_eq!(reason(&next.at(NOW_S + 1).send(&request)), "replayed");
+    }
+}
+
+#[test]
+fn all_tables_together_are_bounded() {
+    let config = |endpoints: usize, table: &Value| {
+        let endpoint = |n| {
+            json!({
+                "name": n, "match": {"paths": [format!("/{n}")]}, "scheme": "portal", "secrets": [{"env": format!("S{n}")}]
+            })
+        };
+        let endpoints: Vec<Value> = (0..endpoints).map(|n| n.to_string()).map(endpoint).collect();
+        let mut config = json!({"endpoints": endpoints});
+        if !table.is_null() {
+            config["table"] = table.clone();
+        }
+        config
+    };
+    let secrets: Vec<String> = (0..MAX_ENDPOINTS).map(|n| format!("{SECRET} number {n}")).collect();
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    let all = Gate::new(&config(MAX_ENDPOINTS, &Value::Null), &secrets);
+    assert_eq!(all.policy.sizes().len(), MAX_ENDPOINTS);
+    assert!((MAX_REPLAY_BYTES / 2..=MAX_REPLAY_BYTES).contains(&all.policy.max_bytes()));
+    let most = json!({"keys": 40_960});
+    assert!(Gate::try_new(&config(15, &most), &secrets).is_ok());
+    let error = Gate::try_new(&config(16, &most), &secrets).err().unwrap();
+    assert!(
+        error.starts_with("table.keys: is 40960: with it, what is remembered could take 68681728 bytes"),
+        "{error}"
+    );
 }
 
 /// One secret for two endpoints: a delivery passes at one of them, and `check` says so.
