@@ -113,17 +113,89 @@ pub(super) fn read(
     let by_field = member.components.iter().any(|component| component.field.is_some());
     let fields = if by_field { query_fields(request)? } else { Vec::new() };
     for component in &member.components {
-        base.extend_from_slice(component.text);
-        base.extend_from_slice(b": ");
-        append(component, request, &fields, &mut base)?;
-        base.push(b'\n');
+        append_line(component, request, &fields, &mut base)?;
     }
     if covered(DIGEST) {
         check_digest(request)?;
     }
-    base.extend_from_slice(b"\"@signature-params\": ");
-    base.extend_from_slice(member.text);
+    append_parameters(member, &mut base);
     Ok(Signed { base, signature })
+}
+
+/// What a sender writes and signs.
+pub(super) struct Outline {
+    /// The value of [`INPUT`].
+    pub(super) input: String,
+    /// The signed string, in which the value of [`DIGEST`] stands between the two, where it is signed.
+    pub(super) before: Vec<u8>,
+    pub(super) after: Vec<u8>,
+    pub(super) signs_digest: bool,
+}
+
+/// The name of a signature, where the scheme asks for none.
+const LABEL: &str = "sig1";
+
+/// The name of the signature that a sender makes.
+pub(super) fn label(wanted: &Components) -> &str {
+    wanted.label.as_deref().unwrap_or(LABEL)
+}
+
+/// What a sender signs of a request, and says that it does: all that the scheme asks for, and the time.
+pub(super) fn outline(wanted: &Components, request: &Request<'_>, created_s: u64) -> Result<Outline, Reason> {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let names: Vec<String> = wanted.covered.iter().map(|name| quoted(name)).collect();
+    let mut text = format!("({});created={created_s}", names.join(" "));
+    if let Some(name) = name_of(request.endpoint.descriptor.algorithm) {
+        text.push_str(&format!(";alg={}", quoted(name)));
+    }
+    if let Some(tag) = &wanted.tag {
+        text.push_str(&format!(";tag={}", quoted(tag)));
+    }
+    // As a receiver reads it; what it would not take is not written.
+    let member = member(&mut Text(text.as_bytes()))?;
+    let (mut before, mut after, mut signs_digest) = (Vec::new(), Vec::new(), false);
+    for component in &member.components {
+        if component.is(DIGEST) {
+            signs_digest = true;
+            begin_line(component, &mut before);
+            after.push(b'\n');
+        } else {
+            // No scheme asks for single fields of the query.
+            append_line(component, request, &[], if signs_digest { &mut after } else { &mut before })?;
+        }
+    }
+    append_parameters(&member, if signs_digest { &mut after } else { &mut before });
+    let input = format!("{}={text}", label(wanted));
+    Ok(Outline { input, before, after, signs_digest })
+}
+
+/// The value of [`DIGEST`] for a body with this SHA-256 (RFC 9530, section 2).
+pub(super) fn digest_field(sha256: &[u8]) -> String {
+    format!("sha-256=:{}:", STANDARD.encode(sha256))
+}
+
+/// A component's name, which begins its line of the signed string.
+fn begin_line(component: &Component<'_>, to: &mut Vec<u8>) {
+    to.extend_from_slice(component.text);
+    to.extend_from_slice(b": ");
+}
+
+fn append_line(
+    component: &Component<'_>,
+    request: &Request<'_>,
+    fields: &[(Vec<u8>, Vec<u8>)],
+    to: &mut Vec<u8>,
+) -> Result<(), Reason> {
+    begin_line(component, to);
+    append(component, request, fields, to)?;
+    to.push(b'\n');
+    Ok(())
+}
+
+/// The last line.
+fn append_parameters(member: &Member<'_>, to: &mut Vec<u8>) {
+    to.extend_from_slice(b"\"@signature-params\": ");
+    to.extend_from_slice(member.text);
 }
 
 /// `created` is required: without it a delivery would stay good for ever.

@@ -2,9 +2,14 @@
 
 use std::fmt;
 
+use sha2::{Digest as _, Sha256};
+
 use super::Policy;
+use super::components;
 use super::config::Endpoint;
-use super::descriptor::{Descriptor, Place, Prefix, Segment, SignatureSource, Style, Timestamp, Wanted};
+use super::descriptor::{
+    Descriptor, Encoding, Listed, Place, Prefix, Segment, SignatureSource, Style, Timestamp, Wanted,
+};
 use super::keys::Key;
 use super::message::{self, Message, Read};
 use super::request::{Kept, Request};
@@ -48,7 +53,9 @@ impl fmt::Display for Unsigned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoEndpoint => "there is no endpoint of this name",
-            Self::Scheme => "the scheme is none that can be signed here: HMACs in header fields are",
+            Self::Scheme => {
+                "the scheme is none that can be signed here: HMACs in header fields are, not what needs a private key"
+            }
             Self::NoSecret => "none of the endpoint's secrets is valid at this time",
             Self::Missing => "something that the scheme signs is missing, or not as it must be",
         })
@@ -86,6 +93,8 @@ pub(super) struct Signing {
     /// The time, where it stands beside the signatures.
     pair: Option<(String, String)>,
     message: Message,
+    /// The digest of the body, where that is signed in its place, between the two parts of the message.
+    digest: Option<Sha256>,
     /// One for each header field or entry of a list, with the place of its secret.
     macs: Vec<(usize, Mac)>,
 }
@@ -114,6 +123,12 @@ impl Signing {
             Some((Timestamp { place: Place::Pair(name), .. }, text)) => pair = Some((name.clone(), text.clone())),
             Some(_) | None => {}
         }
+        for segment in descriptor.segments() {
+            // What the scheme asks for, and no more: the receiver reads which fields are signed from here.
+            if let Segment::Listed(Listed { from: Some(Place::Header(name)), covered, .. }) = segment {
+                added.push((name.clone(), covered.join(",")));
+            }
+        }
         let mut kept = Kept::new(descriptor, method.to_vec(), target.to_vec(), head);
         added.iter().for_each(|(name, value)| kept.head.set(name, value.as_bytes()));
         let request = Request::new(&kept, endpoint, body);
@@ -133,8 +148,22 @@ impl Signing {
             },
             listed: Vec::new(),
         };
-        let messages = message::build(&request, &read).map_err(|_| Unsigned::Missing)?;
-        let message = messages.into_iter().next().ok_or(Unsigned::Missing)?;
+        let (message, digest) = match &descriptor.signature.style {
+            Style::Components(wanted) => {
+                let outline = components::outline(wanted, &request, now_ms / 1000).map_err(|_| Unsigned::Missing)?;
+                added.push((components::INPUT.to_owned(), outline.input));
+                let message = Message { before: outline.before, body: false, after: outline.after };
+                (message, outline.signs_digest.then(Sha256::new))
+            }
+            Style::Whole { .. }
+            | Style::Pairs { .. }
+            | Style::Versions { .. }
+            | Style::Token(_)
+            | Style::Detached(_) => {
+                let messages = message::build(&request, &read).map_err(|_| Unsigned::Missing)?;
+                (messages.into_iter().next().ok_or(Unsigned::Missing)?, None)
+            }
+        };
         let mut macs = Vec::new();
         for (n, secret) in endpoint.secrets.iter().enumerate().filter(|(_, secret)| secret.is_valid(Some(clock_ms))) {
             let Key::Mac(mac) = &secret.key else { return Err(Unsigned::Scheme) };
@@ -148,7 +177,7 @@ impl Signing {
         if !takes_several(descriptor) {
             macs.truncate(1);
         }
-        Ok(Self { added, pair, message, macs })
+        Ok(Self { added, pair, message, digest, macs })
     }
 
     /// The next piece of the body.
@@ -156,16 +185,30 @@ impl Signing {
         if self.message.body {
             self.macs.iter_mut().for_each(|(_, mac)| mac.update(chunk));
         }
+        if let Some(digest) = &mut self.digest {
+            digest.update(chunk);
+        }
     }
 
     /// The header fields that the sender adds.
     pub(super) fn finish(self, endpoint: &Endpoint) -> Result<Vec<(String, String)>, Unsigned> {
-        let Self { mut added, pair, message, macs } = self;
+        let Self { mut added, pair, message, digest, macs } = self;
         let descriptor = &endpoint.descriptor;
+        let digest = digest.map(|digest| components::digest_field(&digest.finalize()));
+        let encoding = match descriptor.signature.style {
+            // A byte sequence of RFC 8941.
+            Style::Components(_) => Encoding::Base64,
+            Style::Whole { .. }
+            | Style::Pairs { .. }
+            | Style::Versions { .. }
+            | Style::Token(_)
+            | Style::Detached(_) => descriptor.signature.encoding,
+        };
         let mut tags = Vec::with_capacity(macs.len());
         for (n, mut mac) in macs {
+            mac.update(digest.as_deref().unwrap_or_default().as_bytes());
             mac.update(&message.after);
-            let tag = encode(mac.finish().expose(), descriptor.signature.encoding);
+            let tag = encode(mac.finish().expose(), encoding);
             tags.push((n, String::from_utf8(tag).map_err(|_| Unsigned::Scheme)?));
         }
         let (first, tag) = tags.first().ok_or(Unsigned::NoSecret)?;
@@ -182,8 +225,10 @@ impl Signing {
                 let version = versions.first().ok_or(Unsigned::Scheme)?;
                 joined(tags.iter().map(|(_, tag)| format!("{version}{mark}{tag}")), *separator)
             }
-            Style::Token(_) | Style::Components(_) | Style::Detached(_) => return Err(Unsigned::Scheme),
+            Style::Components(wanted) => format!("{}=:{tag}:", components::label(wanted)),
+            Style::Token(_) | Style::Detached(_) => return Err(Unsigned::Scheme),
         };
+        added.extend(digest.map(|digest| (components::DIGEST.to_owned(), digest)));
         match &descriptor.signature.source {
             SignatureSource::One(Place::Header(name)) | SignatureSource::Lines(name) => {
                 added.push((name.clone(), value))
@@ -214,19 +259,26 @@ fn takes_several(descriptor: &Descriptor) -> bool {
 }
 
 /// Whether deliveries can be signed by this scheme while they go by: an HMAC in a header field, over what the head says and the
-/// body as it is.
+/// body as it is, or its digest in the head. A public key's scheme would need the private one, which is not given here.
 pub(super) fn is_signable(descriptor: &Descriptor) -> bool {
+    if matches!(descriptor.signature.style, Style::Components(_)) {
+        return descriptor.mac().is_some();
+    }
     let in_header = match &descriptor.signature.source {
         SignatureSource::One(place) => matches!(place, Place::Header(_)),
         SignatureSource::Lines(_) | SignatureSource::Keyed(_) | SignatureSource::Numbered(_) => true,
     };
-    // A version of its own has no name here, and whoever names the signed fields is no sender of ours.
+    // A version of its own has no name here; a list of signed fields must have a place in the head.
     let styled = match &descriptor.signature.style {
         Style::Whole { .. } | Style::Pairs { .. } => true,
         Style::Versions { versions, .. } => !versions.is_empty(),
         Style::Token(_) | Style::Components(_) | Style::Detached(_) => false,
     };
-    let styled = styled && !descriptor.segments().any(|segment| matches!(segment, Segment::Listed(_)));
+    let listed = |segment: &Segment| match segment {
+        Segment::Listed(Listed { from, .. }) => matches!(from, Some(Place::Header(_))),
+        _ => true,
+    };
+    let styled = styled && descriptor.segments().all(listed);
     let timed =
         descriptor.timestamp.as_ref().is_none_or(|time| matches!(time.place, Place::Header(_) | Place::Pair(_)));
     in_header && styled && timed && descriptor.mac().is_some() && !descriptor.gathers()
@@ -245,6 +297,17 @@ pub(super) fn written_fields(descriptor: &Descriptor) -> Vec<(String, &'static s
     }
     if let Some(Place::Header(name)) = &descriptor.id {
         names.push((name.clone(), "id"));
+    }
+    for segment in descriptor.segments() {
+        if let Segment::Listed(Listed { from: Some(Place::Header(name)), .. }) = segment {
+            names.push((name.clone(), "signature"));
+        }
+    }
+    if let Style::Components(wanted) = &descriptor.signature.style {
+        names.push((components::INPUT.to_owned(), "signature"));
+        if wanted.covered.iter().any(|name| name == components::DIGEST) {
+            names.push((components::DIGEST.to_owned(), "digest"));
+        }
     }
     if let Some(Timestamp { place: Place::Header(name), format, .. }) = &descriptor.timestamp {
         let kind = match format {

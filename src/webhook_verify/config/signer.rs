@@ -70,8 +70,8 @@ impl SignWire {
             if !is_signable(&scheme.descriptor) {
                 return Err(ConfigError::new(
                     format!("{path}.scheme"),
-                    "cannot be signed here: HMACs in header fields over the body as it is can, such as portal and \
-                     standard-webhooks",
+                    "cannot be signed here: HMACs in header fields over the body as it is can, such as portal, \
+                     standard-webhooks and rfc9421-hmac-sha256",
                 ));
             }
             let fields = written_fields(&scheme.descriptor);

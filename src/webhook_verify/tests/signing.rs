@@ -3,8 +3,8 @@
 use super::delivery::SECRET;
 use super::*;
 use crate::webhook_verify::descriptor::{Format, Segment};
-use crate::webhook_verify::presets;
 use crate::webhook_verify::sign::is_signable;
+use crate::webhook_verify::{Outgoing, presets};
 
 const NOW_S: u64 = 1_767_225_600;
 const BODY: &[u8] = br#"{"id":"evt-1","event":"fault.critical","type":"fault"}"#;
@@ -86,6 +86,88 @@ fn every_preset_that_can_be_signed_is_good_where_it_arrives() {
         signed += 1;
     }
     assert!(signed >= 40, "{signed} were signed, and {lacking:?} lack something");
+}
+
+/// The newer schemes: what the sender says that it has signed is what the receiver asks for, and every part of it counts.
+#[test]
+fn message_signatures_and_lists_of_fields_are_made_and_verified() {
+    let (gate_of, secret) = (|config: &Value| Gate::new(config, &[SECRET]), json!([{"env": "S0"}]));
+    let components =
+        json!({"covered": ["@method", "content-digest", "content-type", "@query"], "label": "hook", "tag": "a\"b\\c"});
+    let own = json!({
+        "algorithm": "hmac-sha256", "signature": {"from": {"header": "signature"}, "style": {"components": components}},
+    });
+    let bodiless = json!({
+        "algorithm": "hmac-sha256",
+        "signature": {"from": {"header": "signature"}, "style": {"components": {"covered": ["@method", "@target-uri"]}}},
+    });
+    let url = json!({"base_url": "https://Partner.example:443/in"});
+    for (scheme, more, written, signs_body) in [
+        (json!("rfc9421-hmac-sha256"), &url, &["content-digest", "signature-input", "signature"][..], true),
+        (own, &url, &["content-digest", "signature-input", "signature"], true),
+        (bodiless, &url, &["signature-input", "signature"], false),
+        (
+            json!("contentful"),
+            &json!({}),
+            &["x-contentful-signature", "x-contentful-signed-headers", "x-contentful-timestamp"],
+            true,
+        ),
+    ] {
+        let mut config = rule(&json!({"schemes": [{"scheme": scheme, "secrets": secret}]}));
+        for (field, value) in more.as_object().unwrap() {
+            config["sign"][0]["schemes"][0][field] = value.clone();
+        }
+        // What the portal says itself is replaced.
+        let event = post_event(&[
+            ("content-type", "application/json"),
+            ("content-digest", "sha-256=:AAAA:"),
+            ("signature", "x"),
+        ]);
+        let arrives = sent(&mut gate_of(&config), &event);
+        let receiver = |request: &Request| {
+            let outcome = gate_of(&endpoint(&scheme, 1, more)).at(NOW_S + 1).send(request);
+            reason(&outcome)
+        };
+        assert_eq!(receiver(&arrives), "pass", "{scheme}: {arrives:?}");
+        for name in written {
+            assert_eq!(field(&arrives.content.headers, name).len(), 1, "{scheme}: {name}");
+            let mut without = arrives.clone();
+            without.content.headers.retain(|(given, _)| given != name);
+            assert_ne!(receiver(&without), "pass", "{scheme}: {name}");
+        }
+        let mut longer = arrives.clone();
+        longer.content.body.push(b' ');
+        assert_eq!(receiver(&longer) != "pass", signs_body, "{scheme}");
+        let other = Request { path: "/hooks/partner?x=2".to_owned(), ..arrives.clone() };
+        assert_eq!(receiver(&other), "mismatch", "{scheme}");
+        let late = gate_of(&endpoint(&scheme, 1, more)).at(NOW_S + 400).send(&arrives);
+        assert_eq!(reason(&late), "stale", "{scheme}");
+        // By `lockgate webhook sign`, too.
+        let sender = gate_of(&endpoint(&scheme, 1, more));
+        let headers = [("content-type", "application/json")];
+        let (method, target, body, now_ms) = ("POST", "/hooks/partner?x=1", BODY, NOW_S * 1000);
+        let outgoing = Outgoing { method, target, headers: &headers, body, id: "", now_ms };
+        let mut all: Vec<(String, String)> = sender.policy.sign("hook", &outgoing).unwrap();
+        all.push(("content-type".to_owned(), "application/json".to_owned()));
+        let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(receiver(&post(target, &all, BODY)), "pass", "{scheme}");
+        // A covered field that is not there is not signed.
+        if scheme.is_object() && signs_body {
+            let outcome = gate_of(&config).at(NOW_S).send(&post_event(&[]));
+            assert_eq!((outcome.status, reason(&outcome)), (400, "unsigned"));
+        }
+    }
+    // Two in one request would be one field each.
+    let two = json!([
+        {"scheme": "rfc9421-hmac-sha256", "secrets": secret, "base_url": "https://a.example"},
+        {"scheme": "rfc9421-hmac-sha256", "secrets": secret, "base_url": "https://a.example"},
+    ]);
+    let error = Gate::try_new(&rule(&json!({"schemes": two})), &[SECRET]).map(|_| ()).unwrap_err();
+    assert!(error.starts_with("sign[0].schemes[1].scheme: writes `signature"), "{error}");
+    // A private key would be needed.
+    for name in ["rfc9421-ed25519", "truelayer", "braintree"] {
+        assert!(!is_signable(&presets::find(name).unwrap().unwrap()), "{name}");
+    }
 }
 
 #[test]
