@@ -146,7 +146,8 @@ impl<P: Policy + 'static> Stream<P> {
         }
         match hostcalls::set_effective_context(self.id) {
             Ok(()) => {
-                self.answer_unheld();
+                let action = self.answer_unheld();
+                self.keep(action);
             }
             Err(status) => log::error!("{}: exchange {} is gone: {status:?}", P::NAME, self.id),
         }

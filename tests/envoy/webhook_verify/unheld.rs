@@ -35,6 +35,8 @@ fn nothing_goes_on_where_heads_cannot_be_held() {
     }
     assert_portal_untouched(&gate, &upstream);
     assert_eq!(gate.count_webhooks(|name| name == "not_held"), 3);
+    let audit = gate.access_log(PATH)["audit"].to_string();
+    assert!(audit.contains("refused") && audit.contains("webhook_verify"), "{audit}");
     assert_eq!(gate.ask(&Request::post_json("/elsewhere", "{}")).status, 200);
     assert_well(&gate);
 }
