@@ -14,6 +14,7 @@ use super::descriptor::{Algorithm, Components, MAX_SIGNATURE_BYTES};
 use super::error::Reason;
 use super::form;
 use super::request::{Request, trimmed};
+use crate::audit::push_number;
 use crate::head::Single;
 use crate::identity::is_header_name;
 
@@ -142,14 +143,16 @@ pub(super) fn label(wanted: &Components) -> &str {
 
 /// What a sender signs of a request, and says that it does: all that the scheme asks for, and the time.
 pub(super) fn outline(wanted: &Components, request: &Request<'_>, created_s: u64) -> Result<Outline, Reason> {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let names: Vec<String> = wanted.covered.iter().map(|name| quoted(name)).collect();
-    let mut text = format!("({});created={created_s}", names.join(" "));
+    let mut text = String::from("(");
+    for (n, name) in wanted.covered.iter().enumerate() {
+        push_quoted(&mut text, if n == 0 { "" } else { " " }, name);
+    }
+    push_number(&mut text, ");created=", created_s);
     if let Some(name) = name_of(request.endpoint.descriptor.algorithm) {
-        text.push_str(&format!(";alg={}", quoted(name)));
+        push_quoted(&mut text, ";alg=", name);
     }
     if let Some(tag) = &wanted.tag {
-        text.push_str(&format!(";tag={}", quoted(tag)));
+        push_quoted(&mut text, ";tag=", tag);
     }
     // As a receiver reads it; what it would not take is not written.
     let member = member(&mut Text(text.as_bytes()))?;
@@ -165,13 +168,26 @@ pub(super) fn outline(wanted: &Components, request: &Request<'_>, created_s: u64
         }
     }
     append_parameters(&member, if signs_digest { &mut after } else { &mut before });
-    let input = format!("{}={text}", label(wanted));
+    let input = [label(wanted), "=", &text].concat();
     Ok(Outline { input, before, after, signs_digest })
+}
+
+/// Appends a text, and another one as a string (RFC 8941, section 3.3.3).
+fn push_quoted(to: &mut String, before: &str, text: &str) {
+    to.push_str(before);
+    to.push('"');
+    for character in text.chars() {
+        if matches!(character, '"' | '\\') {
+            to.push('\\');
+        }
+        to.push(character);
+    }
+    to.push('"');
 }
 
 /// The value of [`DIGEST`] for a body with this SHA-256 (RFC 9530, section 2).
 pub(super) fn digest_field(sha256: &[u8]) -> String {
-    format!("sha-256=:{}:", STANDARD.encode(sha256))
+    ["sha-256=:", &STANDARD.encode(sha256), ":"].concat()
 }
 
 /// A component's name, which begins its line of the signed string.

@@ -225,7 +225,7 @@ impl Signing {
                 let version = versions.first().ok_or(Unsigned::Scheme)?;
                 joined(tags.iter().map(|(_, tag)| format!("{version}{mark}{tag}")), *separator)
             }
-            Style::Components(wanted) => format!("{}=:{tag}:", components::label(wanted)),
+            Style::Components(wanted) => [components::label(wanted), "=:", tag, ":"].concat(),
             Style::Token(_) | Style::Detached(_) => return Err(Unsigned::Scheme),
         };
         added.extend(digest.map(|digest| (components::DIGEST.to_owned(), digest)));
