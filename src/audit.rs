@@ -48,65 +48,72 @@ impl<Text: AsRef<str>> Audit<Text> {
     /// The record as one line of JSON, absent members left out.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut line = String::with_capacity(LINE_BYTES);
+        let mut line = Vec::new();
         self.write_json(&mut line);
-        line
+        // All that is written are texts.
+        String::from_utf8(line).unwrap_or_default()
     }
 
-    /// Appends the same. Written by hand, since every request comes by here. The texts that are `'static` are our own names, which
-    /// need no escapes.
-    pub fn write_json(&self, out: &mut String) {
+    /// Appends the same, in UTF-8. Written by hand, since every request comes by here. The texts that are `'static` are our own names,
+    /// which need no escapes.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
         out.reserve(LINE_BYTES);
-        out.push('{');
+        out.push(b'{');
         if let Some(time_ms) = self.time_ms {
-            push_number(out, "\"time_ms\":", time_ms);
-            out.push(',');
+            out.extend_from_slice(b"\"time_ms\":");
+            out.extend_from_slice(digits(time_ms, &mut [0; 20]));
+            out.push(b',');
         }
-        push_text(out, "\"id\":\"", self.id.as_ref(), "\",");
-        out.push_str("\"filter\":\"");
-        out.push_str(self.filter);
-        push_text(out, "\",\"rule\":\"", self.rule.as_ref(), "");
-        out.push_str("\",\"outcome\":\"");
-        out.push_str(self.outcome);
+        push_text(out, b"\"id\":\"", self.id.as_ref(), b"\",");
+        out.extend_from_slice(b"\"filter\":\"");
+        out.extend_from_slice(self.filter.as_bytes());
+        push_text(out, b"\",\"rule\":\"", self.rule.as_ref(), b"");
+        out.extend_from_slice(b"\",\"outcome\":\"");
+        out.extend_from_slice(self.outcome.as_bytes());
         if let Some(reason) = self.reason {
-            out.push_str("\",\"reason\":\"");
-            out.push_str(reason);
+            out.extend_from_slice(b"\",\"reason\":\"");
+            out.extend_from_slice(reason.as_bytes());
         }
-        out.push('"');
+        out.push(b'"');
         if self.shadow {
-            out.push_str(",\"shadow\":true");
+            out.extend_from_slice(b",\"shadow\":true");
         }
         if self.fields != 0 {
-            push_number(out, ",\"fields\":", self.fields);
+            out.extend_from_slice(b",\"fields\":");
+            out.extend_from_slice(digits(self.fields, &mut [0; 20]));
         }
         if let Some(subject) = self.subject {
-            push_hash(out, ",\"subject\":", subject);
+            push_hash(out, b",\"subject\":", subject);
         }
-        push_text(out, ",\"system\":\"", self.system.as_ref(), "\"");
-        push_text(out, ",\"path\":\"", self.path.as_ref(), "\"");
-        push_hash(out, ",\"version\":", self.version);
-        out.push('}');
+        push_text(out, b",\"system\":\"", self.system.as_ref(), b"\"");
+        push_text(out, b",\"path\":\"", self.path.as_ref(), b"\"");
+        push_hash(out, b",\"version\":", self.version);
+        out.push(b'}');
     }
 }
 
 /// More than most lines take, in bytes.
 const LINE_BYTES: usize = 384;
 
-fn push_text(out: &mut String, before: &str, text: Option<&impl AsRef<str>>, after: &str) {
+fn push_text(out: &mut Vec<u8>, before: &[u8], text: Option<&impl AsRef<str>>, after: &[u8]) {
     if let Some(text) = text {
-        out.push_str(before);
-        push_escaped(out, text.as_ref());
-        out.push_str(after);
+        out.extend_from_slice(before);
+        push_escaped(out, text.as_ref().as_bytes());
+        out.extend_from_slice(after);
     }
 }
 
 /// Appends a text, and a number in decimal. By hand: `format!` takes some thousand instructions.
 pub(crate) fn push_number(out: &mut String, before: &str, number: u64) {
     out.push_str(before);
-    let mut digits = [b'0'; 20];
+    out.push_str(std::str::from_utf8(digits(number, &mut [0; 20])).unwrap_or_default());
+}
+
+/// A number in decimal, in a place that is large enough for any.
+fn digits(number: u64, place: &mut [u8; 20]) -> &[u8] {
     let mut left = number;
-    let mut from = digits.len();
-    for digit in digits.iter_mut().rev() {
+    let mut from = place.len();
+    for digit in place.iter_mut().rev() {
         *digit = digit_of(left % 10);
         left /= 10;
         from -= 1;
@@ -114,12 +121,12 @@ pub(crate) fn push_number(out: &mut String, before: &str, number: u64) {
             break;
         }
     }
-    push_ascii(out, digits.get(from..).unwrap_or_default());
+    place.get(from..).unwrap_or_default()
 }
 
 /// As sixteen hex digits.
-fn push_hash(out: &mut String, before: &str, hash: u64) {
-    out.push_str(before);
+fn push_hash(out: &mut Vec<u8>, before: &[u8], hash: u64) {
+    out.extend_from_slice(before);
     let mut digits = [b'"'; 18];
     if let [_, high @ .., _] = &mut digits
         && let ([high, low], []) = high.as_chunks_mut::<8>()
@@ -127,7 +134,7 @@ fn push_hash(out: &mut String, before: &str, hash: u64) {
         *high = hex(hash >> 32);
         *low = hex(hash);
     }
-    push_ascii(out, &digits);
+    out.extend_from_slice(&digits);
 }
 
 /// The low half of a number in hex, all eight digits at once.
@@ -151,37 +158,24 @@ fn digit_of(value: u64) -> u8 {
     }
 }
 
-fn push_ascii(out: &mut String, text: &[u8]) {
-    out.push_str(std::str::from_utf8(text).unwrap_or_default());
-}
-
-/// RFC 8259, section 7: what must be escaped, and no more.
-fn push_escaped(out: &mut String, text: &str) {
-    if !any(text.as_bytes(), odd, is_odd) {
-        return out.push_str(text);
+/// RFC 8259, section 7: what must be escaped, and no more. What is not ASCII stays as it is.
+fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
+    if !any(text, odd, is_odd) {
+        return out.extend_from_slice(text);
     }
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(is_odd) {
-        // ASCII, so both cuts are between characters.
-        let (plain, odd) = rest.split_at(at);
-        out.push_str(plain);
-        let byte = odd.bytes().next().unwrap_or_default();
+    for &byte in text {
         match byte {
-            b'"' | b'\\' => {
-                out.push('\\');
-                out.push(char::from(byte));
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..b' ' => {
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[digit_of(u64::from(byte >> 4)), digit_of(u64::from(byte))]);
             }
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            _ => {
-                out.push_str("\\u00");
-                push_ascii(out, &[digit_of(u64::from(byte >> 4)), digit_of(u64::from(byte))]);
-            }
+            _ => out.push(byte),
         }
-        rest = odd.get(1..).unwrap_or_default();
     }
-    out.push_str(rest);
 }
 
 /// Whether a byte must not stand in a JSON text as it is.

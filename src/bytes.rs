@@ -13,7 +13,10 @@ pub(crate) fn same(one: &[u8], two: &[u8]) -> bool {
             let (other_words, _) = two.as_chunks::<8>();
             word(last) == word(other) && words.iter().zip(other_words).all(|(one, two)| word(one) == word(two))
         }
-        (_, _) => one.iter().zip(two).all(|(one, two)| one == two),
+        (_, _) => match (one.first_chunk::<4>(), two.first_chunk::<4>()) {
+            (Some(first), Some(other)) => first == other && one.last_chunk::<4>() == two.last_chunk::<4>(),
+            (_, _) => one.iter().zip(two).all(|(one, two)| one == two),
+        },
     }
 }
 
@@ -27,11 +30,42 @@ pub(crate) fn any(text: &[u8], eight: impl Fn(Word) -> u64, one: impl Fn(u8) -> 
     found & (EACH * 0x80) != 0
 }
 
+/// Whether a name is this one in any case. Most differ in length.
+#[inline(always)]
+pub(crate) fn is_named(name: &[u8], known: &str) -> bool {
+    name.len() == known.len() && is_alike(name, known)
+}
+
+/// One copy for all names that are constants: inlined, each is unrolled.
+#[inline(never)]
+fn is_alike(name: &[u8], known: &str) -> bool {
+    name.eq_ignore_ascii_case(known.as_bytes())
+}
+
+/// Where the first such byte is.
+#[inline(never)]
+pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<8>();
+    for (n, bytes) in words.iter().enumerate() {
+        let found = Word::of(bytes).is(byte);
+        if found != 0 {
+            return Some(n * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|&other| other == byte).map(|at| text.len() - rest.len() + at)
+}
+
 /// Eight bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Word(u64);
 
 impl Word {
+    /// The first byte is the lowest.
+    #[inline]
+    pub(crate) fn of(bytes: &[u8; 8]) -> Self {
+        Self(word(bytes))
+    }
+
     /// The high bit of each byte that is less than `least` (1 to 0x80), and of no other.
     #[inline]
     pub(crate) fn below(self, least: u8) -> u64 {
@@ -65,7 +99,7 @@ fn word(bytes: &[u8; 8]) -> u64 {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Word, any, same};
+    use super::{Word, any, find, same};
 
     /// Both find the same bytes, wherever they stand.
     pub(crate) fn assert_alike(eight: fn(Word) -> u64, one: fn(u8) -> bool) {
@@ -78,6 +112,23 @@ pub(crate) mod tests {
                         let want = one(byte) || length > 1 && one(others);
                         assert_eq!(any(&text, eight, one), want, "{byte} at {at} of {length} among {others}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_several_bytes_is_found() {
+        for length in 0..=25 {
+            let mut text = vec![0x80; length];
+            assert_eq!(find(&text, b'/'), None, "{length}");
+            for at in (0..length).rev() {
+                text[at] = b'/';
+                assert_eq!(find(&text, b'/'), Some(at), "{at} of {length}");
+                // Differs in the lowest bit, and stands before it.
+                if let Some(before) = at.checked_sub(1) {
+                    text[before] = b'/' ^ 1;
+                    assert_eq!(find(&text, b'/'), Some(at), "{at} of {length}");
                 }
             }
         }

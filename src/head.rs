@@ -9,8 +9,10 @@ pub struct Head {
     fields: Vec<Field>,
     /// A bit for each name that is there, or was: most names that are asked for are not, and are looked for no further.
     there: u64,
-    /// Names in lower case, with whether the host has a field of that name.
-    changed: Vec<(Name, Known)>,
+    /// A bit for each name that more than one field may have.
+    again: u64,
+    /// What differs from what the host gave: each name once.
+    changed: Vec<Changed>,
     end: bool,
     /// Whether the host was asked which fields it has. [`Head::default`] is of a head that nobody has read: what is set there takes
     /// the place of whatever the host has.
@@ -38,6 +40,16 @@ struct Field {
 struct Name {
     mark: u32,
     at: Span,
+}
+
+/// What was made of the fields of a name.
+#[derive(Clone, Copy, Debug)]
+struct Changed {
+    /// In lower case.
+    name: Name,
+    known: Known,
+    /// `None`: there is none of them.
+    value: Option<Span>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,13 +89,24 @@ pub struct Change<'a> {
     pub known: Known,
 }
 
+/// What a host does about one of the changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit<'a> {
+    /// All fields of this name go.
+    Remove(&'a [u8]),
+    /// This value takes the place of all fields of this name.
+    Replace(&'a [u8], &'a [u8]),
+    /// A field of this name and value comes; there is none.
+    Add(&'a [u8], &'a [u8]),
+}
+
 impl Head {
     /// A head; `end` when no body and no trailers follow.
     #[must_use]
     pub fn new(fields: Vec<(String, Vec<u8>)>, end: bool) -> Self {
         let mut head = Self { end, read: true, ..Self::default() };
         for (name, value) in fields {
-            let name = head.put_name(name.as_bytes());
+            let name = Name { mark: mark(name.as_bytes()), at: head.texts.put(name.as_bytes()) };
             let value = head.texts.put(&value);
             head.push(Field { name, value });
         }
@@ -104,7 +127,7 @@ impl Head {
         let (sizes, []) = rest.get(..size)?.as_chunks::<8>() else { return None };
         let mut at = size.checked_add(4)?;
         let mut fields = Vec::with_capacity(sizes.len().checked_add(ADDED_FIELDS)?);
-        let mut there = 0;
+        let (mut there, mut again) = (0, 0);
         for &[a, b, c, d, e, f, g, h] in sizes {
             let name = text(&pairs, &mut at, number([a, b, c, d])?)?;
             let value = text(&pairs, &mut at, number([e, f, g, h])?)?;
@@ -113,11 +136,12 @@ impl Head {
                 return None;
             }
             let mark = mark(bytes);
+            again |= there & bit(mark);
             there |= bit(mark);
             fields.push(Field { name: Name { mark, at: name }, value });
         }
         let texts = Texts { came: pairs, added: Vec::new() };
-        (at == texts.came.len()).then_some(Self { texts, fields, there, changed: Vec::new(), end, read: true })
+        (at == texts.came.len()).then_some(Self { texts, fields, there, again, changed: Vec::new(), end, read: true })
     }
 
     /// A head of one field, or of none where there is no value.
@@ -138,7 +162,7 @@ impl Head {
     pub(crate) fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
         let mut head = Self { read: true, ..Self::default() };
         for (name, value) in self.fields().filter(|(name, _)| wanted(name)) {
-            let name = head.put_lower(name.as_bytes());
+            let name = Name { mark: mark(name.as_bytes()), at: head.put_lower(name.as_bytes()) };
             let value = head.texts.put(value);
             head.push(Field { name, value });
         }
@@ -178,30 +202,41 @@ impl Head {
 
     /// The names of all fields in order, which are ASCII.
     pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.fields.iter().map(|field| self.texts.of(field.name.at))
+        self.fields.iter().map(|field| self.texts.at(field.name.at))
     }
 
     /// The values of all fields of this name, in order.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.named(name)
+        let mark = mark(name.as_bytes());
+        let fields = if self.there & bit(mark) == 0 { &[][..] } else { &self.fields };
+        Values { fields: fields.iter(), texts: &self.texts, name, mark }
     }
 
     /// The value of a field that may stand at most once.
     #[must_use]
     pub fn single(&self, name: &str) -> Single<'_> {
-        let mut values = self.named(name);
-        match (values.next(), values.next()) {
-            (None, _) => Single::Absent,
-            (Some(value), None) => Single::One(value),
-            (Some(_), Some(_)) => Single::Many,
-        }
+        self.marked(name, mark(name.as_bytes()))
     }
 
-    /// The values of the fields of this name.
-    fn named<'a, 'n>(&'a self, name: &'n str) -> Values<'a, 'n> {
-        let mark = mark(name.as_bytes());
-        let fields = if self.there & bit(mark) == 0 { &[][..] } else { &self.fields };
-        Values { fields: fields.iter(), texts: &self.texts, name, mark }
+    fn marked(&self, name: &str, mark: u32) -> Single<'_> {
+        // Most names that are asked for are not there.
+        if self.there & bit(mark) == 0 {
+            return Single::Absent;
+        }
+        let alone = self.again & bit(mark) == 0;
+        let mut found = None;
+        for field in &self.fields {
+            if self.texts.is(field.name, name, mark) {
+                if alone {
+                    return Single::One(self.texts.at(field.value));
+                }
+                if found.is_some() {
+                    return Single::Many;
+                }
+                found = Some(field.value);
+            }
+        }
+        found.map_or(Single::Absent, |value| Single::One(self.texts.of(value)))
     }
 
     /// Whether a field of this name is there.
@@ -210,13 +245,28 @@ impl Head {
         self.single(name) != Single::Absent
     }
 
+    /// Removes all fields with such names, which are given as they stand.
+    pub(crate) fn remove_those(&mut self, taken: impl Fn(&[u8]) -> bool) {
+        let mut names = Vec::new();
+        for field in &self.fields {
+            let name = self.texts.at(field.name.at);
+            if taken(name) {
+                names.push(String::from_utf8_lossy(name).into_owned());
+            }
+        }
+        for name in names {
+            self.remove(&name);
+        }
+    }
+
     /// Removes every field of this name; whether there was one, as far as is known.
     pub fn remove(&mut self, name: &str) -> bool {
         if self.read && !self.has(name) {
             return false;
         }
-        self.take(name);
-        self.note(name, Known::Yes);
+        let mark = mark(name.as_bytes());
+        self.take(name, mark);
+        self.note(name, mark, Known::Yes, None);
         true
     }
 
@@ -232,17 +282,18 @@ impl Head {
     }
 
     fn put_in_place(&mut self, name: &str, value: &[u8]) {
-        let known = match self.single(name) {
+        let mark = mark(name.as_bytes());
+        let known = match self.marked(name, mark) {
             Single::Absent if self.read => Known::No,
             Single::Absent => Known::Yes,
-            Single::One(there) if there == value => return,
+            Single::One(there) if same(there, value) => return,
             Single::One(_) | Single::Many => {
-                self.take(name);
+                self.take(name, mark);
                 Known::Yes
             }
         };
         let value = self.texts.put(value);
-        let name = self.note(name, known);
+        let name = self.note(name, mark, known, Some(value));
         self.push(Field { name, value });
     }
 
@@ -254,42 +305,57 @@ impl Head {
 
     /// What differs from what the host gave.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
-        self.changed.iter().map(|(name, known)| Change { name: self.texts.name(*name), known: *known })
+        self.changed.iter().map(|changed| Change { name: self.texts.name(changed.name), known: changed.known })
+    }
+
+    /// What a host has to do about it.
+    pub fn edits(&self) -> impl Iterator<Item = Edit<'_>> {
+        self.changed.iter().filter_map(|changed| {
+            let name = self.texts.at(changed.name.at);
+            match (changed.known, changed.value) {
+                (Known::Yes, None) => Some(Edit::Remove(name)),
+                (Known::Yes, Some(value)) => Some(Edit::Replace(name, self.texts.at(value))),
+                (Known::No, Some(value)) => Some(Edit::Add(name, self.texts.at(value))),
+                (Known::No, None) => None,
+            }
+        })
     }
 
     /// Takes all fields of this name out.
-    fn take(&mut self, name: &str) {
-        let (texts, mark) = (&self.texts, mark(name.as_bytes()));
+    fn take(&mut self, name: &str, mark: u32) {
+        let texts = &self.texts;
         self.fields.retain(|field| !texts.is(field.name, name, mark));
     }
 
     /// Notes a change. What the host has was said by the first one. Where the name stands now, in lower case.
-    fn note(&mut self, name: &str, known: Known) -> Name {
-        let mark = mark(name.as_bytes());
-        for (noted, _) in &self.changed {
-            if self.texts.is(*noted, name, mark) {
-                return *noted;
-            }
+    fn note(&mut self, name: &str, mark: u32, known: Known, value: Option<Span>) -> Name {
+        let texts = &self.texts;
+        // Of a name that was never there, nothing was noted: a head that was read notes no removal of what is not there.
+        let fresh = self.read && self.there & bit(mark) == 0;
+        if !fresh && let Some(noted) = self.changed.iter_mut().find(|noted| texts.is(noted.name, name, mark)) {
+            noted.value = value;
+            return noted.name;
         }
-        let name = self.put_lower(name.as_bytes());
-        self.changed.push((name, known));
+        let name = Name { mark, at: self.put_lower(name.as_bytes()) };
+        if self.changed.capacity() == 0 {
+            self.changed.reserve(ADDED_FIELDS);
+        }
+        self.changed.push(Changed { name, known, value });
         name
     }
 
     fn push(&mut self, field: Field) {
-        self.there |= bit(field.name.mark);
+        let bit = bit(field.name.mark);
+        self.again |= self.there & bit;
+        self.there |= bit;
         self.fields.push(field);
     }
 
-    fn put_name(&mut self, name: &[u8]) -> Name {
-        Name { mark: mark(name), at: self.texts.put(name) }
-    }
-
-    fn put_lower(&mut self, name: &[u8]) -> Name {
+    fn put_lower(&mut self, name: &[u8]) -> Span {
         if name.iter().any(u8::is_ascii_uppercase) {
-            self.put_name(&name.to_ascii_lowercase())
+            self.texts.put(&name.to_ascii_lowercase())
         } else {
-            self.put_name(name)
+            self.texts.put(name)
         }
     }
 }
@@ -329,7 +395,13 @@ impl Texts {
         Span { from, to: from + text.len() }
     }
 
-    fn of(&self, Span { from, to }: Span) -> &[u8] {
+    fn of(&self, span: Span) -> &[u8] {
+        self.at(span)
+    }
+
+    /// The same, inlined into what every request does most often.
+    #[inline(always)]
+    fn at(&self, Span { from, to }: Span) -> &[u8] {
         let came = self.came.len();
         if from < came {
             return self.came.get(from..to).unwrap_or_default();
@@ -347,15 +419,16 @@ impl Texts {
         own.mark == mark && self.says(own, name)
     }
 
+    #[inline(never)]
     fn says(&self, own: Name, name: &str) -> bool {
-        let own = self.of(own.at);
+        let own = self.at(own.at);
         // Hosts write names in lower case, as we do.
         same(own, name.as_bytes()) || own.eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
 /// What the spellings of a name have in common: its length, and its first, middle and last letter.
-#[inline]
+#[inline(always)]
 fn mark(name: &[u8]) -> u32 {
     // Without case; that other bytes share it, too, does not matter.
     let letter = |byte: Option<&u8>| byte.map_or(0, |byte| byte | 0x20);
@@ -364,7 +437,7 @@ fn mark(name: &[u8]) -> u32 {
 }
 
 /// The bit of a mark.
-#[inline]
+#[inline(always)]
 fn bit(mark: u32) -> u64 {
     1 << (mark.wrapping_mul(0x9e37_79b1) >> 26)
 }
@@ -393,7 +466,7 @@ fn text(bytes: &[u8], at: &mut usize, size: usize) -> Option<Span> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Head, Known, Single, Word, is_unfit, unfit};
+    use super::{Change, Edit, Head, Known, Single, Word, is_unfit, unfit};
     use crate::bytes::tests::assert_alike;
 
     fn head(fields: &[(&str, &str)]) -> Head {
@@ -481,6 +554,16 @@ mod tests {
         ];
         assert_eq!(changes, want.map(|(name, known)| Change { name, known }));
         assert!(want.iter().all(|(name, _)| head.single(name) == Single::One(b"0")));
+        head.remove("x-newer");
+        head.remove("x-gone");
+        let edits: Vec<_> = head.edits().collect();
+        let want = [
+            Edit::Replace(b"x-known", b"0"),
+            Edit::Replace(b"x-twice", b"0"),
+            Edit::Add(b"x-new", b"0"),
+            Edit::Remove(b"x-gone"),
+        ];
+        assert_eq!(edits, want);
     }
 
     #[test]

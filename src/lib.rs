@@ -27,6 +27,7 @@ pub mod host;
 pub mod identity;
 pub mod json;
 pub mod jwt_auth;
+mod line;
 pub mod matching;
 mod metric;
 pub mod path;

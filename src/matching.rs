@@ -1,5 +1,7 @@
 //! `match`: the paths and methods that a rule is about.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use crate::config::ConfigError;
@@ -23,6 +25,14 @@ pub(crate) struct MatchWire {
 pub struct Match {
     paths: Vec<PathPattern>,
     methods: Option<Vec<String>>,
+}
+
+/// A method in upper case.
+pub(crate) fn upper(method: &[u8]) -> Cow<'_, [u8]> {
+    match method.iter().any(u8::is_ascii_lowercase) {
+        true => Cow::Owned(method.to_ascii_uppercase()),
+        false => Cow::Borrowed(method),
+    }
 }
 
 impl MatchWire {
@@ -62,10 +72,15 @@ impl Match {
     /// answer has the same head.
     #[must_use]
     pub fn takes_away(&self, method: &[u8], path: &[u8]) -> Option<&PathPattern> {
+        self.paths.get(self.taken_by(method, path)?)
+    }
+
+    /// The same, by its place.
+    pub(crate) fn taken_by(&self, method: &[u8], path: &[u8]) -> Option<usize> {
         if !self.takes_away_method(method) {
             return None;
         }
-        self.paths.iter().find(|pattern| pattern.matches(path, Strictness::Lenient))
+        self.paths.iter().position(|pattern| pattern.matches(path, Strictness::Lenient))
     }
 
     /// Whether a rule that takes away is about this method.

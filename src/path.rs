@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::bytes::{Word, find, same};
 use crate::config::ConfigError;
 
 mod index;
@@ -15,7 +16,7 @@ pub const MAX_PATTERN_BYTES: usize = 1024;
 /// The path of a request target: what stands before `?`.
 #[must_use]
 pub fn of_target(target: &[u8]) -> &[u8] {
-    target.split(|&byte| byte == b'?').next().unwrap_or_default()
+    find(target, b'?').and_then(|at| target.get(..at)).unwrap_or(target)
 }
 
 /// Why a request target has two readings, so that filter and portal could differ about it.
@@ -63,9 +64,11 @@ impl fmt::Display for Unnormal {
 /// # Errors
 /// The first reason why it has not.
 pub fn check_normal(target: &[u8]) -> Result<(), Unnormal> {
-    if is_plain(target) {
-        return Ok(());
-    }
+    if is_plain(target) { Ok(()) } else { check_each(target) }
+}
+
+/// The same, byte by byte.
+fn check_each(target: &[u8]) -> Result<(), Unnormal> {
     if target.first() != Some(&b'/') {
         return Err(Unnormal::NotAbsolute);
     }
@@ -94,16 +97,30 @@ pub fn check_normal(target: &[u8]) -> Result<(), Unnormal> {
     Ok(())
 }
 
-/// Whether a target is nothing but segments of letters, digits, `-` and `_`, as most are: then it is normal.
+/// Whether a target begins with `/` and has nothing in it, also in its query, that could keep it from being normal. Most have not.
 fn is_plain(target: &[u8]) -> bool {
-    let mut before = b' ';
-    let plain = target.iter().all(|&byte| {
-        let slash = byte == b'/';
-        let fits = if slash { before != b'/' } else { byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') };
-        before = byte;
-        fits
-    });
-    plain && target.first() == Some(&b'/')
+    let Some(last) = target.last_chunk::<8>() else {
+        let doubled = target.windows(2).any(|two| two == b"//");
+        return target.first() == Some(&b'/') && !doubled && !target.iter().any(|&byte| is_odd(byte));
+    };
+    // The high bits of bytes that could, and whether the last byte before a word is a slash, as its high bit.
+    let odd = |word: Word, before: u64| {
+        let slashes = word.is(b'/');
+        let odd = word.below(b'/') & !word.is(b'-') | word.is(b';') | word.is(b'\\') | word.is(0x7f);
+        (odd | slashes & (slashes << 8 | before), slashes >> 56)
+    };
+    // The last eight overlap those before them, where these are not all.
+    let ((mut found, _), mut before) = (odd(Word::of(last), 0), 0);
+    for bytes in target.as_chunks::<8>().0 {
+        let (more, slash) = odd(Word::of(bytes), before);
+        (found, before) = (found | more, slash);
+    }
+    found == 0 && target.first() == Some(&b'/')
+}
+
+/// Whether a byte is a control byte, a part of an encoding or a dot segment, or `#`, `;`, `\`; or one of some that are harmless.
+fn is_odd(byte: u8) -> bool {
+    byte < b'/' && byte != b'-' || matches!(byte, b';' | b'\\' | 0x7f)
 }
 
 /// The one normal form of a request target: unreserved characters decoded, `\` as `/`, no parameters, no empty or dot
@@ -313,7 +330,7 @@ fn fits(parts: &[Part], path: Option<&[u8]>, strictness: Strictness) -> bool {
 }
 
 fn next_segment(path: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match path.iter().position(|&byte| byte == b'/') {
+    match find(path, b'/') {
         Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..)),
         None => (path, None),
     }
@@ -321,6 +338,16 @@ fn next_segment(path: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 /// Compares a segment of a path, percent encoding undone, with a pattern's decoded one.
 fn same_segment(segment: &[u8], want: &[u8], strictness: Strictness) -> bool {
+    // Undone, no encoding is longer.
+    if segment.len() < want.len() {
+        return false;
+    }
+    if find(segment, b'%').is_none() {
+        return match strictness {
+            Strictness::Lenient => segment.eq_ignore_ascii_case(want),
+            Strictness::Exact => same(segment, want),
+        };
+    }
     let mut segment = segment;
     let mut want = want;
     loop {
@@ -378,7 +405,7 @@ fn undo_percent(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PathPattern, Strictness, Unnormal, check_normal, normalize};
+    use super::{PathPattern, Strictness, Unnormal, check_each, check_normal, is_odd, is_plain, normalize};
 
     #[test]
     fn only_one_reading_is_normal() {
@@ -422,6 +449,28 @@ mod tests {
         for (target, want) in cases {
             assert_eq!(check_normal(target.as_bytes()), want, "{target}");
         }
+    }
+
+    #[test]
+    fn what_is_plain_is_normal() {
+        for length in 1..=26 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut target = vec![b'a'; length];
+                    target[0] = b'/';
+                    target[at] = byte;
+                    let doubled = at == 1 && byte == b'/';
+                    let want = target[0] == b'/' && !doubled && !is_odd(byte);
+                    assert_eq!(is_plain(&target), want, "{byte} at {at} of {length}");
+                    assert!(!want || check_each(&target).is_ok(), "{byte} at {at} of {length}");
+                    if let (b'/', Some(after)) = (byte, target.get_mut(at + 1)) {
+                        *after = b'/';
+                        assert!(!is_plain(&target), "// at {at} of {length}");
+                    }
+                }
+            }
+        }
+        assert!(!is_plain(b""));
     }
 
     #[test]

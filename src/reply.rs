@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
+use crate::bytes::{Word, any};
 use crate::head::{Head, Single};
 
 /// Longest correlation id that is repeated in an answer or audit line, in bytes.
@@ -60,11 +61,21 @@ pub fn correlation_id(request: &Head) -> Option<String> {
 /// The same where it stands.
 pub(crate) fn correlation(request: &Head) -> Option<&str> {
     match request.single("x-request-id") {
-        Single::One(id) if id.len() <= MAX_CORRELATION_ID_BYTES && id.iter().all(u8::is_ascii_graphic) => {
+        Single::One(id) if id.len() <= MAX_CORRELATION_ID_BYTES && !any(id, beyond_graphic, is_beyond_graphic) => {
             std::str::from_utf8(id).ok()
         }
         Single::One(_) | Single::Absent | Single::Many => None,
     }
+}
+
+/// Whether a byte is anything but visible ASCII.
+fn is_beyond_graphic(byte: u8) -> bool {
+    !byte.is_ascii_graphic()
+}
+
+/// The same for eight bytes: their high bits.
+fn beyond_graphic(word: Word) -> u64 {
+    word.below(b'!') | word.is(0x7f) | word.beyond_ascii()
 }
 
 /// The status phrases of RFC 9110 that the gate uses.
@@ -85,7 +96,13 @@ fn title(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Head, Reply, correlation_id};
+    use super::{Head, Reply, beyond_graphic, correlation_id, is_beyond_graphic};
+    use crate::bytes::tests::assert_alike;
+
+    #[test]
+    fn eight_bytes_are_as_visible_as_one() {
+        assert_alike(beyond_graphic, is_beyond_graphic);
+    }
 
     #[test]
     fn a_problem_says_no_more_than_it_should() {

@@ -79,8 +79,16 @@ impl<'a> BlockHost<'a> {
         self.shared.blocks.get(self.at).map_or("", |placed| placed.block.name())
     }
 
-    fn key(&self, key: &str) -> String {
-        [self.name(), "/", key].concat()
+    /// Does something with the name of a slot of the block's own.
+    fn keyed<T>(&mut self, key: &str, act: impl FnOnce(&mut dyn Host, &str) -> T) -> T {
+        let mut own = self.shared.key.take();
+        own.clear();
+        for part in [self.name(), "/", key] {
+            own.push_str(part);
+        }
+        let done = act(&mut *self.host, &own);
+        self.shared.key.replace(own);
+        done
     }
 }
 
@@ -144,11 +152,11 @@ impl Host for BlockHost<'_> {
     }
 
     fn slot(&mut self, key: &str) -> Option<Slot> {
-        self.host.slot(&self.key(key))
+        self.keyed(key, |host, own| host.slot(own))
     }
 
     fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written {
-        self.host.set_slot(&self.key(key), bytes, stamp)
+        self.keyed(key, |host, own| host.set_slot(own, bytes, stamp))
     }
 
     fn call(&mut self, call: &Call<'_>) -> Option<CallId> {

@@ -31,7 +31,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
@@ -61,6 +61,8 @@ struct Shared {
     calls: Calls,
     /// Bytes that all bodies together keep between blocks.
     kept_bytes: Cell<usize>,
+    /// Where the names of slots are put together.
+    key: RefCell<String>,
 }
 
 /// A block and what is its own of what a host gives.
@@ -109,7 +111,13 @@ impl Policy {
             first_counter = first_counter.saturating_add(placed.block.counters().len());
             placed
         });
-        Self(Rc::new(Shared { blocks: placed.collect(), stages, calls: Calls::default(), kept_bytes: Cell::new(0) }))
+        Self(Rc::new(Shared {
+            blocks: placed.collect(),
+            stages,
+            calls: Calls::default(),
+            kept_bytes: Cell::new(0),
+            key: RefCell::default(),
+        }))
     }
 }
 

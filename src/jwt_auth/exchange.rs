@@ -15,10 +15,10 @@ use super::counters::Rule;
 use super::error::Reason;
 use super::session::View;
 use crate::exchange::{self as steps, Part, Side, Step};
-use crate::head::{Head, Single};
+use crate::head::Head;
 use crate::host::Host;
 use crate::identity::Identity;
-use crate::path::{check_normal, normalize, of_target};
+use crate::line::{Line, Unread, rewrite};
 use crate::reply::Reply;
 
 /// The filter state in which webhook-verify names the endpoint of a webhook that it has found good.
@@ -67,51 +67,6 @@ impl Drop for Place {
     }
 }
 
-/// What is known of a request before any token is looked at.
-#[derive(Clone, Copy)]
-struct Request<'a> {
-    method: &'a [u8],
-    /// Path and query.
-    target: &'a [u8],
-}
-
-/// Why a request has not one reading.
-#[derive(Clone, Copy)]
-enum Unread {
-    /// There is no method or no path, or more than one.
-    Refused,
-    /// Its path is not in its normal form.
-    Unnormal,
-}
-
-impl<'a> Request<'a> {
-    /// Method and target with one reading only.
-    fn of(head: &'a Head) -> Result<Self, Unread> {
-        let Single::One(method) = head.single(":method") else { return Err(Unread::Refused) };
-        let target = match head.single(":path") {
-            Single::One(target) => target,
-            // A tunnel; no rule is about it.
-            Single::Absent if method == b"CONNECT" => b"",
-            Single::Absent | Single::Many => return Err(Unread::Refused),
-        };
-        // About the server as a whole; no rule is about it.
-        let pathless = target.is_empty() && method == b"CONNECT" || target == b"*" && method == b"OPTIONS";
-        if pathless || check_normal(target).is_ok() { Ok(Self { method, target }) } else { Err(Unread::Unnormal) }
-    }
-
-    fn path(&self) -> &'a [u8] {
-        of_target(self.target)
-    }
-}
-
-/// Writes the normal form of the path back, where there is one.
-fn rewrite(head: &mut Head) {
-    let Single::One(target) = head.single(":path") else { return };
-    if let Ok(target) = normalize(target) {
-        head.set(":path", &target);
-    }
-}
-
 impl Exchange {
     pub(super) fn new(shared: Rc<Shared>) -> Self {
         Self { shared, waiting: None }
@@ -120,10 +75,10 @@ impl Exchange {
     fn judge(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let shared = Rc::clone(&self.shared);
         let now_ms = host.now_ms();
-        let read = match (Request::of(head), shared.config.unnormalized) {
+        let read = match (Line::of(head), shared.config.unnormalized) {
             (Err(Unread::Unnormal), Unnormalized::Rewrite) => {
                 rewrite(head);
-                Request::of(head)
+                Line::of(head)
             }
             (read, _) => read,
         };
@@ -137,7 +92,7 @@ impl Exchange {
             return self.pass_as_nobody("preflight", None, now_ms, head, host);
         }
         let access = &shared.config.access;
-        let (at, mode) = match access.entry(request.method, request.path()) {
+        let (at, mode) = match access.entry(request.method, request.path) {
             Entry::Public(at) => return self.pass_as_nobody("public", Some(at), now_ms, head, host),
             Entry::Webhook(at, endpoint) => {
                 let mode = access.rule(at).map_or(Mode::Enforce, super::access::Rule::mode);
@@ -162,7 +117,7 @@ impl Exchange {
             }),
         };
         let view = session.and_then(|session| {
-            let view = session.view(&shared.config, access.system(request.path())).map_err(Stop::Refuse)?;
+            let view = session.view(&shared.config, access.system(request.path)).map_err(Stop::Refuse)?;
             Ok((session, view))
         });
         let (session, view) = match view {
@@ -187,7 +142,7 @@ impl Exchange {
         let decision = match at {
             None => Err(Reason::NoRule),
             Some(at) => access
-                .decide(at, &view.identity, &session.payload, head, request.path(), now_s)
+                .decide(at, &view.identity, &session.payload, head, request.path, now_s)
                 .map_err(|denied| Reason::Denied(denied.code())),
         };
         match (at, mode, decision) {
@@ -199,10 +154,10 @@ impl Exchange {
     }
 
     /// The key with which portals verify service tokens, where it is asked for.
-    fn public_key(&self, request: Request<'_>) -> Option<Reply> {
+    fn public_key(&self, request: Line<'_>) -> Option<Reply> {
         let service = self.shared.config.forward.service.as_ref()?;
-        let asked = service.public_key_path.as_ref()?.as_bytes() == request.path()
-            && matches!(request.method, b"GET" | b"HEAD");
+        let asked =
+            service.public_key_path.as_ref()?.as_bytes() == request.path && matches!(request.method, b"GET" | b"HEAD");
         let body = asked.then(|| service.public_set()).flatten()?;
         Some(Reply {
             status: 200,

@@ -33,11 +33,7 @@ impl Forward {
 
     /// Takes from a request what only the gate may say.
     pub(super) fn clean(&self, head: &mut Head) {
-        let taken = head.names().filter(|name| self.removed.takes(name));
-        let taken: Vec<String> = taken.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-        for name in taken {
-            head.remove(&name);
-        }
+        head.remove_those(|name| self.removed.takes(name));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Many patterns at once: which is the first that fits a path.
 
 use super::{Part, PathPattern, Strictness, fits, next_segment, same_segment};
-use crate::bytes::same;
+use crate::bytes::{find, same};
 
 /// Patterns by their beginnings: a request looks only at those that begin as its path does.
 #[derive(Debug)]
@@ -22,17 +22,10 @@ struct Node {
 /// A segment and the place of its node.
 #[derive(Debug)]
 struct Next {
-    mark: Mark,
+    mark: u64,
     /// In lower case where case does not matter.
     name: Vec<u8>,
     node: usize,
-}
-
-/// What tells most segments apart: the length, and up to eight letters, which are all that a shorter one has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Mark {
-    length: usize,
-    letters: u64,
 }
 
 #[derive(Debug)]
@@ -72,6 +65,7 @@ impl PathIndex {
     /// The same for a path without its first slash, where a pattern that fits is known already.
     fn first_of(&self, path: &[u8], known: Option<usize>, wanted: &impl Fn(usize) -> bool) -> Option<usize> {
         let mut rest = Some(path);
+        let encoded = find(path, b'%').is_some();
         let Some(mut node) = self.nodes.first() else { return known };
         let mut first = known;
         loop {
@@ -86,7 +80,7 @@ impl PathIndex {
             }
             let Some(path) = rest else { return first };
             let (segment, after) = next_segment(path);
-            match node.named(segment, self.strictness).and_then(|at| self.nodes.get(at)) {
+            match node.named(segment, encoded, self.strictness).and_then(|at| self.nodes.get(at)) {
                 Some(below) => (node, rest) = (below, after),
                 None => return first,
             }
@@ -116,7 +110,7 @@ impl PathIndex {
         if let Some(known) = node.next.iter().find(|next| next.name == segment) {
             return known.node;
         }
-        let mark = Mark::of(segment, Strictness::Exact);
+        let mark = mark(segment, Strictness::Exact);
         let place = node.next.partition_point(|next| next.mark < mark);
         node.next.insert(place, Next { mark, name: segment.to_vec(), node: fresh });
         self.nodes.push(Node::default());
@@ -125,43 +119,58 @@ impl PathIndex {
 }
 
 impl Node {
-    /// The place of the node of a path's segment.
-    fn named(&self, segment: &[u8], strictness: Strictness) -> Option<usize> {
-        if segment.contains(&b'%') {
+    /// The place of the node of a path's segment. `encoded`: the path has percent encoding.
+    fn named(&self, segment: &[u8], encoded: bool, strictness: Strictness) -> Option<usize> {
+        if encoded {
             let found = self.next.iter().find(|next| same_segment(segment, &next.name, strictness));
             return found.map(|next| next.node);
         }
-        let mark = Mark::of(segment, strictness);
+        let mark = mark(segment, strictness);
         let from = self.next.partition_point(|next| next.mark < mark);
         let alike = self.next.get(from..)?.iter().take_while(|next| next.mark == mark);
-        let mut found = alike.filter(|next| {
-            mark.length <= WORD
-                || match strictness {
-                    Strictness::Exact => same(&next.name, segment),
-                    Strictness::Lenient => next.name.eq_ignore_ascii_case(segment),
-                }
-        });
+        let mut found = alike.filter(|next| next.is(segment, strictness));
         found.next().map(|next| next.node)
     }
 }
 
-impl Mark {
-    fn of(segment: &[u8], strictness: Strictness) -> Self {
-        let length = segment.len();
-        let letters = match (segment.first_chunk::<WORD>(), segment.first_chunk::<4>(), segment.last_chunk::<4>()) {
-            (Some(first), _, _) => u64::from_le_bytes(*first),
-            // The two overlap where there are fewer than eight.
-            (None, Some(first), Some(last)) => {
-                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
-            }
-            (None, _, _) => segment.iter().fold(0, |letters, &byte| letters << 8 | u64::from(byte)),
-        };
-        let letters = match strictness {
-            Strictness::Exact => letters,
-            Strictness::Lenient => lower(letters),
-        };
-        Self { length, letters }
+impl Next {
+    /// Whether it is the node of a segment that has its mark.
+    #[inline(always)]
+    fn is(&self, segment: &[u8], strictness: Strictness) -> bool {
+        self.name.len() == segment.len()
+            && (segment.len() <= WORD
+                || match strictness {
+                    Strictness::Exact => same(&self.name, segment),
+                    Strictness::Lenient => is_lower_of(&self.name, segment),
+                })
     }
+}
+
+/// What tells most segments apart: up to eight letters, which are all that a shorter one has.
+#[inline(always)]
+fn mark(segment: &[u8], strictness: Strictness) -> u64 {
+    let letters = match (segment.first_chunk::<WORD>(), segment.first_chunk::<4>(), segment.last_chunk::<4>()) {
+        (Some(first), _, _) => u64::from_le_bytes(*first),
+        // The two overlap where there are fewer than eight.
+        (None, Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+        }
+        (None, _, _) => segment.iter().fold(0, |letters, &byte| letters << 8 | u64::from(byte)),
+    };
+    match strictness {
+        Strictness::Exact => letters,
+        Strictness::Lenient => lower(letters),
+    }
+}
+
+/// Whether a name is a text of the same length, longer than a word, in lower case.
+fn is_lower_of(name: &[u8], text: &[u8]) -> bool {
+    let is = |name: &[u8; WORD], text: &[u8; WORD]| u64::from_le_bytes(*name) == lower(u64::from_le_bytes(*text));
+    let (words, _) = name.as_chunks::<WORD>();
+    let (text_words, _) = text.as_chunks::<WORD>();
+    let last = name.last_chunk().zip(text.last_chunk());
+    // The last eight overlap those before them.
+    last.is_some_and(|(name, text)| is(name, text)) && words.iter().zip(text_words).all(|(name, text)| is(name, text))
 }
 
 /// Eight bytes, those that are ASCII letters in lower case.
@@ -179,7 +188,7 @@ const WORD: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use super::{PathIndex, PathPattern, Strictness, lower};
+    use super::{PathIndex, PathPattern, Strictness, is_lower_of, lower};
 
     #[test]
     fn bytes_are_in_lower_case_eight_at_a_time() {
@@ -193,6 +202,20 @@ mod tests {
                         bytes.map(|byte| byte.to_ascii_lowercase())
                     );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_compared_to_the_last_byte() {
+        let text: Vec<u8> = (b'a'..=b'z').chain(b'0'..=b'9').collect();
+        for length in 8..=text.len() {
+            let name = &text[..length];
+            assert!(is_lower_of(name, &name.to_ascii_uppercase()), "{length}");
+            for at in 0..length {
+                let mut other = name.to_vec();
+                other[at] ^= 0x80;
+                assert!(!is_lower_of(name, &other), "{at} of {length}");
             }
         }
     }

@@ -15,12 +15,15 @@ use self::query::Query;
 use super::Shared;
 use super::config::OnUninspectable;
 use super::error::{Direction, Reason};
-use super::headers::{Describing, forget_bytes, keep_caches_apart};
+use super::headers::{Describing, forget_bytes, is_bare, keep_caches_apart};
 use super::media::{Media, classify};
-use crate::audit::{Audit, subject_hash};
+use crate::audit::Audit;
 use crate::exchange::{self as steps, Body, Chunk, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
+use crate::identity::Identity;
+use crate::matching::upper;
+use crate::path::{check_normal, of_target};
 use crate::reply::{Reply, correlation_id};
 
 /// One request and its answer.
@@ -41,25 +44,30 @@ pub struct Exchange {
     guarded: bool,
 }
 
+/// Whether a request is about a path.
+enum Line {
+    Of,
+    Beside,
+}
+
 /// What is kept of a request's head.
 #[derive(Debug)]
 struct Request {
     is_head: bool,
     id: Option<String>,
-    /// For each strip rule that matched: the pattern that fitted.
-    patterns: Vec<(usize, String)>,
-    subject: Option<u64>,
-    system: Option<String>,
+    /// For each strip rule that matched: its place, and that of the pattern that fitted.
+    patterns: Vec<(usize, usize)>,
+    /// Who is calling, where a rule matched.
+    who: Option<Rc<Identity>>,
 }
 
 impl Exchange {
     pub(super) fn new(shared: Rc<Shared>) -> Self {
-        let rules = shared.config.rules.len();
         Self {
             shared,
             request: None,
-            incoming: Message::new(rules),
-            outgoing: Message::new(rules),
+            incoming: Message::new(),
+            outgoing: Message::new(),
             query: None,
             status: 0,
             held: Held::default(),
@@ -76,8 +84,8 @@ impl Exchange {
     /// As [`Exchange::refuse_request`], where the head has gone by.
     fn refuse(&mut self, reason: Reason, id: Option<String>, host: &mut dyn Host) -> Reply {
         host.count(self.shared.counters.refused(reason), 1);
-        let audit = Audit { id: id.clone(), outcome: "refused", reason: Some(reason.code()), ..self.record(host) };
-        host.audit(&audit);
+        let audit = Audit { id: id.as_deref(), outcome: "refused", reason: Some(reason.code()), ..self.record(host) };
+        host.audit_borrowed(&audit);
         self.replied = true;
         Reply::problem(reason.status(Direction::Request), reason.code(), None, id.as_deref())
     }
@@ -92,6 +100,33 @@ impl Exchange {
             }
             (_, _) => Reply::problem(reason.status(direction), reason.code(), None, id),
         }
+    }
+
+    /// What a request's head asks for, with one reading.
+    fn read_line(&self, head: &mut Head) -> Result<Line, Reason> {
+        // There are portals that take `get` for GET: rules do, too.
+        let Single::One(method) = head.single(":method") else { return Err(Reason::UnsafePath) };
+        let is = |wanted: &[u8]| method.eq_ignore_ascii_case(wanted);
+        match head.single(":path") {
+            // A tunnel has no path that a rule could match, and no content that anybody could inspect.
+            Single::Absent if is(b"CONNECT") => Err(Reason::Connect),
+            // As HTTP/1.1 names a tunnel's end.
+            Single::One(target) if is(b"CONNECT") && !target.starts_with(b"/") => Err(Reason::Connect),
+            // About the server as a whole: no resource, no content.
+            Single::One(b"*") if is(b"OPTIONS") => Ok(Line::Beside),
+            Single::One(target) if check_normal(target).is_ok() => Ok(Line::Of),
+            Single::One(_) | Single::Absent | Single::Many => self.rewrite(head).map(|()| Line::Of),
+        }
+    }
+
+    /// Whether an answer has no content, and nothing in its head that a rule would take from anybody, that would be wrong for
+    /// somebody, or that a cache would keep it by. No other status: 304 speaks of an answer that a cache has.
+    fn has_nothing(&self, head: &Head) -> bool {
+        head.ends()
+            && head.single(":status") == Single::One(b"204")
+            && !self.guarded
+            && is_bare(head)
+            && self.takes_fields(head) == Ok(false)
     }
 
     fn message(&mut self, direction: Direction) -> &mut Message {
@@ -120,60 +155,40 @@ impl steps::Exchange for Exchange {
     }
 
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
-        let method = match head.single(":method") {
-            // There are portals that take `get` for GET: rules do, too.
-            Single::One(method) => method.to_ascii_uppercase(),
-            Single::Absent | Single::Many => {
-                return self.refuse_request(Reason::UnsafePath, head, host);
-            }
-        };
-        match head.single(":path") {
-            // A tunnel has no path that a rule could match, and no content that anybody could inspect.
-            Single::Absent if method == b"CONNECT" => {
-                return self.refuse_request(Reason::Connect, head, host);
-            }
-            // As HTTP/1.1 names a tunnel's end.
-            Single::One(target) if method == b"CONNECT" && !target.starts_with(b"/") => {
-                return self.refuse_request(Reason::Connect, head, host);
-            }
-            // About the server as a whole: no resource, no content.
-            Single::One(b"*") if method == b"OPTIONS" => return Step::Continue,
-            Single::One(_) | Single::Absent | Single::Many => {}
-        }
-        let path = match self.safe_path(head) {
-            Ok(path) => path,
+        match self.read_line(head) {
+            Ok(Line::Of) => {}
+            Ok(Line::Beside) => return Step::Continue,
             Err(reason) => return self.refuse_request(reason, head, host),
+        }
+        let (Single::One(method), Single::One(target)) = (head.single(":method"), head.single(":path")) else {
+            return self.refuse_request(Reason::UnsafePath, head, host);
         };
+        let (method, path) = (upper(method), of_target(target));
         let shared = Rc::clone(&self.shared);
         let mut caller = Caller { source: &shared.config.identity, head, host, identity: None };
-        if let Some(reply) = self.protect(&method, &path, &mut caller) {
+        if let Some(reply) = self.protect(&method, path, &mut caller) {
             self.replied = true;
             return Step::Reply(reply);
         }
-        let patterns = self.select_rules(&method, &path, &mut caller);
+        let patterns = self.select_rules(&method, path, &mut caller);
         if !patterns.is_empty() {
             // Audit lines say who, also where no rule asks.
             caller.identity();
         }
-        let known = caller.identity.take().unwrap_or_default();
+        let who = caller.identity.take();
         let acting = self.incoming.active.enforce | self.outgoing.active.enforce;
-        self.request = Some(Request {
-            is_head: method == b"HEAD",
-            id: correlation_id(head),
-            patterns,
-            subject: known.subject.as_deref().map(subject_hash),
-            system: known.system.clone(),
-        });
+        self.request = Some(Request { is_head: *method == *b"HEAD", id: correlation_id(head), patterns, who });
         if acting != 0
             && let Some(reason) = uninspectable_protocol(&method, head)
         {
             return self.refuse_request(reason, head, host);
         }
-        if let Err(reason) = self.open_query(&method, &path, head) {
+        if let Err(reason) = self.open_query(&method, path, head) {
             return self.refuse_request(reason, head, host);
         }
+        let reads = matches!(&*method, b"GET" | b"HEAD");
         if self.outgoing.active.enforce != 0 {
-            ask_for_inspectable(&method, head);
+            ask_for_inspectable(reads, head);
         }
         self.incoming.judged = !self.incoming.active.is_empty() || self.incoming.exempt != 0;
         let step = match self.strip_fields(Direction::Request, head) {
@@ -215,10 +230,15 @@ impl steps::Exchange for Exchange {
         if self.replied {
             return Step::Continue;
         }
+        let nothing_to_judge = self.outgoing.active.is_empty() && self.outgoing.exempt == 0;
+        if !is_head && self.has_nothing(head) {
+            // Whoever made it: the host is not asked.
+            self.outgoing.judged = !nothing_to_judge;
+            return Step::Continue;
+        }
         if self.outgoing.matched != 0 || self.guarded {
             keep_caches_apart(head, &self.shared.config.vary);
         }
-        let nothing_to_judge = self.outgoing.active.is_empty() && self.outgoing.exempt == 0;
         if nothing_to_judge || !is_from_portal(host) {
             return Step::Continue;
         }

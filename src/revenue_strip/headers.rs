@@ -1,5 +1,6 @@
 //! The header fields that change when a body may change, and those that keep shared caches apart.
 
+use crate::bytes::is_named;
 use crate::head::Head;
 
 /// Fields that describe the bytes of a body or give away its size; an edited body has none of them.
@@ -19,7 +20,11 @@ const SIGNATURES: [&str; 2] = ["signature", "signature-input"];
 /// Prefixes of checksums, as storage services and repositories send them.
 const CHECKSUM_PREFIXES: [&str; 3] = ["x-amz-checksum-", "x-goog-hash", "x-checksum"];
 
-/// Fields that tell one kind of cache what to do, besides those that end in `-cache-control`.
+/// Fields by which any cache keeps an answer, or tells it from others.
+const KEPT_BY: [&str; 4] = ["cache-control", "expires", "last-modified", "vary"];
+/// The end of the names of fields that tell one kind of cache what to do.
+const AT_THE_END: &str = "-cache-control";
+/// The others of these.
 const AIMED_AT_CACHES: [&str; 3] = ["surrogate-control", "edge-control", "x-accel-expires"];
 
 /// Which fields of a message would be wrong, or would tell, after an edit.
@@ -34,46 +39,58 @@ pub(super) enum Describing {
 
 /// Removes the fields that describe the unedited bytes. Also fits trailers.
 pub(super) fn forget_bytes(head: &mut Head, of: Describing) {
-    let mut names: Vec<String> = Vec::new();
-    for (name, _) in head.fields() {
-        let lower = name.to_ascii_lowercase();
-        let describes =
-            OF_THE_BYTES.contains(&lower.as_str()) || CHECKSUM_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
-        let signs = of == Describing::Response
-            && (SIGNATURES.contains(&lower.as_str()) || lower.starts_with("x-") && says_signature(&lower));
-        if describes || signs {
-            names.push(lower);
-        }
-    }
-    for name in names {
-        head.remove(&name);
-    }
+    head.remove_those(|name| describes_bytes(name, of));
+}
+
+/// Whether a field of this name describes the bytes of a body.
+fn describes_bytes(name: &[u8], of: Describing) -> bool {
+    let is = |known: &&str| is_named(name, known);
+    let signs = of == Describing::Response;
+    OF_THE_BYTES.iter().any(is)
+        || signs && SIGNATURES.iter().any(is)
+        || begins_with(name, "x-")
+            && (CHECKSUM_PREFIXES.iter().any(|prefix| begins_with(name, prefix)) || signs && says_signature(name))
+}
+
+fn begins_with(name: &[u8], prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|beginning| is_named(beginning, prefix))
 }
 
 /// Whether a name has a word such as those of `x-hub-signature-256` and `x-shopify-hmac-sha256`.
-fn says_signature(name: &str) -> bool {
-    name.split(['-', '_']).any(|word| matches!(word, "signature" | "hmac"))
+fn says_signature(name: &[u8]) -> bool {
+    let mut words = name.split(|byte| matches!(byte, b'-' | b'_'));
+    words.any(|word| is_named(word, "signature") || is_named(word, "hmac"))
+}
+
+/// Whether nothing of an answer without content concerns a cache, a validator, or a reader of its bytes: no field says how long it may be
+/// kept, or of which bytes it speaks.
+pub(super) fn is_bare(head: &Head) -> bool {
+    let kept = |name: &[u8]| KEPT_BY.iter().any(|known| is_named(name, known)) || is_aimed_at_caches(name);
+    !head.names().any(|name| kept(name) || describes_bytes(name, Describing::Response))
+}
+
+/// Whether caches obey a field of this name before `cache-control` (RFC 9213, and what came before it).
+fn is_aimed_at_caches(name: &[u8]) -> bool {
+    let end = name.len().checked_sub(AT_THE_END.len()).and_then(|from| name.get(from..));
+    end.is_some_and(|end| is_named(end, AT_THE_END)) || AIMED_AT_CACHES.iter().any(|aimed| is_named(name, aimed))
 }
 
 /// Keeps shared caches from giving one caller's answer to another: `cache-control` loses `public` and `s-maxage` and
 /// gains `private` unless it says `no-store`; `vary` gains the headers that carry the identity.
 pub(super) fn keep_caches_apart(head: &mut Head, identity_headers: &[String]) {
-    let mut directives = list(head, "cache-control");
-    directives.retain(|directive| !matches!(directive_name(directive).as_str(), "public" | "s-maxage"));
     let says = |directives: &[String], name: &str| directives.iter().any(|text| text.eq_ignore_ascii_case(name));
-    if !says(&directives, "no-store") && !says(&directives, "private") {
-        directives.push("private".to_owned());
+    if head.has("cache-control") {
+        let mut directives = list(head, "cache-control");
+        directives.retain(|directive| !matches!(directive_name(directive).as_str(), "public" | "s-maxage"));
+        if !says(&directives, "no-store") && !says(&directives, "private") {
+            directives.push("private".to_owned());
+        }
+        head.set("cache-control", directives.join(", ").as_bytes());
+    } else {
+        // As most portals leave it.
+        head.set("cache-control", b"private");
     }
-    head.set("cache-control", directives.join(", ").as_bytes());
-    // Caches obey these before `cache-control` (RFC 9213, and what came before it).
-    let aimed = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        name.ends_with("-cache-control") || AIMED_AT_CACHES.contains(&name.as_str())
-    };
-    let aimed: Vec<String> = head.fields().filter(|(name, _)| aimed(name)).map(|(name, _)| name.to_owned()).collect();
-    for name in aimed {
-        head.remove(&name);
-    }
+    head.remove_those(is_aimed_at_caches);
 
     let mut vary = list(head, "vary");
     if says(&vary, "*") {

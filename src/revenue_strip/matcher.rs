@@ -173,17 +173,18 @@ impl Matcher {
     }
 
     /// The rules that a header's name falls under.
-    pub(super) fn header(&mut self, name: &str) -> RuleMask {
+    pub(super) fn header(&mut self, name: &[u8]) -> RuleMask {
         // What a message is made of is no field of its content.
-        if name.starts_with(':') {
+        if name.starts_with(b":") {
             return 0;
         }
-        let slot = CachedKey::of(name.as_bytes());
+        let slot = CachedKey::of(name);
         if let Some(mask) = slot.as_ref().and_then(|slot| self.header_cache.find(slot)) {
             return mask;
         }
         // Patterns see the name with and without its `x-`: `^x-cost` and `^cost` both find `x-cost`.
-        let (form, whole) = (header_form(name), name.to_ascii_lowercase());
+        let name = String::from_utf8_lossy(name);
+        let (form, whole) = (header_form(&name), name.to_ascii_lowercase());
         let mask = (self.headers.rules(&form) | self.headers.rules(&whole)) & !self.headers.kept(&form);
         if let Some(slot) = slot {
             self.header_cache.put(slot, mask);

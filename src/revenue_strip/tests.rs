@@ -385,6 +385,54 @@ fn answers_without_a_body_tell_no_size() {
 }
 
 #[test]
+fn an_answer_of_nothing_goes_on_as_it_is() {
+    let with = |rules: &str, method: &str, path: &str, status, roles: &str, headers: &[(&str, &str)]| {
+        let request = Request { method: method.to_owned(), ..get(path, &[("x-roles", roles)]) };
+        let (outcome, host) = run(rules, &request, &answer(status, headers, ""));
+        let private = value(&outcome.headers, "cache-control").is_some_and(|says| says.contains("private"));
+        assert_eq!(
+            private,
+            value(&outcome.headers, "vary").is_some_and(|says| says.contains("x-roles")),
+            "{headers:?}"
+        );
+        (private, host.audits.len())
+    };
+    let plain = [("date", "now"), ("x-portal", "7")];
+    for (roles, methods) in [("MANAGER", ["GET", "POST", "DELETE"]), ("SMS_ADMIN", ["GET", "PUT", "get"])] {
+        for method in methods {
+            assert_eq!(with(RULES, method, "/api/x", 204, roles, &plain), (false, 2), "{method} by {roles}");
+        }
+        // What a cache may keep it by, what a rule takes from anybody, and what speaks of bytes.
+        for (name, says) in [
+            ("cache-control", "max-age=9"),
+            ("Cache-Control", "public"),
+            ("expires", "never"),
+            ("last-modified", "now"),
+            ("vary", "accept"),
+            ("surrogate-control", "max-age=9"),
+            ("CDN-Cache-Control", "max-age=9"),
+            ("x-unit-cost", "5"),
+            ("ssn", "1-2"),
+            ("etag", "x"),
+            ("content-length", "0"),
+            ("x-hub-signature", "x"),
+        ] {
+            let headers = [plain[0], (name, says)];
+            assert_eq!(with(RULES, "GET", "/api/x", 204, roles, &headers), (true, 2), "{name} for {roles}");
+        }
+    }
+    // What 304 and HEAD say changes what a cache has; other answers may be kept without a word.
+    for (method, status) in [("GET", 304), ("HEAD", 204), ("HEAD", 200), ("GET", 200), ("GET", 404)] {
+        assert_eq!(with(RULES, method, "/api/x", status, "MANAGER", &plain), (true, 2), "{method} {status}");
+    }
+    // It says that somebody may use the endpoint.
+    let report = "/api/x/revenue-reports/1";
+    assert_eq!(with(RULES, "GET", report, 204, "SMS_ADMIN", &plain), (true, 2));
+    let shadow = RULES.replace(r#""action": "remove"}"#, r#""mode": "shadow", "action": "remove"}"#);
+    assert_eq!(with(&shadow, "GET", "/api/x", 204, "MANAGER", &plain), (false, 2));
+}
+
+#[test]
 fn rules_about_get_hold_for_head() {
     let rules = RULES.replacen(r#"["/api/**"]}"#, r#"["/api/**"], "methods": ["GET"]}"#, 1);
     let head = Request { method: "HEAD".to_owned(), ..get("/api/x", &[]) };

@@ -19,8 +19,8 @@ use crate::exchange::{self as steps, Body, Chunk, HeadState, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::jwt_auth::WEBHOOK_STATE;
-use crate::path::{check_normal, normalize, of_target};
-use crate::reply::Reply;
+use crate::line::{Line, Unread, rewrite};
+use crate::reply::{Reply, correlation_id};
 use crate::table::{Claim, Key};
 
 /// The header that names the endpoint for which a delivery was verified.
@@ -90,29 +90,14 @@ impl Exchange {
         Self { shared, state: State::Beside, who: Who::default(), copy: None }
     }
 
-    /// Method and target, with one reading only. `None`: about no path.
-    fn request(&self, head: &mut Head) -> Result<Option<(Vec<u8>, Vec<u8>)>, Reason> {
-        let Single::One(method) = head.single(":method") else { return Err(Reason::UnsafePath) };
-        let method = method.to_vec();
-        let target = match head.single(":path") {
-            Single::One(target) => target.to_vec(),
-            Single::Absent if method == b"CONNECT" => Vec::new(),
-            Single::Absent | Single::Many => return Err(Reason::UnsafePath),
-        };
-        if target.is_empty() && method == b"CONNECT" || target == b"*" && method == b"OPTIONS" {
-            return Ok(None);
+    /// Sees to it that a request has one reading.
+    fn settle(&self, head: &mut Head) -> Result<(), Reason> {
+        match (Line::of(head), self.shared.config.unnormalized) {
+            (Ok(_), _) => return Ok(()),
+            (Err(Unread::Unnormal), Unnormalized::Rewrite) => rewrite(head),
+            (Err(_), _) => return Err(Reason::UnsafePath),
         }
-        if check_normal(&target).is_ok() {
-            return Ok(Some((method, target)));
-        }
-        match self.shared.config.unnormalized {
-            Unnormalized::Reject => Err(Reason::UnsafePath),
-            Unnormalized::Rewrite => {
-                let target = normalize(&target).map_err(|_| Reason::UnsafePath)?;
-                head.set(":path", &target);
-                Ok(Some((method, target)))
-            }
-        }
+        Line::of(head).map(drop).map_err(|_| Reason::UnsafePath)
     }
 
     /// What the head says; `Err` for what needs no body to be refused or answered.
@@ -347,31 +332,26 @@ impl steps::Exchange for Exchange {
     }
 
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
-        self.who.id = crate::reply::correlation_id(head);
         let shared = Rc::clone(&self.shared);
-        let request = match self.request(head) {
-            Ok(Some(request)) => Some(request),
-            Ok(None) => None,
-            Err(reason) => {
-                remove_copies(head);
-                return Step::Reply(self.refuse_unread(reason, host));
-            }
+        if let Err(reason) = self.settle(head) {
+            self.who.id = correlation_id(head);
+            remove_copies(head);
+            return Step::Reply(self.refuse_unread(reason, host));
+        }
+        let line = Line::of(head).ok().filter(|line| !line.is_pathless());
+        let found = line.and_then(|line| Some((line, shared.config.endpoint(line.method, line.path)?)));
+        let Some((Line { method, target, .. }, (at, endpoint, pattern))) = found else {
+            let leaves = line.and_then(|line| self.leave(line, head, host));
+            remove_copies(head);
+            return match leaves {
+                Some(Ok(leaving)) => self.leave_head(leaving, head, host),
+                Some(Err(reply)) => Step::Reply(reply),
+                None => Step::Continue,
+            };
         };
-        let found = request.as_ref().and_then(|(method, target)| shared.config.endpoint(method, of_target(target)));
-        let ((at, endpoint, pattern), (method, target)) = match (found, request) {
-            (Some(found), Some(request)) => (found, request),
-            (_, request) => {
-                let leaves = request.and_then(|(method, target)| self.leave(&method, &target, head, host));
-                remove_copies(head);
-                return match leaves {
-                    Some(Ok(leaving)) => self.leave_head(leaving, head, host),
-                    Some(Err(reply)) => Step::Reply(reply),
-                    None => Step::Continue,
-                };
-            }
-        };
+        self.who.id = correlation_id(head);
         // Before the copies go: some senders write their own id where ours stands.
-        let kept = Kept::new(&endpoint.descriptor, method, target, head);
+        let kept = Kept::new(&endpoint.descriptor, method.to_vec(), target.to_vec(), head);
         let shadow = endpoint.mode == Mode::Shadow;
         match head.single(ID_HEADER) {
             // The head goes on by `release` alone.
@@ -491,17 +471,12 @@ fn remove_copies(head: &mut Head) {
 /// The same, but for a name that will be written.
 fn remove_copies_but(stays: &str, head: &mut Head) {
     let same = |given: u8, ours: u8| given.eq_ignore_ascii_case(&ours) || given == b'_' && ours == b'-';
-    let spells = |name: &[u8], ours: &str| {
-        name.len() == ours.len() && name.iter().zip(ours.bytes()).all(|(&given, ours)| same(given, ours))
+    let spells = |name: &[u8], ours: &[u8]| {
+        name.len() == ours.len() && name.iter().zip(ours).all(|(&given, &ours)| same(given, ours))
     };
-    let is_copy = |name: &&[u8]| {
-        HANDED_HEADERS.iter().any(|ours| spells(name, ours)) && !name.eq_ignore_ascii_case(stays.as_bytes())
-    };
-    let copies: Vec<String> =
-        head.names().filter(is_copy).map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-    for name in copies {
-        head.remove(&name);
-    }
+    head.remove_those(|name| {
+        HANDED_HEADERS.iter().any(|ours| spells(name, ours.as_bytes())) && !name.eq_ignore_ascii_case(stays.as_bytes())
+    });
 }
 
 /// Whether an event is this one, or begins like this one with a `*` as its last part.

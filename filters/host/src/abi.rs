@@ -42,6 +42,7 @@ unsafe extern "C" {
         stamp: *mut u32,
     ) -> u32;
     fn proxy_set_shared_data(name: *const u8, length: usize, data: *const u8, size: usize, stamp: u32) -> u32;
+    fn proxy_get_current_time_nanoseconds(now: *mut u64) -> u32;
     fn proxy_get_property(path: *const u8, length: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, length: usize, data: *const u8, size: usize) -> u32;
 }
@@ -65,13 +66,13 @@ pub(crate) fn header(map: MapType, name: &str) -> Result<Option<Vec<u8>>, Refuse
 }
 
 /// Adds a field to those that a header section has.
-pub(crate) fn add_header(map: MapType, name: &str, value: &[u8]) -> Result<(), Refused> {
+pub(crate) fn add_header(map: MapType, name: &[u8], value: &[u8]) -> Result<(), Refused> {
     // SAFETY: the host reads both texts before it returns.
     checked(unsafe { proxy_add_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
 /// Puts a field in the place of all of its name.
-pub(crate) fn replace_header(map: MapType, name: &str, value: &[u8]) -> Result<(), Refused> {
+pub(crate) fn replace_header(map: MapType, name: &[u8], value: &[u8]) -> Result<(), Refused> {
     // SAFETY: as above.
     checked(unsafe {
         proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
@@ -79,7 +80,7 @@ pub(crate) fn replace_header(map: MapType, name: &str, value: &[u8]) -> Result<(
 }
 
 /// Removes all fields of a name.
-pub(crate) fn remove_header(map: MapType, name: &str) -> Result<(), Refused> {
+pub(crate) fn remove_header(map: MapType, name: &[u8]) -> Result<(), Refused> {
     // SAFETY: the host reads the name before it returns.
     checked(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
 }
@@ -101,6 +102,14 @@ pub(crate) fn slot(name: &str) -> Result<(Vec<u8>, u32), Refused> {
 pub(crate) fn set_slot(name: &str, bytes: &[u8], stamp: u32) -> Result<(), Refused> {
     // SAFETY: the host reads both texts before it returns.
     checked(unsafe { proxy_set_shared_data(name.as_ptr(), name.len(), bytes.as_ptr(), bytes.len(), stamp) })
+}
+
+/// The time, in Unix milliseconds.
+pub(crate) fn now_ms() -> Result<u64, Refused> {
+    let mut now_ns = 0;
+    // SAFETY: the place is live until the call returns, and as large as what the host writes there.
+    checked(unsafe { proxy_get_current_time_nanoseconds(&raw mut now_ns) })?;
+    Ok(now_ns / 1_000_000)
 }
 
 /// A property, by its path, whose names have a NUL between them.

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use lockgate::audit::Audit;
 use lockgate::host::{Call, CallId, CallResult, Check, GrpcCall, Host, Slot, Written};
@@ -19,6 +19,9 @@ const AUDIT_STATE: &str = "lockgate.audit";
 /// The most calls of one plugin in a VM that have no result yet; a further one is refused.
 const MAX_CALLS: usize = 64;
 
+/// What is kept of the buffer for audit lines between exchanges, in bytes.
+const KEPT_LINES_BYTES: usize = 4096;
+
 /// What the callbacks of one plugin share of the host.
 pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
@@ -27,6 +30,8 @@ pub(crate) struct Shared {
     /// Where the names of slots are put together.
     name: Cell<String>,
     verifier: Verifier,
+    /// Where the next exchange without a line writes its first: the buffer of one that has ended.
+    lines: Cell<Vec<u8>>,
     /// Whether something could not be left for later filters since this was asked last.
     unleft: Cell<bool>,
     /// Calls without a result.
@@ -58,29 +63,10 @@ pub(crate) struct Calls<'a> {
     pub(crate) now_ms: Option<u64>,
 }
 
-/// Puts the audit lines of an exchange behind those of the filters that have written theirs.
-pub(crate) fn write_audit(lines: &str) {
-    if lines.is_empty() {
-        return;
-    }
-    // Filters before this one, in VMs of their own.
-    let mut all = abi::property(AUDIT_STATE).unwrap_or_default();
-    let lines = if all.is_empty() {
-        lines.as_bytes()
-    } else {
-        all.push(b'\n');
-        all.extend_from_slice(lines.as_bytes());
-        &all
-    };
-    if let Err(status) = abi::set_property(AUDIT_STATE, lines) {
-        log::warn!("write {AUDIT_STATE}: {status:?}");
-    }
-}
-
 /// Whose callback it is.
 pub(crate) enum Place<'a> {
     /// That of the exchange with these audit lines so far.
-    Exchange(&'a mut String),
+    Exchange(&'a mut Vec<u8>),
     /// The plugin's own. There is no filter state to write to, and the SDK would end the VM at the attempt.
     Plugin,
 }
@@ -92,8 +78,33 @@ impl Shared {
             slots,
             name: Cell::default(),
             verifier: Verifier::default(),
+            lines: Cell::default(),
             unleft: Cell::new(false),
             pending: RefCell::default(),
+        }
+    }
+
+    /// Puts the audit lines of an exchange behind those of the filters that have written theirs. Then it has none.
+    pub(crate) fn write_audit(&self, audit: &mut Vec<u8>) {
+        let mut lines = std::mem::take(audit);
+        if lines.is_empty() {
+            return;
+        }
+        // Filters before this one, in VMs of their own.
+        let mut all = abi::property(AUDIT_STATE).unwrap_or_default();
+        let written = if all.is_empty() {
+            abi::set_property(AUDIT_STATE, &lines)
+        } else {
+            all.push(b'\n');
+            all.extend_from_slice(&lines);
+            abi::set_property(AUDIT_STATE, &all)
+        };
+        if let Err(status) = written {
+            log::warn!("write {AUDIT_STATE}: {status:?}");
+        }
+        if lines.capacity() <= KEPT_LINES_BYTES {
+            lines.clear();
+            self.lines.set(lines);
         }
     }
 
@@ -200,8 +211,11 @@ impl Calls<'_> {
     fn record<Text: AsRef<str>>(&mut self, audit: &Audit<Text>) {
         match &mut self.place {
             Place::Exchange(lines) => {
+                if lines.capacity() == 0 {
+                    **lines = self.shared.lines.take();
+                }
                 if !lines.is_empty() {
-                    lines.push('\n');
+                    lines.push(b'\n');
                 }
                 audit.write_json(lines);
             }
@@ -213,8 +227,7 @@ impl Calls<'_> {
 impl Host for Calls<'_> {
     fn now_ms(&mut self) -> Option<u64> {
         if self.now_ms.is_none() {
-            let since = hostcalls::get_current_time().ok()?.duration_since(UNIX_EPOCH).ok()?;
-            self.now_ms = u64::try_from(since.as_millis()).ok();
+            self.now_ms = abi::now_ms().ok();
         }
         self.now_ms
     }

@@ -67,7 +67,7 @@ impl<P: Policy> Plugin<P> {
     }
 
     /// The host, for one callback of the exchange that has these audit lines.
-    pub(crate) fn calls<'a>(&'a self, audit: &'a mut String) -> Calls<'a> {
+    pub(crate) fn calls<'a>(&'a self, audit: &'a mut Vec<u8>) -> Calls<'a> {
         Calls { shared: &self.shared, place: Place::Exchange(audit), now_ms: None }
     }
 

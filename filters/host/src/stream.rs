@@ -7,13 +7,12 @@ use std::ops::Range;
 use std::rc::{Rc, Weak};
 
 use lockgate::exchange::{Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
-use lockgate::head::{Head, Known};
+use lockgate::head::{Edit, Head};
 use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
 use crate::abi::{Refused, add_header, header, header_map, remove_header, replace_header};
-use crate::calls::write_audit;
 use crate::heads::Bodies;
 use crate::root::Plugin;
 use crate::states::{Answer, Come, Ends, Open, Way};
@@ -32,7 +31,8 @@ pub(crate) struct Stream<P: Policy> {
     exchange: P::Exchange,
     request: Way,
     response: Way,
-    audit: String,
+    /// Its audit lines so far.
+    audit: Vec<u8>,
     open: Open,
     answer: Answer,
 }
@@ -47,7 +47,7 @@ impl<P: Policy + 'static> Stream<P> {
             exchange,
             request: Way::Sent,
             response: Way::Sent,
-            audit: String::new(),
+            audit: Vec::new(),
             open: Open::Yes,
             answer: Answer::Awaited,
         }
@@ -63,8 +63,7 @@ impl<P: Policy + 'static> Stream<P> {
     /// After each step: keeps what was recorded, where nobody will say that the exchange has ended.
     pub(crate) fn keep(&mut self, action: Action) -> Action {
         if !P::HEARS_OF_THE_END && !self.audit.is_empty() {
-            write_audit(&self.audit);
-            self.audit.clear();
+            self.plugin.shared.write_audit(&mut self.audit);
         }
         self.plugin.shared.metrics.report_memory();
         if self.plugin.shared.take_unleft() {
@@ -183,7 +182,7 @@ impl<P: Policy + 'static> Stream<P> {
         self.forget();
         let mut host = self.plugin.calls(&mut self.audit);
         self.exchange.done(&mut host);
-        write_audit(&self.audit);
+        self.plugin.shared.write_audit(&mut self.audit);
         self.plugin.shared.metrics.report_memory();
     }
 
@@ -530,17 +529,9 @@ fn read_field(map: MapType, name: &str, ends: bool) -> Result<Head, String> {
 
 /// Writes what differs.
 fn write(map: MapType, head: &Head) -> Result<(), Refused> {
-    for change in head.changes() {
-        let mut values = head.values(change.name);
-        if change.known == Known::Yes {
-            match values.next() {
-                None => remove_header(map, change.name)?,
-                Some(first) => replace_header(map, change.name, first)?,
-            }
-        }
-        for value in values {
-            add_header(map, change.name, value)?;
-        }
-    }
-    Ok(())
+    head.edits().try_for_each(|edit| match edit {
+        Edit::Remove(name) => remove_header(map, name),
+        Edit::Replace(name, value) => replace_header(map, name, value),
+        Edit::Add(name, value) => add_header(map, name, value),
+    })
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 
+use crate::abi;
+
 /// How soon a tick comes that something waits for, in milliseconds.
 pub(crate) const SOON_MS: u32 = 2;
 
@@ -47,6 +49,5 @@ impl Ticker {
 
 /// Unix time in milliseconds; 0 without a clock: then what waits for a time waits no longer.
 pub(crate) fn now_ms() -> u64 {
-    let since = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(std::time::UNIX_EPOCH).ok());
-    since.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0)
+    abi::now_ms().unwrap_or(0)
 }

@@ -51,6 +51,9 @@ pub const REMOVED_HEADERS: [&str; 33] = [
 ];
 /// Header fields that no client may send, by the beginning of their names.
 pub const REMOVED_PREFIXES: [&str; 2] = ["x-jwt-", "x-lockgate-"];
+/// Those of the removed fields that `forward.keep` may leave to a trusted hop before the gate. All others say who is calling, or that another
+/// request is meant than the one that was judged.
+const KEEPABLE_HEADERS: [&str; 1] = ["x-forwarded-prefix"];
 /// Most headers with claims.
 pub const MAX_FORWARD_HEADERS: usize = 32;
 /// How long a service token lives, in seconds, unless the configuration says otherwise.
@@ -66,6 +69,7 @@ pub const DEFAULT_PUBLIC_KEY_PATH: &str = "/.well-known/lockgate/jwks.json";
 pub(in crate::jwt_auth) struct ForwardWire {
     headers: Option<Raw>,
     remove: Option<Vec<String>>,
+    keep: Option<Vec<String>>,
     token: Option<TokenWire>,
     service_token: Option<ServiceTokenWire>,
 }
@@ -153,13 +157,12 @@ pub(in crate::jwt_auth) struct ServiceKey {
 /// Header fields that are taken from every request.
 #[derive(Debug)]
 pub(in crate::jwt_auth) struct Taken {
-    /// In lower case, `-` for `_`.
-    names: Vec<String>,
-    /// A bit for each length that a name has (63 and more share one), for each first letter, and for the first and third letter
-    /// that one has: most fields need no further look.
-    lengths: u64,
-    firsts: u64,
-    letters: u64,
+    /// In lower case, `-` for `_`, each with its mark.
+    names: Vec<(u32, String)>,
+    /// A bit for each mark: most fields need no further look.
+    marks: u64,
+    /// What is not taken of them, in this spelling: nobody before the gate means another.
+    kept: Vec<String>,
 }
 
 impl ForwardWire {
@@ -171,6 +174,22 @@ impl ForwardWire {
         for (n, name) in remove.iter().enumerate() {
             check_header(&format!("forward.remove[{n}]"), name)?;
         }
+        let keep = self.keep.unwrap_or_default();
+        at_most("forward.keep", keep.len(), MAX_ENTRIES)?;
+        for (n, name) in keep.iter().enumerate() {
+            let field = format!("forward.keep[{n}]");
+            if !KEEPABLE_HEADERS.iter().any(|keepable| keepable.eq_ignore_ascii_case(name)) {
+                let keepable = KEEPABLE_HEADERS.join(", ");
+                return Err(ConfigError::new(field, format_args!("`{name}` cannot be kept; only {keepable} can")));
+            }
+            let named = headers.iter().map(|(name, _)| name).chain(&remove).any(|other| plain(other) == plain(name));
+            if named {
+                return Err(ConfigError::new(
+                    field,
+                    format_args!("`{name}` is in forward.headers or forward.remove, too"),
+                ));
+            }
+        }
         if let Some(service) = &service
             && headers.iter().any(|(name, _)| *name == service.header)
         {
@@ -178,7 +197,7 @@ impl ForwardWire {
         }
         let names = headers.iter().map(|(name, _)| name.as_str());
         let names = names.chain(remove.iter().map(String::as_str)).chain(REMOVED_HEADERS);
-        let removed = Taken::new(names.chain(service.iter().map(|service| service.header.as_str())));
+        let removed = Taken::new(names.chain(service.iter().map(|service| service.header.as_str())), keep);
         Ok(Forward { headers, removed, token_ends: self.token == Some(TokenWire::Remove), service })
     }
 }
@@ -313,43 +332,42 @@ impl ServiceTokenWire {
 }
 
 impl Taken {
-    fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut names: Vec<String> = names.map(plain).collect();
-        names.sort();
-        names.dedup();
-        let beginnings = names.iter().map(String::as_str).chain(REMOVED_PREFIXES);
-        Self {
-            firsts: beginnings.clone().fold(0, |firsts, name| firsts | first_bit(name.as_bytes())),
-            letters: beginnings.fold(0, |letters, name| letters | letters_bit(name.as_bytes())),
-            lengths: names.iter().fold(0, |lengths, name| lengths | length_bit(name.len())),
-            names,
-        }
+    fn new<'a>(names: impl Iterator<Item = &'a str>, kept: Vec<String>) -> Self {
+        let names = names.map(plain).map(|name| (mark(name.as_bytes()), name)).collect::<Vec<_>>();
+        Self { marks: names.iter().fold(0, |marks, (mark, _)| marks | bit(*mark)), names, kept }
     }
 
     /// Whether a field of this name is taken from requests.
     pub(in crate::jwt_auth) fn takes(&self, name: &[u8]) -> bool {
-        if self.firsts & first_bit(name) == 0 || self.letters & letters_bit(name) == 0 {
-            return false;
-        }
-        let same =
-            |one: &str, two: &[u8]| one.len() == two.len() && one.bytes().eq(two.iter().map(|&byte| letter(byte)));
-        self.lengths & length_bit(name.len()) != 0 && self.names.iter().any(|taken| same(taken, name))
-            || REMOVED_PREFIXES.iter().any(|prefix| name.get(..prefix.len()).is_some_and(|part| same(prefix, part)))
+        let own = mark(name);
+        let named = |(mark, taken): &(u32, String)| *mark == own && is_plain(taken, name);
+        let begins = |prefix: &&str| name.get(..prefix.len()).is_some_and(|part| is_plain(prefix, part));
+        let stays = || self.kept.iter().any(|kept| kept.as_bytes().eq_ignore_ascii_case(name));
+        self.marks & bit(own) != 0 && self.names.iter().any(named) && !stays()
+            // All of them begin so.
+            || matches!(name, [b'x' | b'X', b'-' | b'_', ..]) && REMOVED_PREFIXES.iter().any(begins)
     }
 }
 
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
+/// Whether a name says this, which is written as [`plain`] writes it.
+fn is_plain(plain: &str, name: &[u8]) -> bool {
+    // Names that begin alike differ at their ends.
+    plain.len() == name.len() && plain.bytes().zip(name).rev().all(|(plain, &byte)| plain == letter(byte))
 }
 
-fn first_bit(name: &[u8]) -> u64 {
-    1 << (name.first().map_or(0, |&byte| letter(byte)) % 64)
+/// What all spellings of a name have in common: its length, and three of its letters.
+fn mark(name: &[u8]) -> u32 {
+    // Other bytes share it, too, which does not matter.
+    let letter_at = |at: Option<&u8>| at.map_or(0, |&byte| if byte == b'_' { b'-' } else { byte | 0x20 });
+    // Where names that begin with `x-` differ.
+    let middle = name.len() / 2;
+    let [length, ..] = name.len().to_le_bytes();
+    let beyond = name.get(middle + 1);
+    u32::from_le_bytes([length, letter_at(name.get(middle)), letter_at(beyond), letter_at(name.last())])
 }
 
-/// What is compared alike shares a bit, and so do some other letters. The second letter of most is a dash.
-fn letters_bit(name: &[u8]) -> u64 {
-    let letter_at = |at: usize| name.get(at).map_or(0, |&byte| letter(byte));
-    1 << ((letter_at(0).wrapping_mul(5) ^ letter_at(2)) % 64)
+fn bit(mark: u32) -> u64 {
+    1 << (mark.wrapping_mul(0x9e37_79b1) >> 26)
 }
 
 /// As names are compared: lower case, `-` for `_`.

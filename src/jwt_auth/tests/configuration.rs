@@ -172,6 +172,14 @@ fn a_fault_is_named_with_its_place() {
         (one("/forward", json!({"headers": {"x-a": {"identity": "all"}}})), "forward.headers.x-a.identity: must be"),
         (one("/forward", json!({"headers": []})), "forward.headers: must be an object"),
         (one("/forward", json!({"remove": ["content-length"]})), "forward.remove[0]: is no header"),
+        (
+            one("/forward", json!({"keep": ["x-forwarded-prefix", "X-User-Id"]})),
+            "forward.keep[1]: `X-User-Id` cannot be kept; only x-forwarded-prefix can",
+        ),
+        (
+            one("/forward", json!({"keep": ["x-forwarded-prefix"], "remove": ["X_Forwarded_Prefix"]})),
+            "forward.keep[0]: `x-forwarded-prefix` is in forward.headers or forward.remove, too",
+        ),
         (one("/forward", json!({"token": "hide"})), "forward.token: unknown variant, expected `keep` or `remove`"),
         (service(json!({"audience": null})), "forward.service_token.audience: is missing"),
         (service(json!({"lifetime_s": 4})), "forward.service_token.lifetime_s: is 4 and must be 5..=300"),

@@ -61,6 +61,22 @@ fn only_the_gate_speaks_of_the_caller() {
 }
 
 #[test]
+fn a_prefix_is_kept_where_the_configuration_says_so() {
+    let name = "x-forwarded-prefix";
+    for (keep, prefix) in [(json!([]), None), (json!(["X-Forwarded-Prefix"]), Some("/portal"))] {
+        let mut gate = Gate::new(&with_forward(json!({"keep": keep})));
+        for (path, token) in [("/api/x", good()), ("/public/x", good())] {
+            let outcome = ask(&mut gate, path, &token, &[(name, "/portal"), ("x-user-id", "evil")]);
+            assert_eq!(Gate::forwarded(&outcome, name).as_deref(), prefix, "{path}");
+            assert_eq!(Gate::forwarded(&outcome, "x-user-id"), None, "{path}");
+            // No hop before the gate spells it so.
+            let outcome = ask(&mut gate, path, &token, &[("x_forwarded-prefix", "/portal")]);
+            assert_eq!(Gate::forwarded(&outcome, "x_forwarded-prefix"), None, "{path}");
+        }
+    }
+}
+
+#[test]
 fn claims_become_headers_as_they_are() {
     let mut gate = Gate::new(&with_forward(json!({"headers": {"x-own": "own.claim"}})));
     let refused = Verdict::Bad("not_forwardable");

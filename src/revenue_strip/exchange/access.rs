@@ -7,8 +7,8 @@ use crate::audit::{Audit, subject_hash};
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::identity::{Identity, Rights, Source};
-use crate::path::{check_normal, normalize, of_target};
-use crate::reply::{Reply, correlation_id};
+use crate::path::normalize;
+use crate::reply::{Reply, correlation};
 use crate::revenue_strip::config::{Mode, Unnormalized};
 use crate::revenue_strip::counters::Gate;
 use crate::revenue_strip::error::{Direction, Reason};
@@ -22,7 +22,7 @@ pub(super) struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    pub(super) fn identity(&mut self) -> &Identity {
+    pub(super) fn identity(&mut self) -> &Rc<Identity> {
         let (source, head, host) = (self.source, self.head, &mut *self.host);
         self.identity.get_or_insert_with(|| source.identify(head, host))
     }
@@ -33,33 +33,27 @@ impl Caller<'_> {
 }
 
 impl Exchange {
-    /// The path that rules are matched with: normal, or made normal.
-    pub(super) fn safe_path(&self, head: &mut Head) -> Result<Vec<u8>, Reason> {
-        let target = match head.single(":path") {
-            Single::One(target) => target.to_vec(),
-            Single::Absent | Single::Many => return Err(Reason::UnsafePath),
-        };
-        if check_normal(&target).is_ok() {
-            return Ok(of_target(&target).to_vec());
-        }
+    /// Writes the normal form of the path back, with which rules are matched.
+    pub(super) fn rewrite(&self, head: &mut Head) -> Result<(), Reason> {
+        let Single::One(target) = head.single(":path") else { return Err(Reason::UnsafePath) };
         match self.shared.config.unnormalized {
             Unnormalized::Reject => Err(Reason::UnsafePath),
             Unnormalized::Rewrite => {
-                let normal = normalize(&target).map_err(|_| Reason::UnsafePath)?;
+                let normal = normalize(target).map_err(|_| Reason::UnsafePath)?;
                 head.set(":path", &normal);
-                Ok(of_target(&normal).to_vec())
+                Ok(())
             }
         }
     }
 
     /// Sorts the strip rules that match into those that act, watch, or do not concern this caller.
-    pub(super) fn select_rules(&mut self, method: &[u8], path: &[u8], caller: &mut Caller<'_>) -> Vec<(usize, String)> {
+    pub(super) fn select_rules(&mut self, method: &[u8], path: &[u8], caller: &mut Caller<'_>) -> Vec<(usize, usize)> {
         let mut patterns = Vec::new();
         for (n, rule) in self.shared.config.rules.iter().enumerate() {
-            let Some(pattern) = rule.matches.takes_away(method, path) else {
+            let Some(pattern) = rule.matches.taken_by(method, path) else {
                 continue;
             };
-            patterns.push((n, pattern.as_str().to_owned()));
+            patterns.push((n, pattern));
             let message = if rule.request { &mut self.incoming } else { &mut self.outgoing };
             let bit = 1 << n;
             let exempt = rule.unless.as_ref().is_some_and(|rights| caller.holds(rights));
@@ -71,6 +65,11 @@ impl Exchange {
             }
             if rule.mode == Mode::Enforce {
                 message.matched |= bit;
+            }
+        }
+        for message in [&mut self.incoming, &mut self.outgoing] {
+            if !message.active.is_empty() {
+                message.active.fields.resize(self.shared.config.rules.len(), 0);
             }
         }
         patterns
@@ -87,27 +86,26 @@ impl Exchange {
                 self.guarded |= rule.mode == Mode::Enforce;
                 continue;
             }
-            let subject = caller.identity().subject.as_deref().map(subject_hash);
-            let system = caller.identity().system.clone();
+            let who = Rc::clone(caller.identity());
             let audit = Audit {
-                rule: Some(rule.name.clone()),
+                rule: Some(rule.name.as_str()),
                 outcome: "denied",
                 reason: Some(Reason::Protected.code()),
                 shadow: rule.mode == Mode::Shadow,
-                subject,
-                system,
-                path: Some(pattern.as_str().to_owned()),
-                id: correlation_id(caller.head),
+                subject: who.subject.as_deref().map(subject_hash),
+                system: who.system.as_deref(),
+                path: Some(pattern.as_str()),
+                id: correlation(caller.head),
                 ..self.record(caller.host)
             };
-            caller.host.audit(&audit);
+            caller.host.audit_borrowed(&audit);
             if rule.mode == Mode::Shadow {
                 caller.host.count(shared.counters.gate(n, Gate::ShadowDenied), 1);
                 continue;
             }
             caller.host.count(shared.counters.gate(n, Gate::Denied), 1);
             let status = Reason::Protected.status(Direction::Request);
-            let reply = Reply::problem(status, Reason::Protected.code(), Some(&rule.detail), audit.id.as_deref());
+            let reply = Reply::problem(status, Reason::Protected.code(), Some(&rule.detail), audit.id);
             return Some(reply);
         }
         None

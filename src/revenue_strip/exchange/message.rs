@@ -45,9 +45,9 @@ pub(super) enum State {
 }
 
 impl Message {
-    pub(super) fn new(rules: usize) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            active: Active { enforce: 0, removing: 0, shadow: 0, fields: vec![0; rules] },
+            active: Active { enforce: 0, removing: 0, shadow: 0, fields: Vec::new() },
             exempt: 0,
             matched: 0,
             state: State::Pass,
@@ -73,10 +73,10 @@ impl Exchange {
         let mut taken: Vec<(String, RuleMask)> = Vec::new();
         {
             let mut matcher = shared.matcher.try_borrow_mut().map_err(|_| Reason::Busy)?;
-            for (name, _) in head.fields() {
+            for name in head.names() {
                 let mask = matcher.header(name);
                 if mask != 0 {
-                    taken.push((name.to_owned(), message.active.meet(mask)));
+                    taken.push((String::from_utf8_lossy(name).into_owned(), message.active.meet(mask)));
                 }
             }
         }
@@ -96,6 +96,16 @@ impl Exchange {
             }
         }
         Ok(())
+    }
+
+    /// Whether the rules would take a header field of an answer from anybody: from this caller, or from those who are not exempt.
+    ///
+    /// # Errors
+    /// See [`Exchange::strip_fields`].
+    pub(super) fn takes_fields(&self, head: &Head) -> Result<bool, Reason> {
+        let mut matcher = self.shared.matcher.try_borrow_mut().map_err(|_| Reason::Busy)?;
+        let rules = self.outgoing.matched | self.outgoing.active.shadow;
+        Ok(head.names().any(|name| matcher.header(name) & rules != 0))
     }
 
     /// Decides about a body from its head: edit, watch, pass, or refuse the message.

@@ -6,8 +6,8 @@ use super::{Exchange, State};
 use crate::exchange::{Body, Chunk, HeadState, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
-use crate::path::of_target;
-use crate::reply::Reply;
+use crate::line::Line;
+use crate::reply::{Reply, correlation_id};
 use crate::webhook_verify::config::Signer;
 use crate::webhook_verify::error::Reason;
 use crate::webhook_verify::sign::{Signing, Unsigned};
@@ -50,17 +50,12 @@ impl Signed {
 
 impl Exchange {
     /// What the head of an event says that is to be signed; `None`: no rule is about it.
-    pub(super) fn leave(
-        &mut self,
-        method: &[u8],
-        target: &[u8],
-        head: &Head,
-        host: &mut dyn Host,
-    ) -> Option<Result<Leaving, Reply>> {
+    pub(super) fn leave(&mut self, line: Line<'_>, head: &Head, host: &mut dyn Host) -> Option<Result<Leaving, Reply>> {
         let shared = Rc::clone(&self.shared);
-        let (at, signer, pattern) = shared.config.signer(method, of_target(target))?;
+        let (at, signer, pattern) = shared.config.signer(line.method, line.path)?;
+        self.who.id = correlation_id(head);
         self.who.signer(&signer.name, pattern);
-        let begun = self.begin_leaving(at, signer, (method, target, head), host);
+        let begun = self.begin_leaving(at, signer, line, head, host);
         Some(begun.map_err(|reason| self.refuse_leaving(at, reason, host)))
     }
 
@@ -68,7 +63,8 @@ impl Exchange {
         &self,
         at: usize,
         signer: &Signer,
-        (method, target, head): (&[u8], &[u8], &Head),
+        line: Line<'_>,
+        head: &Head,
         host: &mut dyn Host,
     ) -> Result<Leaving, Reason> {
         if head.has("upgrade") {
@@ -85,7 +81,7 @@ impl Exchange {
         let id = self.event_id(signer, head, host)?;
         let mut signings = Vec::with_capacity(signer.schemes.len());
         for scheme in &signer.schemes {
-            let signing = Signing::begin(scheme, (method, target, head), None, &id, now_ms);
+            let signing = Signing::begin(scheme, (line.method, line.target, head), None, &id, now_ms);
             signings.push(signing.map_err(reason)?);
         }
         Ok(Leaving { signer: at, signings, bytes: 0, sized: length.is_some() })
