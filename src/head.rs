@@ -138,6 +138,12 @@ impl Head {
         Self::default()
     }
 
+    /// A head of which these fields were read, and no others: what is set in it, or removed, is so whatever else the host has.
+    #[must_use]
+    pub fn part(fields: Vec<(String, Vec<u8>)>, end: bool) -> Self {
+        Self { read: false, ..Self::new(fields, end) }
+    }
+
     /// Whether the message ends here: no body, no trailers.
     #[must_use]
     pub fn ends(&self) -> bool {
@@ -405,6 +411,15 @@ mod tests {
         let changes: Vec<_> = head.changes().collect();
         assert_eq!(changes, ["x-a", "x-b"].map(|name| Change { name, known: Known::Yes }));
         assert_eq!(head.values("x-a").collect::<Vec<_>>(), [b"1"]);
+    }
+
+    #[test]
+    fn what_was_read_of_a_part_is_known_and_the_rest_replaced() {
+        let mut head = Head::part(vec![(":status".to_owned(), b"200".to_vec())], true);
+        assert_eq!((head.single(":status"), head.has("x-a"), head.ends()), (Single::One(b"200"), false, true));
+        head.set("x-a", b"1");
+        head.set(":status", b"200");
+        assert_eq!(head.changes().collect::<Vec<_>>(), [Change { name: "x-a", known: Known::Yes }]);
     }
 
     #[test]

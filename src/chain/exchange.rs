@@ -6,7 +6,7 @@ use super::bodies::{Link, Route, Sides};
 use super::error::Reason;
 use super::host::{BlockHost, Memo};
 use super::{Run, Shared, Stage};
-use crate::exchange::{self as steps, Body, Chunk, HeadState, Part, Side, Step};
+use crate::exchange::{self as steps, Asks, Body, Chunk, HeadState, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::reply::{Reply, correlation_id};
@@ -196,9 +196,12 @@ impl steps::Exchange for Exchange {
         }
     }
 
-    fn asks_status_alone(&self) -> bool {
-        let mut asking = self.links.iter().filter(|link| link.begun && link.exchange.wants(Side::Response, Part::Head));
-        asking.all(|link| link.exchange.asks_status_alone()) && !self.wants_any(Side::Response, Part::Body)
+    fn asks(&self) -> Asks {
+        if self.wants_any(Side::Response, Part::Body) {
+            return Asks::All;
+        }
+        let asking = self.links.iter().filter(|link| link.begun && link.exchange.wants(Side::Response, Part::Head));
+        asking.map(|link| link.exchange.asks()).max().unwrap_or(Asks::All)
     }
 
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {

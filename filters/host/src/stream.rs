@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::{Rc, Weak};
 
-use lockgate::exchange::{Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
+use lockgate::exchange::{Asks, Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
 use lockgate::head::{Head, Known};
 use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
@@ -78,10 +78,14 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => MapType::HttpRequestHeaders,
             Side::Response => MapType::HttpResponseHeaders,
         };
-        let read = if side == Side::Response && self.exchange.asks_status_alone() {
-            read_field(map, ":status", ends)
-        } else {
-            read(map, ends)
+        let asks = match side {
+            Side::Request => Asks::All,
+            Side::Response => self.exchange.asks(),
+        };
+        let read = match asks {
+            Asks::All => read(map, ends),
+            Asks::Status => read_field(map, ":status", ends),
+            Asks::Nothing => Ok(Head::part(Vec::new(), ends)),
         };
         let mut head = match read {
             Ok(head) => head,
@@ -524,7 +528,7 @@ fn read(map: MapType, ends: bool) -> Result<Head, String> {
 /// One field of a head.
 fn read_field(map: MapType, name: &str, ends: bool) -> Result<Head, String> {
     let value = header(map, name).map_err(|status| format!("{status:?}"))?;
-    Ok(Head::new(value.map(|value| (name.to_owned(), value)).into_iter().collect(), ends))
+    Ok(Head::part(value.map(|value| (name.to_owned(), value)).into_iter().collect(), ends))
 }
 
 /// Writes what differs.
