@@ -12,10 +12,10 @@ use self::answer::Failure;
 use self::report::Who;
 use self::sharing::Sharing;
 use super::Shared;
-use super::config::{Phase, Unnormalized};
+use super::config::{Others, Phase, Unnormalized};
 use super::error::Reason;
 use super::headers::Standing;
-use crate::exchange::{self as steps, Part, Side, Step};
+use crate::exchange::{self as steps, Asks, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::path::{check_normal, normalize, of_target};
@@ -125,6 +125,16 @@ impl steps::Exchange for Exchange {
                 !self.replied && (says || !self.failures.is_empty())
             }
             (Side::Request | Side::Response, Part::Body | Part::Trailers) => false,
+        }
+    }
+
+    /// The portal's own fields of these names are replaced unread.
+    fn asks(&self) -> Asks {
+        let says = self.shared.config.headers.any() && !self.standings.is_empty();
+        match (self.shared.config.headers.others, self.failures.is_empty()) {
+            (Others::Remove, _) if says => Asks::All,
+            (Others::Keep | Others::Remove, true) => Asks::Nothing,
+            (Others::Keep | Others::Remove, false) => Asks::Status,
         }
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::json;
 
-use super::config::{Config, Headers};
+use super::config::{Config, Headers, Others};
 use crate::audit::push_number;
 use crate::head::Head;
 use crate::table::Balance;
@@ -16,7 +16,7 @@ const POLICY: &str = "ratelimit-policy";
 const LEFT: &str = "ratelimit";
 /// The older three: limit, left, seconds.
 const LEGACY: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
-/// What portals may send of their own, and what would contradict ours.
+/// What portals may send of their own.
 const OTHERS: [&str; 3] = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
 
 /// How a request stands with a policy.
@@ -55,7 +55,7 @@ pub(super) fn set(head: &mut Head, config: &Config, standings: &[Standing]) {
     if fields.is_empty() {
         return;
     }
-    if head.names().any(may_contradict) {
+    if config.headers.others == Others::Remove && head.names().any(may_contradict) {
         for name in [POLICY, LEFT].into_iter().chain(LEGACY).chain(OTHERS) {
             if !fields.iter().any(|(ours, _)| *ours == name) {
                 head.remove(name);
@@ -76,7 +76,7 @@ fn may_contradict(name: &[u8]) -> bool {
 
 /// The fields that say how a request stands.
 pub(super) fn fields(config: &Config, standings: &[Standing]) -> Vec<(&'static str, String)> {
-    let Headers { rate_limit, legacy } = config.headers;
+    let Headers { rate_limit, legacy, others: _ } = config.headers;
     let mut fields = Vec::new();
     if rate_limit && !standings.is_empty() {
         // Written by hand: this is done for every answer, and `format!` takes some thousand instructions.

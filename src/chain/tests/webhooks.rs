@@ -220,10 +220,13 @@ fn a_chain_asks_for_what_its_blocks_ask_for() {
     let out = json!({"revenue-strip": {"rules": [
         {"name": "out", "match": {"paths": ["/api/**"]}, "names": ["cost"], "action": "remove"}
     ]}});
+    let mut removing = limit("address", "post-auth");
+    removing["rate-limit"]["headers"] = json!({"others": "remove"});
     let rows = [
         (vec![hooks(), auth("partner"), out.clone()], Asks::Status),
-        // It writes fields.
-        (vec![hooks(), auth("partner"), limit("address", "post-auth"), out], Asks::All),
+        // It writes fields, and reads none.
+        (vec![hooks(), auth("partner"), limit("address", "post-auth"), out.clone()], Asks::Status),
+        (vec![hooks(), auth("partner"), removing, out], Asks::All),
     ];
     for (blocks, asks) in rows {
         let policy = read(&blocks).expect("a good chain");
