@@ -122,8 +122,8 @@ pub enum Verdict {
 pub struct Charged {
     /// Whether it is admitted.
     pub verdict: Verdict,
-    /// For each account, for each of its charges, in their order.
-    pub found: Vec<Vec<Found>>,
+    /// Account by account, for each of its charges, in their order.
+    pub found: Vec<Found>,
     /// What happened to the tables beside.
     pub notes: Vec<Note>,
 }
@@ -133,10 +133,27 @@ pub struct Charged {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Contended`]: nothing is spent, if it could be given back.
 pub fn charge(host: &mut dyn Host, now_ms: u64, accounts: &[Account<'_>]) -> Result<Charged, Error> {
+    // Mostly there is one, and nothing is set aside for more.
+    if let [account] = accounts {
+        let mut page = Page::read(account, now_ms, Spent::Unasked, host)?;
+        let verdict = settle(std::slice::from_mut(&mut page), host)?;
+        return Ok(Charged { verdict, found: page.found, notes: page.notes });
+    }
     let mut pages = Vec::with_capacity(accounts.len());
     for account in accounts {
-        pages.push(Page::read(account, now_ms, host)?);
+        pages.push(Page::read(account, now_ms, Spent::Kept(Vec::with_capacity(account.charges.len())), host)?);
     }
+    let verdict = settle(&mut pages, host)?;
+    let (mut found, mut notes) = (Vec::with_capacity(accounts.len()), Vec::new());
+    for page in pages {
+        found.extend(page.found);
+        notes.extend(page.notes);
+    }
+    Ok(Charged { verdict, found, notes })
+}
+
+/// Writes what a request spends in slots that were read.
+fn settle(pages: &mut [Page<'_>], host: &mut dyn Host) -> Result<Verdict, Error> {
     let mut verdict = if pages.iter().any(Page::refuses) { Verdict::Refused } else { Verdict::Admitted };
     for n in 0..pages.len() {
         let Some(page) = pages.get_mut(n) else { break };
@@ -154,8 +171,7 @@ pub fn charge(host: &mut dyn Host, now_ms: u64, accounts: &[Account<'_>]) -> Res
             (Err(_), Verdict::Refused) | (Ok(()), _) => {}
         }
     }
-    let notes = pages.iter().flat_map(|page| page.notes.iter().copied()).collect();
-    Ok(Charged { verdict, found: pages.into_iter().map(|page| page.found).collect(), notes })
+    Ok(verdict)
 }
 
 /// A slot that was read.
@@ -172,16 +188,40 @@ struct Page<'a> {
     /// Whether foreign bytes stood there.
     repaired: bool,
     found: Vec<Found>,
-    /// For each charge, when its record ends after it has spent.
-    spent: Vec<Option<u64>>,
+    spent: Spent,
     notes: Vec<Note>,
 }
 
+/// What a slot's charges have spent.
+enum Spent {
+    /// Nobody will ask: there is no other slot whose refusal would have it given back.
+    Unasked,
+    /// For each charge, when its record ends after it has spent.
+    Kept(Vec<Option<u64>>),
+}
+
+impl Spent {
+    #[inline]
+    fn forget(&mut self) {
+        match self {
+            Self::Kept(ends) => ends.clear(),
+            Self::Unasked => {}
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, until_ms: Option<u64>) {
+        match self {
+            Self::Kept(ends) => ends.push(until_ms),
+            Self::Unasked => {}
+        }
+    }
+}
+
 impl<'a> Page<'a> {
-    fn read(account: &'a Account<'a>, now_ms: u64, host: &mut dyn Host) -> Result<Self, Error> {
+    fn read(account: &'a Account<'a>, now_ms: u64, spent: Spent, host: &mut dyn Host) -> Result<Self, Error> {
         let slot = account.table.slot_of(account.place);
-        let charges = account.charges.len();
-        let (found, spent) = (Vec::with_capacity(charges), Vec::with_capacity(charges));
+        let found = Vec::with_capacity(account.charges.len());
         let (bytes, notes) = (Vec::new(), Vec::new());
         let (slot_ms, clock, repaired) = (now_ms, Clock::GoesOn, false);
         let mut page = Self { account, now_ms, slot, bytes, stamp: 0, slot_ms, clock, repaired, found, spent, notes };
@@ -219,7 +259,7 @@ impl<'a> Page<'a> {
                 *verdict = Verdict::Refused;
             }
         }
-        self.spent.clear();
+        self.spent.forget();
         Err(Error::Contended)
     }
 
@@ -229,7 +269,7 @@ impl<'a> Page<'a> {
         let (now_ms, mut bucket) = (*now_ms, Bucket::of(bytes));
         let is_ours = |key: Key| account.charges.iter().any(|charge| charge.key == key);
         let mut changed = self.clock == Clock::SteppedBack;
-        spent.clear();
+        spent.forget();
         notes.clear();
         for (charge, found) in account.charges.iter().zip(found) {
             let record = live(&bucket, charge.key, now_ms);
@@ -253,7 +293,7 @@ impl<'a> Page<'a> {
                 (Measure::Quota { .. } | Measure::Leased { .. }, Verdict::Refused) | (Measure::Block, _) => None,
             };
             let spends = matches!(charge.by, Measure::Quota { .. } | Measure::Leased { .. });
-            spent.push(next.filter(|_| spends).map(|(until_ms, _)| until_ms));
+            spent.note(next.filter(|_| spends).map(|(until_ms, _)| until_ms));
             let Some((until_ms, state)) = next else { continue };
             let note = put(&mut bucket, now_ms, Record { key: charge.key, until_ms, state }, &is_ours);
             if note != Note::Plain {
@@ -272,7 +312,7 @@ impl<'a> Page<'a> {
 
     /// Takes back what was spent here, as far as others let it.
     fn give_back(&mut self, host: &mut dyn Host) {
-        let spent = std::mem::take(&mut self.spent);
+        let Spent::Kept(spent) = std::mem::replace(&mut self.spent, Spent::Unasked) else { return };
         for _ in 0..MAX_TRIES {
             if self.look(host).is_err() {
                 return;
