@@ -1,5 +1,7 @@
 //! Header sections and trailers: fetched once, edited in memory, written back as differences.
 
+use std::borrow::Cow;
+
 use crate::bytes::{Word, any, same};
 
 /// The fields of a head or of trailers, in order, as the host gave them. Names compare without ASCII case.
@@ -202,12 +204,7 @@ impl Head {
     /// Replaces all fields of this name by one. Control bytes in the value become `?`: the host checks nothing, and a
     /// line feed would start a new field. Nothing happens when the field already is as asked.
     pub fn set(&mut self, name: &str, value: &[u8]) {
-        if any(value, unfit, is_unfit) {
-            let fit: Vec<u8> = value.iter().map(|&byte| if is_unfit(byte) { b'?' } else { byte }).collect();
-            self.put_in_place(name, &fit);
-        } else {
-            self.put_in_place(name, value);
-        }
+        self.put_in_place(name, &fit(value));
     }
 
     fn put_in_place(&mut self, name: &str, value: &[u8]) {
@@ -270,6 +267,16 @@ impl Head {
         } else {
             self.put_name(name)
         }
+    }
+}
+
+/// A value as it may stand in a head: its control bytes become `?`.
+#[must_use]
+pub fn fit(value: &[u8]) -> Cow<'_, [u8]> {
+    if any(value, unfit, is_unfit) {
+        Cow::Owned(value.iter().map(|&byte| if is_unfit(byte) { b'?' } else { byte }).collect())
+    } else {
+        Cow::Borrowed(value)
     }
 }
 

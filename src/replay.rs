@@ -462,6 +462,10 @@ fn send<P: Policy>(
     };
     let came = head.clone();
     let mut step = match side {
+        Side::Response if asks == Asks::Nothing => {
+            exchange.response_fields(&mut |name, value| head.set(name, value), host);
+            Step::Continue
+        }
         Side::Request => exchange.request_head(&mut head, host),
         Side::Response => exchange.response_head(&mut head, host),
     };

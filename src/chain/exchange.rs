@@ -204,6 +204,16 @@ impl steps::Exchange for Exchange {
         asking.map(|link| link.exchange.asks()).max().unwrap_or(Asks::All)
     }
 
+    fn response_fields(&mut self, set: &mut dyn FnMut(&str, &[u8]), host: &mut dyn Host) {
+        self.memo.begin();
+        let shared = Rc::clone(&self.shared);
+        for (at, link) in self.links.iter_mut().enumerate().rev() {
+            if link.begun && link.exchange.wants(Side::Response, Part::Head) {
+                link.exchange.response_fields(set, &mut BlockHost::new(host, &shared, at, &mut self.memo));
+            }
+        }
+    }
+
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         self.memo.begin();
         self.advance(head, host)

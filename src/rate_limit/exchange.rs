@@ -14,7 +14,7 @@ use self::sharing::Sharing;
 use super::Shared;
 use super::config::{Others, Phase, Unnormalized};
 use super::error::Reason;
-use super::headers::Standing;
+use super::headers::{self, Standing};
 use crate::exchange::{self as steps, Asks, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
@@ -155,6 +155,12 @@ impl steps::Exchange for Exchange {
     fn resume(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let phases = self.sharing.phases();
         self.go_on(phases, head, host)
+    }
+
+    fn response_fields(&mut self, set: &mut dyn FnMut(&str, &[u8]), _: &mut dyn Host) {
+        if !self.replied {
+            headers::each(&self.shared.config, &self.standings, set);
+        }
     }
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {

@@ -5,7 +5,6 @@ use std::hash::Hasher as _;
 use siphasher::sip::SipHasher13;
 
 use super::Error;
-use crate::audit::push_number;
 use crate::host::{Host, Slot, Written};
 
 /// How often an operation reads and writes again before it gives up. Each time somebody else has got something done.
@@ -72,7 +71,8 @@ impl Place {
     /// The name of a slot.
     pub(super) fn slot(&self, number: u16) -> String {
         let mut name = String::with_capacity(self.prefix.len().saturating_add(MAX_DIGITS));
-        push_number(&mut name, &self.prefix, u64::from(number));
+        name.push_str(&self.prefix);
+        push_digits(&mut name, number);
         name
     }
 
@@ -118,6 +118,15 @@ impl Place {
         let ([m, a, g], [low, high]) = (MAGIC, self.slots.to_le_bytes());
         [m, a, g, kind as u8, VERSION, 0, low, high]
     }
+}
+
+/// A slot's number: for every request, and so without a look at whether digits are text.
+fn push_digits(name: &mut String, number: u16) {
+    if let rest @ 1.. = number / 10 {
+        push_digits(name, rest);
+    }
+    let [digit, _] = (number % 10).to_le_bytes();
+    name.push(char::from(b'0' | digit));
 }
 
 /// What becomes of a slot that was read.
@@ -182,4 +191,17 @@ fn fingerprint(bytes: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(0, 0);
     hasher.write(bytes);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn a_slot_has_its_number_in_its_name() {
+        let place = Place::sized("a", u16::MAX);
+        for number in [0, 7, 10, 99, 100, 9_999, 10_000, u16::MAX] {
+            assert_eq!(place.slot(number), format!("a/1.65535/{number}"));
+        }
+    }
 }

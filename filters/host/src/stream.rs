@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::rc::{Rc, Weak};
 
 use lockgate::exchange::{Asks, Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
-use lockgate::head::{Head, Known};
+use lockgate::head::{Head, Known, fit};
 use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
@@ -85,7 +85,7 @@ impl<P: Policy + 'static> Stream<P> {
         let read = match asks {
             Asks::All => read(map, ends),
             Asks::Status => read_field(map, ":status", ends),
-            Asks::Nothing => Ok(Head::part(Vec::new(), ends)),
+            Asks::Nothing => return self.unread_head(),
         };
         let mut head = match read {
             Ok(head) => head,
@@ -114,6 +114,21 @@ impl<P: Policy + 'static> Stream<P> {
             return self.fail(format_args!("write {side:?} head: {status:?}"));
         }
         self.head_goes_on(side, &step, ends)
+    }
+
+    /// Writes what is to stand in an answer's head that nobody has read.
+    fn unread_head(&mut self) -> Action {
+        let mut written = Ok(());
+        let mut set = |name: &str, value: &[u8]| {
+            if written.is_ok() {
+                written = replace_header(MapType::HttpResponseHeaders, name, &fit(value));
+            }
+        };
+        self.exchange.response_fields(&mut set, &mut self.plugin.calls(&mut self.audit));
+        match written {
+            Ok(()) => Action::Continue,
+            Err(status) => self.fail(format_args!("write an answer's head: {status:?}")),
+        }
     }
 
     fn head_goes_on(&mut self, side: Side, step: &Step, ends: bool) -> Action {
