@@ -159,7 +159,9 @@ impl steps::Exchange for Exchange {
 
     fn response_fields(&mut self, set: &mut dyn FnMut(&str, &[u8]), _: &mut dyn Host) {
         if !self.replied {
-            headers::each(&self.shared.config, &self.standings, set);
+            let mut value = self.shared.value.take();
+            headers::each(&self.shared.config, &self.standings, &mut value, set);
+            self.shared.value.replace(value);
         }
     }
 

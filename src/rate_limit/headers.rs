@@ -55,7 +55,7 @@ pub(super) fn set(head: &mut Head, config: &Config, standings: &[Standing]) {
             head.remove(name);
         }
     }
-    each(config, standings, &mut |name, value| head.set(name, value));
+    each(config, standings, &mut Vec::new(), &mut |name, value| head.set(name, value));
 }
 
 /// Whether a field might be one of all these. Few are, and then each is looked for.
@@ -68,50 +68,53 @@ fn may_contradict(name: &[u8]) -> bool {
 /// The fields that say how a request stands, for a head of our own.
 pub(super) fn fields(config: &Config, standings: &[Standing]) -> Vec<(&'static str, String)> {
     let mut fields = Vec::new();
-    each(config, standings, &mut |name, value| fields.push((name, String::from_utf8_lossy(value).into_owned())));
+    let mut put = |name, value: &[u8]| fields.push((name, String::from_utf8_lossy(value).into_owned()));
+    each(config, standings, &mut Vec::new(), &mut put);
     fields
 }
 
-/// The fields that say how a request stands. Written by hand, one after another into the same place: this is done for every answer,
-/// and `format!` takes some thousand instructions.
-pub(super) fn each(config: &Config, standings: &[Standing], put: &mut dyn FnMut(&'static str, &[u8])) {
+/// The fields that say how a request stands. Written by hand, one after another in `value`, whose room the caller may keep: this is done
+/// for every answer, and `format!` takes some thousand instructions.
+pub(super) fn each(
+    config: &Config,
+    standings: &[Standing],
+    value: &mut Vec<u8>,
+    put: &mut dyn FnMut(&'static str, &[u8]),
+) {
     let Headers { rate_limit, legacy, others: _ } = config.headers;
     let Some(first) = standings.first() else { return };
-    let mut value = Vec::with_capacity(ROOM);
+    value.clear();
     if rate_limit {
         if standings.len() == 1 {
             put(POLICY, first.told.as_bytes());
         } else {
             for standing in standings {
-                separate(&mut value);
+                separate(value);
                 value.extend_from_slice(standing.told.as_bytes());
             }
-            put(POLICY, &value);
+            put(POLICY, value);
             value.clear();
         }
         for standing in standings {
             let Some(policy) = config.policies.get(standing.policy) else { continue };
-            separate(&mut value);
+            separate(value);
             value.push(b'"');
             value.extend_from_slice(policy.name.as_bytes());
-            push_number(&mut value, b"\";r=", u64::from(standing.balance.left));
-            push_number(&mut value, b";t=", standing.seconds());
+            push_number(value, b"\";r=", u64::from(standing.balance.left));
+            push_number(value, b";t=", standing.seconds());
         }
-        put(LEFT, &value);
+        put(LEFT, value);
     }
     // The older fields know one policy: that of which least is left.
     if legacy && let Some(least) = standings.iter().min_by_key(|standing| standing.balance.left) {
         let values = [u64::from(least.limit), u64::from(least.balance.left), least.seconds()];
         for (name, number) in LEGACY.into_iter().zip(values) {
             value.clear();
-            push_number(&mut value, b"", number);
-            put(name, &value);
+            push_number(value, b"", number);
+            put(name, value);
         }
     }
 }
-
-/// For so many bytes there is room in a value from the start.
-const ROOM: usize = 128;
 
 /// What stands between two policies.
 fn separate(value: &mut Vec<u8>) {

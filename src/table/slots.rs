@@ -5,6 +5,7 @@ use std::hash::Hasher as _;
 use siphasher::sip::SipHasher13;
 
 use super::Error;
+use crate::audit::push_number;
 use crate::host::{Host, Slot, Written};
 
 /// How often an operation reads and writes again before it gives up. Each time somebody else has got something done.
@@ -71,8 +72,7 @@ impl Place {
     /// The name of a slot.
     pub(super) fn slot(&self, number: u16) -> String {
         let mut name = String::with_capacity(self.prefix.len().saturating_add(MAX_DIGITS));
-        name.push_str(&self.prefix);
-        push_digits(&mut name, number);
+        push_number(&mut name, &self.prefix, u64::from(number));
         name
     }
 
@@ -118,15 +118,6 @@ impl Place {
         let ([m, a, g], [low, high]) = (MAGIC, self.slots.to_le_bytes());
         [m, a, g, kind as u8, VERSION, 0, low, high]
     }
-}
-
-/// A slot's number: for every request, and so without a look at whether digits are text.
-fn push_digits(name: &mut String, number: u16) {
-    if let rest @ 1.. = number / 10 {
-        push_digits(name, rest);
-    }
-    let [digit, _] = (number % 10).to_le_bytes();
-    name.push(char::from(b'0' | digit));
 }
 
 /// What becomes of a slot that was read.
