@@ -103,11 +103,16 @@ pub trait Exchange {
         true
     }
 
-    /// Whether [`Exchange::response_head`] asks for `:status` and nothing else, changes nothing and lets it go: then a host need not
-    /// read the rest, and hands over a head of this one field. No body step of the answer may follow.
-    fn asks_status_alone(&self) -> bool {
-        false
+    /// What [`Exchange::response_head`] asks for of the answer's head. If that is not all, it lets the head go, what it sets or removes
+    /// there is so whatever else the host has ([`Head::part`]), and no body step of the answer may follow. If it is nothing, a host may
+    /// take [`Exchange::response_fields`] instead, which does the same.
+    fn asks(&self) -> Asks {
+        Asks::All
     }
+
+    /// Gives `set` each field that is to stand in the answer's head in the place of all that the host has of its name. Only where
+    /// nothing of the head is asked for. Values are [fit](crate::head::fit) for a head.
+    fn response_fields(&mut self, _set: &mut dyn FnMut(&str, &[u8]), _host: &mut dyn Host) {}
 
     /// The request's head. [`Step::Hold`] keeps it until a body step decides.
     fn request_head(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
@@ -222,6 +227,17 @@ pub enum Part {
     Body,
     /// Its trailer section.
     Trailers,
+}
+
+/// How much of a head is to be read: a host leaves out the rest, which costs more than most steps do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asks {
+    /// Nothing.
+    Nothing,
+    /// `:status`.
+    Status,
+    /// All fields.
+    All,
 }
 
 /// What becomes of a head.

@@ -1,5 +1,7 @@
 //! Header sections and trailers: fetched once, edited in memory, written back as differences.
 
+use std::borrow::Cow;
+
 use crate::bytes::{Word, any, same};
 
 /// The fields of a head or of trailers, in order, as the host gave them. Names compare without ASCII case.
@@ -144,14 +146,14 @@ impl Head {
         (at == texts.came.len()).then_some(Self { texts, fields, there, again, changed: Vec::new(), end, read: true })
     }
 
-    /// A head of one field, or of none where there is no value.
+    /// A head of which one field was asked for, and no other: what is set in it, or removed, is so whatever else the host has.
     #[must_use]
-    pub fn of_one(name: &str, value: Option<Vec<u8>>, end: bool) -> Self {
-        let mut head = Self { end, read: true, ..Self::default() };
+    pub fn part(name: &str, value: Option<Vec<u8>>, end: bool) -> Self {
+        let mut head = Self { end, ..Self::default() };
         if let Some(value) = value {
             let at = Span { from: 0, to: value.len() };
             head.texts.came = value;
-            let name = head.put_name(name.as_bytes());
+            let name = Name { mark: mark(name.as_bytes()), at: head.texts.put(name.as_bytes()) };
             head.push(Field { name, value: at });
         }
         head
@@ -174,8 +176,8 @@ impl Head {
     pub(crate) fn of<'n>(&self, names: impl Iterator<Item = &'n str>) -> Self {
         let mut head = Self { read: true, ..Self::default() };
         for name in names {
-            for value in self.named(name) {
-                let name = head.put_lower(name.as_bytes());
+            for value in self.values(name) {
+                let name = Name { mark: mark(name.as_bytes()), at: head.put_lower(name.as_bytes()) };
                 let value = head.texts.put(value);
                 head.push(Field { name, value });
             }
@@ -273,12 +275,7 @@ impl Head {
     /// Replaces all fields of this name by one. Control bytes in the value become `?`: the host checks nothing, and a
     /// line feed would start a new field. Nothing happens when the field already is as asked.
     pub fn set(&mut self, name: &str, value: &[u8]) {
-        if any(value, unfit, is_unfit) {
-            let fit: Vec<u8> = value.iter().map(|&byte| if is_unfit(byte) { b'?' } else { byte }).collect();
-            self.put_in_place(name, &fit);
-        } else {
-            self.put_in_place(name, value);
-        }
+        self.put_in_place(name, &fit(value));
     }
 
     fn put_in_place(&mut self, name: &str, value: &[u8]) {
@@ -357,6 +354,16 @@ impl Head {
         } else {
             self.texts.put(name)
         }
+    }
+}
+
+/// A value as it may stand in a head: its control bytes become `?`.
+#[must_use]
+pub fn fit(value: &[u8]) -> Cow<'_, [u8]> {
+    if any(value, unfit, is_unfit) {
+        Cow::Owned(value.iter().map(|&byte| if is_unfit(byte) { b'?' } else { byte }).collect())
+    } else {
+        Cow::Borrowed(value)
     }
 }
 
@@ -483,17 +490,6 @@ mod tests {
     }
 
     #[test]
-    fn a_head_of_one_field_is_that_field() {
-        let one = Head::of_one(":status", Some(b"200".to_vec()), true);
-        assert_eq!(one.fields().collect::<Vec<_>>(), [(":status", &b"200"[..])]);
-        assert!(one.ends() && one.single(":status") == Single::One(b"200"));
-        let mut none = Head::of_one(":status", None, false);
-        assert!(!none.ends() && !none.has(":status"));
-        none.set("a", b"1");
-        assert_eq!(none.changes().collect::<Vec<_>>(), [Change { name: "a", known: Known::No }]);
-    }
-
-    #[test]
     fn fields_are_taken_by_their_names() {
         let head = head(&[("B", "1"), ("a", "2"), ("c", "3"), ("b", "4")]);
         let taken = head.of(["a", "x-none", "b"].into_iter());
@@ -526,6 +522,20 @@ mod tests {
         let changes: Vec<_> = head.changes().collect();
         assert_eq!(changes, ["x-a", "x-b"].map(|name| Change { name, known: Known::Yes }));
         assert_eq!(head.values("x-a").collect::<Vec<_>>(), [b"1"]);
+    }
+
+    #[test]
+    fn what_was_read_of_a_part_is_known_and_the_rest_replaced() {
+        let mut head = Head::part(":status", Some(b"200".to_vec()), true);
+        assert_eq!(head.fields().collect::<Vec<_>>(), [(":status", &b"200"[..])]);
+        assert_eq!((head.single(":status"), head.has("x-a"), head.ends()), (Single::One(b"200"), false, true));
+        head.set("x-a", b"1");
+        head.set(":status", b"200");
+        assert_eq!(head.changes().collect::<Vec<_>>(), [Change { name: "x-a", known: Known::Yes }]);
+        let mut none = Head::part(":status", None, false);
+        assert!(!none.ends() && !none.has(":status"));
+        assert!(none.remove("x-a"));
+        assert_eq!(none.changes().collect::<Vec<_>>(), [Change { name: "x-a", known: Known::Yes }]);
     }
 
     #[test]

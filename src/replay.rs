@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::audit::Audit;
-use crate::exchange::{Body, Chunk, Exchange, HeadState, Policy, Step};
-use crate::head::Head;
+use crate::exchange::{Asks, Body, Chunk, Exchange, HeadState, Policy, Step};
+use crate::head::{Head, Known};
 use crate::host::{Call, CallId, CallResult, Check, GrpcCall, Host, Slot, Written};
 use crate::reply::Reply;
 
@@ -448,9 +448,25 @@ fn send<P: Policy>(
     heads: Heads,
 ) -> Sent {
     let mut sent = Sent { head: None, body: Vec::new(), trailers: Vec::new(), stop: None };
-    let mut head = Head::new(fields, tail == Tail::Empty);
+    let end = tail == Tail::Empty;
+    let asks = match side {
+        Side::Request => Asks::All,
+        Side::Response => exchange.asks(),
+    };
+    let (mut head, unread) = match asks {
+        Asks::All => (Head::new(fields, end), Fields::new()),
+        Asks::Status => {
+            let status = fields.iter().find(|(name, _)| name == ":status").map(|(_, value)| value.clone());
+            (Head::part(":status", status, end), fields)
+        }
+        Asks::Nothing => (Head::part(":status", None, end), fields),
+    };
     let came = head.clone();
     let mut step = match side {
+        Side::Response if asks == Asks::Nothing => {
+            exchange.response_fields(&mut |name, value| head.set(name, value), host);
+            Step::Continue
+        }
         Side::Request => exchange.request_head(&mut head, host),
         Side::Response => exchange.response_head(&mut head, host),
     };
@@ -481,7 +497,7 @@ fn send<P: Policy>(
             return sent;
         }
         Step::Hold | Step::Continue => {
-            sent.head = Some(head);
+            sent.head = Some(if asks == Asks::All { head } else { written(unread, &head) });
             None
         }
     };
@@ -519,6 +535,18 @@ fn send<P: Policy>(
         sent.trailers = plain(&trailers);
     }
     sent
+}
+
+/// What a host has when it was told what differs in a head of which it had handed over a part.
+fn written(mut fields: Fields, head: &Head) -> Head {
+    for change in head.changes() {
+        // Where the host is taken to have none, it adds.
+        if change.known == Known::Yes {
+            fields.retain(|(name, _)| name != change.name);
+        }
+        fields.extend(head.values(change.name).map(|value| (change.name.to_owned(), value.to_vec())));
+    }
+    Head::new(fields, head.ends())
 }
 
 /// Does with what waits what the exchange says; whether the message stops here.

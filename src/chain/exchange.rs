@@ -6,7 +6,7 @@ use super::bodies::{Link, Route, Sides};
 use super::error::Reason;
 use super::host::{BlockHost, Memo};
 use super::{Run, Shared, Stage};
-use crate::exchange::{self as steps, Body, Chunk, HeadState, Part, Side, Step};
+use crate::exchange::{self as steps, Asks, Body, Chunk, HeadState, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::reply::{Reply, correlation_id};
@@ -196,9 +196,22 @@ impl steps::Exchange for Exchange {
         }
     }
 
-    fn asks_status_alone(&self) -> bool {
-        let mut asking = self.links.iter().filter(|link| link.begun && link.exchange.wants(Side::Response, Part::Head));
-        asking.all(|link| link.exchange.asks_status_alone()) && !self.wants_any(Side::Response, Part::Body)
+    fn asks(&self) -> Asks {
+        if self.wants_any(Side::Response, Part::Body) {
+            return Asks::All;
+        }
+        let asking = self.links.iter().filter(|link| link.begun && link.exchange.wants(Side::Response, Part::Head));
+        asking.map(|link| link.exchange.asks()).max().unwrap_or(Asks::All)
+    }
+
+    fn response_fields(&mut self, set: &mut dyn FnMut(&str, &[u8]), host: &mut dyn Host) {
+        self.memo.begin();
+        let shared = Rc::clone(&self.shared);
+        for (at, link) in self.links.iter_mut().enumerate().rev() {
+            if link.begun && link.exchange.wants(Side::Response, Part::Head) {
+                link.exchange.response_fields(set, &mut BlockHost::new(host, &shared, at, &mut self.memo));
+            }
+        }
     }
 
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {

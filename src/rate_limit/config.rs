@@ -68,6 +68,7 @@ struct TableWire {
 struct HeadersWire {
     rate_limit: Option<bool>,
     legacy: Option<bool>,
+    others: Option<Others>,
 }
 
 /// Whether a rule acts or only watches.
@@ -110,6 +111,17 @@ pub(super) enum Unnormalized {
     Rewrite,
 }
 
+/// What becomes of a portal's fields about limits that the filter has no own word for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Others {
+    /// They pass, and the answer's head is not read.
+    Keep,
+    /// They go.
+    Remove,
+}
+
 /// Which fields tell clients how they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Headers {
@@ -117,6 +129,7 @@ pub(super) struct Headers {
     pub(super) rate_limit: bool,
     /// `X-RateLimit-Limit`, `-Remaining` and `-Reset`.
     pub(super) legacy: bool,
+    pub(super) others: Others,
 }
 
 impl Headers {
@@ -184,7 +197,7 @@ impl Config {
             }),
         };
         let address = wire.address.unwrap_or(AddressWire { ipv4_prefix: None, ipv6_prefix: None });
-        let headers = wire.headers.unwrap_or(HeadersWire { rate_limit: None, legacy: None });
+        let headers = wire.headers.unwrap_or(HeadersWire { rate_limit: None, legacy: None, others: None });
         Ok(Self {
             plans: keys.plans(wire.table.map_or(DEFAULT_KEYS, |table| table.keys))?,
             policies,
@@ -201,6 +214,7 @@ impl Config {
             headers: Headers {
                 rate_limit: headers.rate_limit.unwrap_or(true),
                 legacy: headers.legacy.unwrap_or(false),
+                others: headers.others.unwrap_or(Others::Keep),
             },
             unnormalized: wire.unnormalized.unwrap_or(Unnormalized::Reject),
         })
@@ -274,7 +288,7 @@ impl Keys {
             };
             let table =
                 Counters::grouped(&format!("limits.{name}"), keys, rules).map_err(|error| error.within("table"))?;
-            Ok(Plan { parts, name, table })
+            Ok(Plan::new(parts, name, table))
         };
         self.0.into_iter().map(plan).collect()
     }

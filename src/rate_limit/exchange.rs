@@ -12,10 +12,10 @@ use self::answer::Failure;
 use self::report::Who;
 use self::sharing::Sharing;
 use super::Shared;
-use super::config::{Phase, Unnormalized};
+use super::config::{Others, Phase, Unnormalized};
 use super::error::Reason;
-use super::headers::Standing;
-use crate::exchange::{self as steps, Part, Side, Step};
+use super::headers::{self, Standing};
+use crate::exchange::{self as steps, Asks, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::path::{check_normal, normalize, of_target};
@@ -128,6 +128,16 @@ impl steps::Exchange for Exchange {
         }
     }
 
+    /// The portal's own fields of these names are replaced unread.
+    fn asks(&self) -> Asks {
+        let says = self.shared.config.headers.any() && !self.standings.is_empty();
+        match (self.shared.config.headers.others, self.failures.is_empty()) {
+            (Others::Remove, _) if says => Asks::All,
+            (Others::Keep | Others::Remove, true) => Asks::Nothing,
+            (Others::Keep | Others::Remove, false) => Asks::Status,
+        }
+    }
+
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         self.run(&[Phase::PreAuth, Phase::PostAuth], head, host)
     }
@@ -145,6 +155,14 @@ impl steps::Exchange for Exchange {
     fn resume(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let phases = self.sharing.phases();
         self.go_on(phases, head, host)
+    }
+
+    fn response_fields(&mut self, set: &mut dyn FnMut(&str, &[u8]), _: &mut dyn Host) {
+        if !self.replied {
+            let mut value = self.shared.value.take();
+            headers::each(&self.shared.config, &self.standings, &mut value, set);
+            self.shared.value.replace(value);
+        }
     }
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {

@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use serde_json::json;
 
-use super::config::{Config, Headers};
-use crate::audit::push_number;
+use super::config::{Config, Headers, Others};
 use crate::head::Head;
 use crate::table::Balance;
 
@@ -16,7 +15,7 @@ const POLICY: &str = "ratelimit-policy";
 const LEFT: &str = "ratelimit";
 /// The older three: limit, left, seconds.
 const LEGACY: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
-/// What portals may send of their own, and what would contradict ours.
+/// What portals may send of their own.
 const OTHERS: [&str; 3] = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
 
 /// How a request stands with a policy.
@@ -51,20 +50,12 @@ pub(super) fn seconds(ms: u64) -> u64 {
 
 /// The fields of an answer, in place of any that are there.
 pub(super) fn set(head: &mut Head, config: &Config, standings: &[Standing]) {
-    let fields = fields(config, standings);
-    if fields.is_empty() {
-        return;
-    }
-    if head.names().any(may_contradict) {
+    if config.headers.others == Others::Remove && !standings.is_empty() && head.names().any(may_contradict) {
         for name in [POLICY, LEFT].into_iter().chain(LEGACY).chain(OTHERS) {
-            if !fields.iter().any(|(ours, _)| *ours == name) {
-                head.remove(name);
-            }
+            head.remove(name);
         }
     }
-    for (name, value) in fields {
-        head.set(name, value.as_bytes());
-    }
+    each(config, standings, &mut Vec::new(), &mut |name, value| head.set(name, value));
 }
 
 /// Whether a field might be one of all these. Few are, and then each is looked for.
@@ -74,35 +65,81 @@ fn may_contradict(name: &[u8]) -> bool {
     has(0) || has(2)
 }
 
-/// The fields that say how a request stands.
+/// The fields that say how a request stands, for a head of our own.
 pub(super) fn fields(config: &Config, standings: &[Standing]) -> Vec<(&'static str, String)> {
-    let Headers { rate_limit, legacy } = config.headers;
     let mut fields = Vec::new();
-    if rate_limit && !standings.is_empty() {
-        // Written by hand: this is done for every answer, and `format!` takes some thousand instructions.
-        let (mut policies, mut left) = (String::with_capacity(64), String::with_capacity(64));
+    let mut put = |name, value: &[u8]| fields.push((name, String::from_utf8_lossy(value).into_owned()));
+    each(config, standings, &mut Vec::new(), &mut put);
+    fields
+}
+
+/// The fields that say how a request stands. Written by hand, one after another in `value`, whose room the caller may keep: this is done
+/// for every answer, and `format!` takes some thousand instructions.
+pub(super) fn each(
+    config: &Config,
+    standings: &[Standing],
+    value: &mut Vec<u8>,
+    put: &mut dyn FnMut(&'static str, &[u8]),
+) {
+    let Headers { rate_limit, legacy, others: _ } = config.headers;
+    let Some(first) = standings.first() else { return };
+    value.clear();
+    if rate_limit {
+        if standings.len() == 1 {
+            put(POLICY, first.told.as_bytes());
+        } else {
+            for standing in standings {
+                separate(value);
+                value.extend_from_slice(standing.told.as_bytes());
+            }
+            put(POLICY, value);
+            value.clear();
+        }
         for standing in standings {
             let Some(policy) = config.policies.get(standing.policy) else { continue };
-            if !policies.is_empty() {
-                policies.push_str(", ");
-                left.push_str(", ");
-            }
-            policies.push_str(&standing.told);
-            left.push('"');
-            left.push_str(&policy.name);
-            push_number(&mut left, "\";r=", u64::from(standing.balance.left));
-            push_number(&mut left, ";t=", standing.seconds());
+            separate(value);
+            value.push(b'"');
+            value.extend_from_slice(policy.name.as_bytes());
+            push_number(value, b"\";r=", u64::from(standing.balance.left));
+            push_number(value, b";t=", standing.seconds());
         }
-        fields.push((POLICY, policies));
-        fields.push((LEFT, left));
+        put(LEFT, value);
     }
     // The older fields know one policy: that of which least is left.
     if legacy && let Some(least) = standings.iter().min_by_key(|standing| standing.balance.left) {
         let values = [u64::from(least.limit), u64::from(least.balance.left), least.seconds()];
-        fields.extend(LEGACY.into_iter().zip(values.map(|value| value.to_string())));
+        for (name, number) in LEGACY.into_iter().zip(values) {
+            value.clear();
+            push_number(value, b"", number);
+            put(name, value);
+        }
     }
-    fields
 }
+
+/// What stands between two policies.
+fn separate(value: &mut Vec<u8>) {
+    if !value.is_empty() {
+        value.extend_from_slice(b", ");
+    }
+}
+
+/// A number behind a text.
+fn push_number(value: &mut Vec<u8>, before: &[u8], number: u64) {
+    value.extend_from_slice(before);
+    let mut digits = [b'0'; MAX_DIGITS];
+    let (mut from, mut left) = (MAX_DIGITS, number);
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        let [low, ..] = (left % 10).to_le_bytes();
+        (*digit, from, left) = (b'0' | low, at, left / 10);
+        if left == 0 {
+            break;
+        }
+    }
+    value.extend_from_slice(digits.get(from..).unwrap_or_default());
+}
+
+/// Digits of the largest number.
+const MAX_DIGITS: usize = 20;
 
 /// Why a client cannot have what it asked for (RFC 9457; section 5 of the draft).
 pub(super) enum Problem<'a> {

@@ -1,5 +1,6 @@
 //! Keys: by what requests are told apart, and what stands for a part that a request does not have.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::config::Config;
@@ -7,7 +8,7 @@ use crate::address::Prefixes;
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::identity::Identity;
-use crate::table::{Counters, Key, Seed};
+use crate::table::{Counters, Key, Parts, Seed};
 
 /// One thing that tells requests apart. The order is that in which parts are hashed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +30,30 @@ pub(super) struct Plan {
     /// The parts as text.
     pub(super) name: String,
     pub(super) table: Counters,
+    /// Whether callers of one key differ by the pattern that has fitted.
+    pub(super) by_path: bool,
+    /// Its keys as far as they are the same for all, under a seed.
+    begun: Cell<Option<(Seed, Parts)>>,
+}
+
+impl Plan {
+    pub(super) fn new(parts: Vec<Part>, name: String, table: Counters) -> Self {
+        let by_path = parts.contains(&Part::Path);
+        Self { parts, name, table, by_path, begun: Cell::new(None) }
+    }
+
+    /// A key's beginning: hashed once, not for every request.
+    fn begin(&self, seed: &Seed) -> Parts {
+        if let Some((known, begun)) = self.begun.get()
+            && known == *seed
+        {
+            return begun;
+        }
+        let mut begun = seed.begin();
+        begun.part(b"", self.name.as_bytes());
+        self.begun.set(Some((*seed, begun)));
+        begun
+    }
 }
 
 impl Part {
@@ -96,8 +121,7 @@ impl<'a> Caller<'a> {
 
     /// The place of this request's records under a plan, for a rule whose `pattern` has fitted.
     pub(super) fn place(&mut self, seed: &Seed, plan: &Plan, pattern: &str) -> Key {
-        let mut key = seed.begin();
-        key.part(b"", plan.name.as_bytes());
+        let mut key = plan.begin(seed);
         plan.parts.iter().for_each(|part| self.value(part, pattern, &mut |lead, rest| key.part(lead, rest)));
         key.end()
     }

@@ -36,7 +36,7 @@ mod simulate;
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
@@ -82,6 +82,8 @@ struct Shared {
     seed: Cell<Option<Seed>>,
     /// Where hits of shared policies are leased.
     service: Option<Service>,
+    /// Where the values of an answer's fields are written: one place for all, no longer than all policies' are.
+    value: RefCell<Vec<u8>>,
     digest: [u8; 32],
     version: u64,
 }
@@ -116,6 +118,7 @@ impl steps::Policy for Policy {
             service: config.shared.as_ref().map(Service::new),
             config,
             seed: Cell::new(None),
+            value: RefCell::default(),
             digest: Sha256::digest(text).into(),
             version: audit::version(text),
         })))

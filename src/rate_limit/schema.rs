@@ -130,6 +130,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("/$defs/TableWire/properties/keys", "Callers at once under each key. Default: 10,000."),
     ("/$defs/HeadersWire/properties/rate_limit", "RateLimit and RateLimit-Policy. Default: true."),
     ("/$defs/HeadersWire/properties/legacy", "X-RateLimit-Limit, -Remaining, -Reset. Default: false."),
+    (
+        "/$defs/HeadersWire/properties/others",
+        "The portal's RateLimit-* and X-RateLimit-* that are not written here: keep (the default), or remove, which reads each head.",
+    ),
     ("/$defs/AddressWire/properties/ipv4_prefix", "Default: 32, one address."),
     ("/$defs/AddressWire/properties/ipv6_prefix", "Default: 64, what one subscriber has at least."),
     ("/$defs/PolicyWire/properties/name", "In RateLimit, audit lines and counters; 1 to 64 visible ASCII characters."),

@@ -122,8 +122,8 @@ pub enum Verdict {
 pub struct Charged {
     /// Whether it is admitted.
     pub verdict: Verdict,
-    /// For each account, for each of its charges, in their order.
-    pub found: Vec<Vec<Found>>,
+    /// Account by account, for each of its charges, in their order.
+    pub found: Vec<Found>,
     /// What happened to the tables beside.
     pub notes: Vec<Note>,
 }
@@ -133,10 +133,28 @@ pub struct Charged {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Contended`]: nothing is spent, if it could be given back.
 pub fn charge(host: &mut dyn Host, now_ms: u64, accounts: &[Account<'_>]) -> Result<Charged, Error> {
+    // Mostly there is one, and nothing is set aside for more.
+    if let [account] = accounts {
+        let mut page = Page::read(account, now_ms, Spent::Unasked, host)?;
+        let verdict = settle(std::slice::from_mut(&mut page), host)?;
+        let notes = std::mem::take(&mut page.notes);
+        return Ok(Charged { verdict, found: page.found().collect(), notes });
+    }
     let mut pages = Vec::with_capacity(accounts.len());
     for account in accounts {
-        pages.push(Page::read(account, now_ms, host)?);
+        pages.push(Page::read(account, now_ms, Spent::Kept(Vec::with_capacity(account.charges.len())), host)?);
     }
+    let verdict = settle(&mut pages, host)?;
+    let (mut found, mut notes) = (Vec::with_capacity(accounts.len()), Vec::new());
+    for mut page in pages {
+        notes.append(&mut page.notes);
+        found.extend(page.found());
+    }
+    Ok(Charged { verdict, found, notes })
+}
+
+/// Writes what a request spends in slots that were read.
+fn settle(pages: &mut [Page<'_>], host: &mut dyn Host) -> Result<Verdict, Error> {
     let mut verdict = if pages.iter().any(Page::refuses) { Verdict::Refused } else { Verdict::Admitted };
     for n in 0..pages.len() {
         let Some(page) = pages.get_mut(n) else { break };
@@ -154,8 +172,7 @@ pub fn charge(host: &mut dyn Host, now_ms: u64, accounts: &[Account<'_>]) -> Res
             (Err(_), Verdict::Refused) | (Ok(()), _) => {}
         }
     }
-    let notes = pages.iter().flat_map(|page| page.notes.iter().copied()).collect();
-    Ok(Charged { verdict, found: pages.into_iter().map(|page| page.found).collect(), notes })
+    Ok(verdict)
 }
 
 /// A slot that was read.
@@ -171,20 +188,59 @@ struct Page<'a> {
     clock: Clock,
     /// Whether foreign bytes stood there.
     repaired: bool,
-    found: Vec<Found>,
-    /// For each charge, when its record ends after it has spent.
-    spent: Vec<Option<u64>>,
+    judged: Vec<Judged>,
+    spent: Spent,
     notes: Vec<Note>,
 }
 
+/// How a request stands with one charge.
+#[derive(Clone, Copy)]
+struct Judged {
+    found: Found,
+    after: Option<After>,
+}
+
+/// What a charge makes of its record, if it does.
+#[derive(Clone, Copy)]
+struct After {
+    found: Found,
+    until_ms: u64,
+    state: State,
+}
+
+/// What a slot's charges have spent.
+enum Spent {
+    /// Nobody will ask: there is no other slot whose refusal would have it given back.
+    Unasked,
+    /// For each charge, when its record ends after it has spent.
+    Kept(Vec<Option<u64>>),
+}
+
+impl Spent {
+    #[inline]
+    fn forget(&mut self) {
+        match self {
+            Self::Kept(ends) => ends.clear(),
+            Self::Unasked => {}
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, until_ms: Option<u64>) {
+        match self {
+            Self::Kept(ends) => ends.push(until_ms),
+            Self::Unasked => {}
+        }
+    }
+}
+
 impl<'a> Page<'a> {
-    fn read(account: &'a Account<'a>, now_ms: u64, host: &mut dyn Host) -> Result<Self, Error> {
+    fn read(account: &'a Account<'a>, now_ms: u64, spent: Spent, host: &mut dyn Host) -> Result<Self, Error> {
         let slot = account.table.slot_of(account.place);
-        let charges = account.charges.len();
-        let (found, spent) = (Vec::with_capacity(charges), Vec::with_capacity(charges));
+        let judged = Vec::with_capacity(account.charges.len());
         let (bytes, notes) = (Vec::new(), Vec::new());
         let (slot_ms, clock, repaired) = (now_ms, Clock::GoesOn, false);
-        let mut page = Self { account, now_ms, slot, bytes, stamp: 0, slot_ms, clock, repaired, found, spent, notes };
+        let mut page = Self { account, now_ms, slot, bytes, stamp: 0, slot_ms, clock, repaired, judged, spent, notes };
         page.look(host)?;
         Ok(page)
     }
@@ -195,17 +251,21 @@ impl<'a> Page<'a> {
         let there = if self.stamp == 0 { Bytes::Nothing } else { Bytes::Bytes };
         let Opened { bucket, now_ms, clock, repaired } = self.account.table.open(&mut self.bytes, there, self.now_ms);
         (self.slot_ms, self.clock, self.repaired) = (now_ms, clock, repaired);
-        self.found.clear();
-        self.found.extend(self.account.charges.iter().map(|charge| judge(charge, &bucket, now_ms)));
+        self.judged.clear();
+        self.judged.extend(self.account.charges.iter().map(|charge| judge(charge, &bucket, now_ms)));
         Ok(())
     }
 
+    fn found(self) -> impl Iterator<Item = Found> {
+        self.judged.into_iter().map(|judged| judged.found)
+    }
+
     fn refuses(&self) -> bool {
-        let over = |(charge, found): (&Charge, &Found)| match found {
+        let over = |(charge, judged): (&Charge, &Judged)| match judged.found {
             Found::Over(_) | Found::Blocked { .. } | Found::Empty => charge.acts == Acts::Refuses,
             Found::Within(_) | Found::Free | Found::Leased { .. } => false,
         };
-        self.account.charges.iter().zip(&self.found).any(over)
+        self.account.charges.iter().zip(&self.judged).any(over)
     }
 
     /// Writes what a verdict means for this slot; the verdict becomes a refusal when somebody came between and left no room.
@@ -219,42 +279,24 @@ impl<'a> Page<'a> {
                 *verdict = Verdict::Refused;
             }
         }
-        self.spent.clear();
+        self.spent.forget();
         Err(Error::Contended)
     }
 
     /// Edits the bytes; whether they are to be written.
     fn apply(&mut self, verdict: Verdict) -> bool {
-        let Self { account, bytes, found, spent, notes, slot_ms: now_ms, .. } = self;
+        let Self { account, bytes, judged, spent, notes, slot_ms: now_ms, .. } = self;
         let (now_ms, mut bucket) = (*now_ms, Bucket::of(bytes));
         let is_ours = |key: Key| account.charges.iter().any(|charge| charge.key == key);
         let mut changed = self.clock == Clock::SteppedBack;
-        spent.clear();
+        spent.forget();
         notes.clear();
-        for (charge, found) in account.charges.iter().zip(found) {
-            let record = live(&bucket, charge.key, now_ms);
-            let next = match (charge.by, verdict) {
-                (Measure::Quota { quota, cost }, Verdict::Admitted) => {
-                    quota.look(record.as_ref(), now_ms, cost).after.map(|(balance, until_ms, state)| {
-                        *found = Found::Within(balance);
-                        (until_ms, state)
-                    })
-                }
-                (Measure::Leased { cost, limit }, Verdict::Admitted) => {
-                    match leased::draw(record.as_ref(), now_ms, cost, limit) {
-                        Draw::From { balance, low, until_ms, state } => {
-                            *found = Found::Leased { balance, low };
-                            Some((until_ms, state))
-                        }
-                        Draw::Dry(_) | Draw::Empty => None,
-                    }
-                }
-                (Measure::Flood(rule), _) => flood(record.as_ref(), now_ms, rule).1,
-                (Measure::Quota { .. } | Measure::Leased { .. }, Verdict::Refused) | (Measure::Block, _) => None,
-            };
+        for (charge, judged) in account.charges.iter().zip(judged) {
             let spends = matches!(charge.by, Measure::Quota { .. } | Measure::Leased { .. });
-            spent.push(next.filter(|_| spends).map(|(until_ms, _)| until_ms));
-            let Some((until_ms, state)) = next else { continue };
+            let after = judged.after.filter(|_| verdict == Verdict::Admitted || !spends);
+            spent.note(after.filter(|_| spends).map(|after| after.until_ms));
+            let Some(After { found, until_ms, state }) = after else { continue };
+            judged.found = found;
             let note = put(&mut bucket, now_ms, Record { key: charge.key, until_ms, state }, &is_ours);
             if note != Note::Plain {
                 notes.push(note);
@@ -272,7 +314,7 @@ impl<'a> Page<'a> {
 
     /// Takes back what was spent here, as far as others let it.
     fn give_back(&mut self, host: &mut dyn Host) {
-        let spent = std::mem::take(&mut self.spent);
+        let Spent::Kept(spent) = std::mem::replace(&mut self.spent, Spent::Unasked) else { return };
         for _ in 0..MAX_TRIES {
             if self.look(host).is_err() {
                 return;
@@ -306,20 +348,30 @@ fn live(bucket: &Bucket<'_>, key: Key, now_ms: u64) -> Option<Record> {
     bucket.find(key).filter(|record| record.is_live(now_ms))
 }
 
-fn judge(charge: &Charge, bucket: &Bucket<'_>, now_ms: u64) -> Found {
+/// How a charge's record stands. What it makes of the record is found out with it: the record does not change before it is written.
+fn judge(charge: &Charge, bucket: &Bucket<'_>, now_ms: u64) -> Judged {
     let record = live(bucket, charge.key, now_ms);
     match charge.by {
         Measure::Quota { quota, cost } => {
             let look = quota.look(record.as_ref(), now_ms, cost);
-            if look.after.is_some() { Found::Within(look.before) } else { Found::Over(look.before) }
+            let after =
+                look.after.map(|(balance, until_ms, state)| After { found: Found::Within(balance), until_ms, state });
+            let found = if after.is_some() { Found::Within(look.before) } else { Found::Over(look.before) };
+            Judged { found, after }
         }
         Measure::Leased { cost, limit } => match leased::draw(record.as_ref(), now_ms, cost, limit) {
-            Draw::From { balance, low, .. } => Found::Leased { balance, low },
-            Draw::Dry(balance) => Found::Over(balance),
-            Draw::Empty => Found::Empty,
+            Draw::From { balance, low, until_ms, state } => {
+                let found = Found::Leased { balance, low };
+                Judged { found, after: Some(After { found, until_ms, state }) }
+            }
+            Draw::Dry(balance) => Judged { found: Found::Over(balance), after: None },
+            Draw::Empty => Judged { found: Found::Empty, after: None },
         },
-        Measure::Flood(rule) => flood(record.as_ref(), now_ms, rule).0,
-        Measure::Block => blocked(record.as_ref(), now_ms).unwrap_or(Found::Free),
+        Measure::Flood(rule) => {
+            let (found, after) = flood(record.as_ref(), now_ms, rule);
+            Judged { found, after: after.map(|(until_ms, state)| After { found, until_ms, state }) }
+        }
+        Measure::Block => Judged { found: blocked(record.as_ref(), now_ms).unwrap_or(Found::Free), after: None },
     }
 }
 

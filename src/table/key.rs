@@ -158,8 +158,15 @@ impl PartialEq for Stem {
 
 impl Eq for Stem {}
 
-/// A key of which not all parts are known yet.
+/// A key of which not all parts are known yet. `Debug` hides it.
+#[derive(Clone, Copy)]
 pub(crate) struct Parts(SipHasher24);
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parts(..)")
+    }
+}
 
 impl Parts {
     /// The next part, in two pieces.
@@ -203,7 +210,8 @@ impl Key {
     pub(super) fn slot(self, slots: u16) -> u16 {
         let [a, b, c, d, ..] = self.0;
         // The high half of the product: as even as the hash, and always below `slots`.
-        let product = u64::from(u32::from_le_bytes([a, b, c, d])).saturating_mul(u64::from(slots));
+        // 32 bits times 16: nothing wraps.
+        let product = u64::from(u32::from_le_bytes([a, b, c, d])).wrapping_mul(u64::from(slots));
         u16::try_from(product >> 32).unwrap_or(0)
     }
 }

@@ -100,6 +100,7 @@ pub use charge::{Account, Acts, Charge, Charged, Found, Measure, Verdict, charge
 pub use claims::{Claim, Claims, Longest, MAX_KEEP_MS};
 pub use counters::{Counters, Hit, Note};
 pub use document::{MAX_DOCUMENT_BYTES, Newer};
+pub(crate) use key::Parts;
 pub use key::{Key, KeyHasher, Seed, Stem};
 pub use lease::{Lease, MAX_LEASE_MS};
 pub use leased::{Answer, Ask, MAX_LEASED, MAX_SPILL_MS, Supply, Terms};

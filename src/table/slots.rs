@@ -183,3 +183,16 @@ fn fingerprint(bytes: &[u8]) -> u64 {
     hasher.write(bytes);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn a_slot_has_its_number_in_its_name() {
+        let place = Place::sized("a", u16::MAX);
+        for number in [0, 7, 10, 99, 100, 9_999, 10_000, u16::MAX] {
+            assert_eq!(place.slot(number), format!("a/1.65535/{number}"));
+        }
+    }
+}

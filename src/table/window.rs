@@ -102,8 +102,8 @@ impl Window {
 
     /// The hits of the last `window_ms`, as if those of the window before had come evenly, rounded up: never less than that.
     pub(super) fn hits(self, now_ms: u64, rule: Rule) -> u64 {
-        // Below 2^32 · 86,400,000.
-        let weighted = u64::from(self.previous).saturating_mul(self.rest_ms(now_ms, rule));
+        // Below 2^32 · 86,400,000: nothing wraps. (In Wasm a product that is looked at for that is a call of a hundred instructions.)
+        let weighted = u64::from(self.previous).wrapping_mul(self.rest_ms(now_ms, rule));
         weighted.div_ceil(rule.window_ms.max(1)).saturating_add(u64::from(self.current))
     }
 

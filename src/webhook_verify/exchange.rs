@@ -15,7 +15,7 @@ use super::counters::Outcome;
 use super::error::Reason;
 use super::request::Kept;
 use super::verify::{Good, MAX_HANDED_BYTES, Verification};
-use crate::exchange::{self as steps, Body, Chunk, HeadState, Part, Side, Step};
+use crate::exchange::{self as steps, Asks, Body, Chunk, HeadState, Part, Side, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::jwt_auth::WEBHOOK_STATE;
@@ -327,8 +327,8 @@ impl steps::Exchange for Exchange {
         }
     }
 
-    fn asks_status_alone(&self) -> bool {
-        true
+    fn asks(&self) -> Asks {
+        Asks::Status
     }
 
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {

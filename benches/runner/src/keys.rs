@@ -62,6 +62,8 @@ pub(crate) fn measure(
     let policy = Policy::from_json(config.to_string().as_bytes()).map_err(|error| Error::wrong(error.to_string()))?;
     say(&format!("{native} keys in the core"));
     let native = in_the_core(&policy, native);
+    // At once: what follows takes longer, and may be broken off.
+    say(&row("the core, all slots", &native));
     say(&format!("{through} keys through Envoy"));
     let (version, through) = through_envoy(workspace, modules, &config, through)?;
     Ok(Floods { envoy: version, most_bytes: policy.max_bytes(), native, through })
@@ -237,6 +239,17 @@ impl Seen {
     }
 }
 
+/// A line of the table.
+fn row(name: &str, seen: &Seen) -> String {
+    let Seen { keys, requests, seconds, bytes, evicted, steady, forgotten } = seen;
+    let rate = *requests as f64 / seconds.max(f64::MIN_POSITIVE);
+    let first = bytes.first().copied().unwrap_or(0);
+    format!(
+        "| {name} | {keys} | {requests} | {rate:.0} | {first} | **{}** | {evicted} | {steady} | **{forgotten}** |",
+        seen.grown()
+    )
+}
+
 impl Floods {
     pub(crate) fn to_markdown(&self) -> String {
         let mut out = format!(
@@ -247,15 +260,8 @@ impl Floods {
             self.most_bytes, self.envoy
         );
         for (name, seen) in [("the core, all slots", &self.native), ("Envoy, resident set", &self.through)] {
-            let Seen { keys, requests, seconds, bytes, evicted, steady, forgotten } = seen;
-            let rate = *requests as f64 / seconds.max(f64::MIN_POSITIVE);
-            let first = bytes.first().copied().unwrap_or(0);
-            // Writing to a `String` cannot fail.
-            let _ = writeln!(
-                out,
-                "| {name} | {keys} | {requests} | {rate:.0} | {first} | **{}** | {evicted} | {steady} | **{forgotten}** |",
-                seen.grown()
-            );
+            out.push_str(&row(name, seen));
+            out.push('\n');
         }
         out
     }

@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::{Rc, Weak};
 
-use lockgate::exchange::{Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
-use lockgate::head::{Edit, Head};
+use lockgate::exchange::{Asks, Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
+use lockgate::head::{Edit, Head, fit};
 use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
@@ -77,10 +77,14 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => MapType::HttpRequestHeaders,
             Side::Response => MapType::HttpResponseHeaders,
         };
-        let read = if side == Side::Response && self.exchange.asks_status_alone() {
-            read_field(map, ":status", ends)
-        } else {
-            read(map, ends)
+        let asks = match side {
+            Side::Request => Asks::All,
+            Side::Response => self.exchange.asks(),
+        };
+        let read = match asks {
+            Asks::All => read(map, ends),
+            Asks::Status => read_field(map, ":status", ends),
+            Asks::Nothing => return self.unread_head(),
         };
         let mut head = match read {
             Ok(head) => head,
@@ -109,6 +113,21 @@ impl<P: Policy + 'static> Stream<P> {
             return self.fail(format_args!("write {side:?} head: {status:?}"));
         }
         self.head_goes_on(side, &step, ends)
+    }
+
+    /// Writes what is to stand in an answer's head that nobody has read.
+    fn unread_head(&mut self) -> Action {
+        let mut written = Ok(());
+        let mut set = |name: &str, value: &[u8]| {
+            if written.is_ok() {
+                written = replace_header(MapType::HttpResponseHeaders, name, &fit(value));
+            }
+        };
+        self.exchange.response_fields(&mut set, &mut self.plugin.calls(&mut self.audit));
+        match written {
+            Ok(()) => Action::Continue,
+            Err(status) => self.fail(format_args!("write an answer's head: {status:?}")),
+        }
     }
 
     fn head_goes_on(&mut self, side: Side, step: &Step, ends: bool) -> Action {
@@ -524,7 +543,7 @@ fn read(map: MapType, ends: bool) -> Result<Head, String> {
 /// One field of a head.
 fn read_field(map: MapType, name: &str, ends: bool) -> Result<Head, String> {
     let value = header(map, name).map_err(|status| format!("{status:?}"))?;
-    Ok(Head::of_one(name, value, ends))
+    Ok(Head::part(name, value, ends))
 }
 
 /// Writes what differs.

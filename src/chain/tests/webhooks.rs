@@ -9,7 +9,7 @@ use sha2::Sha256;
 use super::configuration::{jwt, limit};
 use super::{empty, fields};
 use crate::chain::{MAX_KEPT_BODY_BYTES, Policy};
-use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Part, Policy as _, Side, Step};
+use crate::exchange::{Asks, Body, Chunk, Exchange as _, HeadState, Part, Policy as _, Side, Step};
 use crate::head::Head;
 use crate::replay::{self, Content, Ending, Heads, MemoryHost, Outcome, Request};
 
@@ -216,16 +216,19 @@ fn what_could_never_be_kept_is_refused_with_its_block() {
 }
 
 #[test]
-fn where_blocks_ask_for_the_status_alone_the_chain_does() {
+fn a_chain_asks_for_what_its_blocks_ask_for() {
     let out = json!({"revenue-strip": {"rules": [
         {"name": "out", "match": {"paths": ["/api/**"]}, "names": ["cost"], "action": "remove"}
     ]}});
+    let mut removing = limit("address", "post-auth");
+    removing["rate-limit"]["headers"] = json!({"others": "remove"});
     let rows = [
-        (vec![hooks(), auth("partner"), out.clone()], true),
-        // It writes fields.
-        (vec![hooks(), auth("partner"), limit("address", "post-auth"), out], false),
+        (vec![hooks(), auth("partner"), out.clone()], Asks::Status),
+        // It writes fields, and reads none.
+        (vec![hooks(), auth("partner"), limit("address", "post-auth"), out.clone()], Asks::Status),
+        (vec![hooks(), auth("partner"), removing, out], Asks::All),
     ];
-    for (blocks, alone) in rows {
+    for (blocks, asks) in rows {
         let policy = read(&blocks).expect("a good chain");
         let mut host = host();
         policy.start(&mut host);
@@ -246,6 +249,6 @@ fn where_blocks_ask_for_the_status_alone_the_chain_does() {
         let chunk = Chunk { bytes: BODY, end: true, head: HeadState::Held };
         assert_eq!(exchange.request_body(chunk, &mut Vec::new(), &mut host), Body::Unchanged);
         assert!(exchange.wants(Side::Response, Part::Head));
-        assert_eq!(exchange.asks_status_alone(), alone);
+        assert_eq!(exchange.asks(), asks);
     }
 }

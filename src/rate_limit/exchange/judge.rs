@@ -15,8 +15,8 @@ use crate::rate_limit::config::{Cause, Config, Measured, Mode, OnTrouble, Option
 use crate::rate_limit::counters::{Beside, Block, Limit};
 use crate::rate_limit::error::Reason;
 use crate::rate_limit::headers::Standing;
-use crate::rate_limit::key::{Caller, Part};
-use crate::table::{self, Account, Acts, Charge, Charged, Found, Key, Measure, Note, Seed, Verdict};
+use crate::rate_limit::key::Caller;
+use crate::table::{self, Account, Acts, Charge, Charged, Counters, Found, Key, Measure, Note, Seed, Verdict};
 
 /// A rule that a request is measured by, and the pattern that has fitted.
 #[derive(Clone, Copy)]
@@ -25,8 +25,52 @@ pub(super) struct Asked<'a> {
     /// Its place in the configuration.
     pub(super) at: usize,
     pub(super) pattern: &'a str,
-    /// The place of its slot among those that are charged, once that is known.
-    slot: usize,
+    /// The place of its slot among those that are charged, once that is known. `None`: it is not measured.
+    slot: Option<usize>,
+}
+
+/// The slots that a request is measured by. Mostly there is one, and nothing is set aside for more.
+enum Slots<'a> {
+    None,
+    One(Account<'a>),
+    More(Vec<Account<'a>>),
+}
+
+impl<'a> Slots<'a> {
+    fn all(&self) -> &[Account<'a>] {
+        match self {
+            Self::None => &[],
+            Self::One(account) => std::slice::from_ref(account),
+            Self::More(accounts) => accounts,
+        }
+    }
+
+    /// Adds a charge; where its slot is. `rules`: how many may come.
+    fn add(&mut self, table: &'a Counters, place: Key, charge: Charge, rules: usize) -> usize {
+        let known = self.all().iter().position(|slot| ptr::eq(slot.table, table) && slot.place == place);
+        let slot = known.unwrap_or(self.all().len());
+        let account = match self {
+            Self::None => None,
+            Self::One(account) => (slot == 0).then_some(account),
+            Self::More(accounts) => accounts.get_mut(slot),
+        };
+        if let Some(account) = account {
+            account.charges.push(charge);
+            return slot;
+        }
+        let mut charges = Vec::with_capacity(rules);
+        charges.push(charge);
+        let account = Account { table, place, charges };
+        *self = match std::mem::replace(self, Self::None) {
+            Self::None => Self::One(account),
+            Self::One(first) => Self::More(vec![first, account]),
+            Self::More(mut accounts) => {
+                accounts.push(account);
+                Self::More(accounts)
+            }
+        };
+        slot
+    }
 }
 
 /// A policy with the caller's quota, or a penalty.
@@ -94,22 +138,22 @@ impl Exchange {
     pub(super) fn judge(&mut self, phases: &[Phase], request: &Request<'_>, head: &Head, host: &mut dyn Host) -> Step {
         let shared = Rc::clone(&self.shared);
         let mut caller = Caller::new(&shared.config, head, host, &request.method);
-        let asked = select(&shared, phases, request, &mut caller, self.sharing.is_first());
+        let mut asked = select(&shared, phases, request, &mut caller, self.sharing.is_first());
         if asked.is_empty() {
             return Step::Continue;
         }
-        let measured = self.measure_shared(&shared, &asked, &mut caller);
+        let measured = self.measure_shared(&shared, &mut asked, &mut caller);
         // Most requests leave no line, and are not asked for what would stand in it.
         let speaks = match &measured {
-            Ok(Some((_, charged))) => charged.found.iter().flatten().any(says_something),
+            Ok(Some(charged)) => charged.found.iter().any(says_something),
             Ok(None) => false,
             Err(_) => true,
         };
         if speaks || !self.failures.is_empty() {
             self.who = Who::of(&caller);
         }
-        let (asked, charged) = match measured {
-            Ok(Some(measured)) => measured,
+        let charged = match measured {
+            Ok(Some(charged)) => charged,
             Ok(None) => return Step::Wait,
             Err(reason) => return self.trouble(reason, &asked, head, host),
         };
@@ -121,30 +165,28 @@ impl Exchange {
             };
             host.count(shared.counters.beside(what), 1);
         }
-        let found = asked.iter().zip(charged.found.iter().flatten());
-        self.conclude(charged.verdict, found, head, host)
+        self.conclude(charged.verdict, found(&asked, &charged), head, host)
     }
 
-    /// Charges a request with all that it is measured by. What is found is in the order of the rules that are given back.
+    /// Charges a request with all that it is measured by. Afterwards the rules stand slot by slot, as they were charged: see [`found`].
     pub(super) fn measure<'a>(
         &mut self,
-        shared: &Shared,
-        asked: &[Asked<'a>],
+        shared: &'a Shared,
+        asked: &mut [Asked<'a>],
         caller: &mut Caller<'_>,
         (seed, now_ms): (&Seed, u64),
-    ) -> Result<(Vec<Asked<'a>>, Charged), Reason> {
+    ) -> Result<Charged, Reason> {
         self.failures.truncate(self.sharing.failures());
-        // Slots, and the rules, each with the place of its slot.
-        let mut slots: Vec<Account<'_>> = Vec::with_capacity(1);
-        let mut rules: Vec<Asked<'a>> = Vec::with_capacity(asked.len());
-        for &asked in asked {
+        let (mut slots, rules) = (Slots::None, asked.len());
+        for asked in &mut *asked {
+            asked.slot = None;
             let Some(plan) = shared.config.plans.get(asked.rule.plan()) else { continue };
-            let Some(by) = self.sharing.by(&asked) else { continue };
-            let known = slots.iter().find(|slot| ptr::eq(slot.table, &plan.table));
+            let Some(by) = self.sharing.by(asked) else { continue };
+            // The same whatever pattern has fitted, unless the key has it.
+            let known = slots.all().iter().find(|slot| !plan.by_path && ptr::eq(slot.table, &plan.table));
             let place = match known {
-                // The same whatever pattern has fitted.
-                Some(slot) if !plan.parts.contains(&Part::Path) => slot.place,
-                Some(_) | None => caller.place(seed, plan, asked.pattern),
+                Some(slot) => slot.place,
+                None => caller.place(seed, plan, asked.pattern),
             };
             let charge = asked.rule.charge(seed, place, by);
             if let Rule::Penalty(penalty) = asked.rule
@@ -153,30 +195,21 @@ impl Exchange {
                 let pattern = asked.pattern.to_owned();
                 self.failures.push(Failure { penalty: asked.at, place, key: charge.key, pattern });
             }
-            let known = slots.iter().position(|slot| ptr::eq(slot.table, &plan.table) && slot.place == place);
-            let slot = known.unwrap_or_else(|| {
-                slots.push(Account { table: &plan.table, place, charges: Vec::with_capacity(rules.capacity()) });
-                slots.len().saturating_sub(1)
-            });
-            if let Some(account) = slots.get_mut(slot) {
-                account.charges.push(charge);
-            }
-            rules.push(Asked { slot, ..asked });
+            asked.slot = Some(slots.add(&plan.table, place, charge, rules));
         }
-        let charged = table::charge(caller.host, now_ms, &slots)?;
+        let charged = table::charge(caller.host, now_ms, slots.all())?;
         self.sharing.measured();
-        // Slot by slot, as they were charged; in their order within one.
-        if slots.len() > 1 {
-            rules.sort_by_key(|asked| asked.slot);
+        if slots.all().len() > 1 {
+            asked.sort_by_key(|asked| asked.slot);
         }
-        Ok((rules, charged))
+        Ok(charged)
     }
 
     /// What a verdict means.
-    fn conclude<'f>(
+    fn conclude<'f, 'a: 'f>(
         &mut self,
         verdict: Verdict,
-        found: impl Iterator<Item = (&'f Asked<'f>, &'f Found)>,
+        found: impl Iterator<Item = (&'f Asked<'a>, &'f Found)>,
         head: &Head,
         host: &mut dyn Host,
     ) -> Step {
@@ -268,6 +301,14 @@ impl Exchange {
     }
 }
 
+/// The rules that a request was measured by, with what was found.
+pub(super) fn found<'f, 'a>(
+    asked: &'f [Asked<'a>],
+    charged: &'f Charged,
+) -> impl Iterator<Item = (&'f Asked<'a>, &'f Found)> {
+    asked.iter().filter(|asked| asked.slot.is_some()).zip(&charged.found)
+}
+
 /// For how many rules there is room from the start.
 const FEW_RULES: usize = 8;
 
@@ -295,7 +336,7 @@ fn select<'a>(
                 None => Some("*"),
                 Some(matches) => matches.takes_away(&request.method, request.path).map(PathPattern::as_str),
             };
-            asked.extend(pattern.map(|pattern| Asked { rule: Rule::Penalty(penalty), at, pattern, slot: 0 }));
+            asked.extend(pattern.map(|pattern| Asked { rule: Rule::Penalty(penalty), at, pattern, slot: None }));
         }
     }
     for (at, policy) in policies.iter().enumerate() {
@@ -311,7 +352,7 @@ fn select<'a>(
             continue;
         }
         let measured = policy.measured(caller);
-        asked.push(Asked { rule: Rule::Policy(policy, measured), at, pattern: pattern.as_str(), slot: 0 });
+        asked.push(Asked { rule: Rule::Policy(policy, measured), at, pattern: pattern.as_str(), slot: None });
     }
     asked
 }

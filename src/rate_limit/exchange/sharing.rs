@@ -1,7 +1,7 @@
 //! Shared policies: what is leased is spent; what is not is wished for, and the request waits or is decided without it.
 
 use super::Exchange;
-use super::judge::{Asked, By, Rule};
+use super::judge::{Asked, By, Rule, found};
 use super::report::Who;
 use crate::rate_limit::Shared;
 use crate::rate_limit::config::{Measured, Mode, Phase};
@@ -96,25 +96,25 @@ impl Exchange {
     /// Charges a request; `None`: it waits for a lease. Ends: each time round another policy is decided without the service.
     pub(super) fn measure_shared<'a>(
         &mut self,
-        shared: &Shared,
-        asked: &[Asked<'a>],
+        shared: &'a Shared,
+        asked: &mut [Asked<'a>],
         caller: &mut Caller<'_>,
-    ) -> Result<Option<(Vec<Asked<'a>>, Charged)>, Reason> {
+    ) -> Result<Option<Charged>, Reason> {
         let now_ms = caller.host.now_ms().ok_or(Reason::NoClock)?;
         let seed = shared.seed(caller.head, now_ms, caller.host)?;
         let Some(service) = &shared.service else {
             return self.measure(shared, asked, caller, (&seed, now_ms)).map(Some);
         };
         for _ in 0..=asked.len() {
-            let (rules, charged) = self.measure(shared, asked, caller, (&seed, now_ms))?;
-            let found = || rules.iter().zip(charged.found.iter().flatten());
+            let charged = self.measure(shared, asked, caller, (&seed, now_ms))?;
+            let found = || found(asked, &charged);
             let acts = |asked: &Asked<'_>| asked.rule.mode() == Mode::Enforce;
             let refused = |(asked, found): (&Asked<'_>, &Found)| {
                 acts(asked) && matches!(found, Found::Over(_) | Found::Blocked { .. })
             };
             if charged.verdict == Verdict::Refused && found().any(refused) {
                 self.sharing.goes_on();
-                return Ok(Some((rules, charged)));
+                return Ok(Some(charged));
             }
             let mut empty = Vec::new();
             for (asked, found) in found() {
@@ -134,7 +134,7 @@ impl Exchange {
             }
             if empty.is_empty() {
                 self.sharing.goes_on();
-                return Ok(Some((rules, charged)));
+                return Ok(Some(charged));
             }
             let why = match self.waits(service, shared, &empty, caller, (&seed, now_ms)) {
                 Ok(()) => {

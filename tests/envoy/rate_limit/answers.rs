@@ -48,12 +48,20 @@ fn what_the_portal_says_of_limits_is_replaced_and_not_doubled() {
         .collect();
     portal.on("/x", Answer::head("200 OK", &its));
     let rows = [
-        ("both", json!({"legacy": true}), &FIELDS[..]),
-        ("the draft's", json!({}), &FIELDS[..2]),
-        ("legacy alone", json!({"rate_limit": false, "legacy": true}), &FIELDS[2..]),
-        ("none", json!({"rate_limit": false}), &[]),
+        ("both", json!({"legacy": true}), &FIELDS[..], true),
+        ("the draft's", json!({}), &FIELDS[..2], true),
+        ("legacy alone", json!({"rate_limit": false, "legacy": true}), &FIELDS[2..], true),
+        ("none", json!({"rate_limit": false}), &[], true),
+        ("both, others go", json!({"legacy": true, "others": "remove"}), &FIELDS[..], false),
+        ("the draft's, others go", json!({"others": "remove"}), &FIELDS[..2], false),
+        (
+            "legacy alone, others go",
+            json!({"rate_limit": false, "legacy": true, "others": "remove"}),
+            &FIELDS[2..],
+            false,
+        ),
     ];
-    cases::each(rows.map(|(name, headers, ours)| (name, (headers, ours))), |_, (headers, ours)| {
+    cases::each(rows.map(|(name, headers, ours, kept)| (name, (headers, ours, kept))), |_, (headers, ours, kept)| {
         let mut config = one(json!({"limit": 7, "window_s": 60}));
         config["headers"] = headers;
         let response = gate(&portal, &config).ask(&from("203.0.113.1", "/x"));
@@ -68,13 +76,13 @@ fn what_the_portal_says_of_limits_is_replaced_and_not_doubled() {
             if ours.contains(&name) {
                 assert_eq!(values.len(), 1, "{name}: {response}");
                 assert!(!values[0].starts_with(b"9999"), "{name}: {response}");
-            } else if ours.is_empty() {
+            } else if kept {
                 assert!(values.contains(&&b"9999"[..]), "{name} is the portal's: {response}");
             } else {
                 assert!(values.is_empty(), "{name}: {response}");
             }
         }
-        assert_eq!(response.header("ratelimit-limit").is_some(), ours.is_empty(), "{response}");
+        assert_eq!(response.header("ratelimit-limit").is_some(), kept, "{response}");
         if ours.contains(&"x-ratelimit-limit") {
             assert_eq!(response.header("x-ratelimit-limit").as_deref(), Some("7"));
             assert_eq!(response.header("x-ratelimit-remaining").as_deref(), Some("6"));

@@ -16,8 +16,9 @@ use super::Options;
 const BEGIN: u64 = 1_750_000_000_000;
 /// Up to so much the clock of a table may be behind and count as the same time.
 const SKEW_MS: u64 = 1_000;
-/// Most requests of an input.
-const MAX_STEPS: usize = 4_000;
+/// Most requests of an input: so few that hundreds of inputs are tried a second. Series of thousands are those of
+/// `tests/suite/limits.rs`.
+const MAX_STEPS: usize = 300;
 
 /// The figures of one policy.
 #[derive(Clone, Copy, Debug)]
