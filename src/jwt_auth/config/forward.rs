@@ -313,10 +313,14 @@ impl ServiceTokenWire {
 }
 
 impl Taken {
-    fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut names: Vec<String> = names.map(plain).collect();
-        names.sort();
-        names.dedup();
+    fn new<'a>(taken: impl Iterator<Item = &'a str>) -> Self {
+        // Sorted one by one: there are few, and an algorithm for many is 4 KB of Wasm.
+        let mut names: Vec<String> = Vec::new();
+        for name in taken.map(plain) {
+            if let Err(at) = names.binary_search(&name) {
+                names.insert(at, name);
+            }
+        }
         let beginnings = names.iter().map(String::as_str).chain(REMOVED_PREFIXES);
         Self {
             firsts: beginnings.clone().fold(0, |firsts, name| firsts | first_bit(name.as_bytes())),
