@@ -50,7 +50,11 @@ impl Scene {
     /// Envoy's configuration: JSON, which is YAML, too.
     #[must_use]
     pub fn yaml(&self, listeners: &[Listener]) -> String {
-        let mut config = json!({"static_resources": {"clusters": self.clusters()}});
+        let mut config = json!({
+            "static_resources": {"clusters": self.clusters()},
+            // As the reference configuration has it.
+            "memory_allocator_manager": {"bytes_to_release": RELEASED_BYTES, "memory_release_interval": "1s"},
+        });
         let listeners = listeners.iter().map(|listener| self.listener(listener, 0)).collect();
         if let Some(resources) = config.get_mut("static_resources").and_then(Value::as_object_mut) {
             resources.insert("listeners".to_owned(), listeners);
@@ -192,3 +196,5 @@ impl Stage {
 }
 
 const PORTAL: &str = "portal";
+/// What Envoy gives back of memory that nobody needs, each second.
+const RELEASED_BYTES: u32 = 4 * 1024 * 1024;

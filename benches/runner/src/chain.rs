@@ -167,7 +167,7 @@ fn reached(report: &Report, steady: &Steady, wasm_bytes: u64) -> Vec<Goal> {
     let more = |workers, figure: &dyn Fn(&Loading) -> f64| {
         Some(figure(loading(Variant::Chain, workers)?) - figure(loading(Variant::None, workers)?))
     };
-    let megabytes = |loading: &Loading| loading.rss_bytes / 1e6;
+    let megabytes = |loading: &Loading| loading.rested_bytes.unwrap_or(f64::NAN) / 1e6;
     let further = more(4, &megabytes).zip(more(1, &megabytes)).map(|(four, one)| (four - one) / 3.0);
     let errors = steady.errors.iter().map(|(_, times)| times).sum::<u64>() as f64;
     vec![
@@ -210,7 +210,7 @@ fn reached(report: &Report, steady: &Steady, wasm_bytes: u64) -> Vec<Goal> {
         goal("the same: wrong answers", 0.0, Some(errors), "errors"),
         goal("the same: memory grown in the run", 4.0, Some(steady.grown_bytes() as f64 / 1e6), "MB"),
         goal("ready later than without filters, 1 worker", 1500.0, more(1, &|loading| loading.ready_ms), "ms"),
-        goal("resident memory of the chain, 1 worker", 50.0, more(1, &megabytes), "MB"),
+        goal("resident memory of the chain after a rest, 1 worker", 50.0, more(1, &megabytes), "MB"),
         goal("the same for each further worker", 2.0, further, "MB"),
         goal("lockgate.wasm", 1.8, Some(wasm_bytes as f64 / 1e6), "MB"),
     ]
@@ -232,7 +232,11 @@ Envoy's, user and system: *least* compares the cheapest rounds, the median is of
 adds over what the chain adds: of instructions where they were counted, else of least CPU times. Latencies are of two clients a worker, each asking as
 soon as it has its answer, on the machine that Envoy runs on. Where instructions were counted, Envoy ran under Valgrind in a run of its
 own, with one worker. Bodies are pages of purchase orders, about half of the bytes revenue fields. The token is EdDSA with the
-unified payload; *cold* is without any memory of verified tokens. A webhook is a POST of 1 KB.";
+unified payload; *cold* is without any memory of verified tokens. A webhook is a POST of 1 KB. Each Envoy, the one without a filter, too,
+gives unused memory back as the reference configuration says (`memory_allocator_manager`), and the C library leaves restartable sequences
+to its allocator (`GLIBC_TUNABLES=glibc.pthread.rseq=0`). Resident memory is read once every worker has answered and, of the last start,
+after five and a half minutes in which nobody asks anything: V8 needs much memory for a few hundred milliseconds, and the allocator keeps it for five
+minutes in case that it is needed again.";
 
 const STEADY: &str = "\
 Each request is sent when it is due, and its latency counts from then.";

@@ -77,6 +77,13 @@ impl ProcessOptions {
         self
     }
 
+    /// Sets an environment variable unless it is set already, here or in the environment of this process.
+    #[must_use]
+    pub fn env_or(self, name: &str, value: &str) -> Self {
+        let is_set = std::env::var_os(name).is_some() || self.env.iter().any(|(set, _)| set == name);
+        if is_set { self } else { self.env(name, value) }
+    }
+
     /// The folder to run in; absent: that of this process.
     #[must_use]
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {

@@ -64,6 +64,7 @@ fn environment_folder_file_and_callback_are_honoured() {
     let options = ProcessOptions::new()
         .args(["-c", "echo $LOCKGATE_WORD; pwd >&2"])
         .env("LOCKGATE_WORD", "word")
+        .env_or("LOCKGATE_WORD", "another")
         .folder("/")
         .log_file(&file)
         .on_line(move |stream, line| ear.lock().unwrap().push((stream, line.to_owned())));

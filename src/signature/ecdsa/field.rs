@@ -189,49 +189,72 @@ impl<P: Prime<N>, const N: usize> Number<P, N> {
     }
 
     /// 1 / a, in Montgomery's form as a is; 0 for 0.
-    ///
-    /// The binary algorithm of Euclid (Menezes et al., Handbook of Applied Cryptography, 14.61, for an odd modulus): u = a · s and
-    /// v = a · t modulo p all the time, while u and v become smaller.
     pub(super) fn inverted(&self) -> Self {
         if self.is_zero() {
             return Self::ZERO;
         }
-        let (mut u, mut v) = (self.reduced(), P::P);
-        let mut one = [0; N];
-        one[0] = 1;
-        let (mut s, mut t) = (one, [0; N]);
-        while u != one && v != one {
-            while u[0] % 2 == 0 {
-                halve(&mut u, P::BITS);
-                Self::halve_modulo(&mut s);
-            }
-            while v[0] % 2 == 0 {
-                halve(&mut v, P::BITS);
-                Self::halve_modulo(&mut t);
-            }
-            let (less, borrowed) = difference(&u, &v, P::BITS);
-            if borrowed {
-                v = difference(&v, &u, P::BITS).0;
-                t = Self::of(t).minus(&Self::of(s)).reduced();
-            } else {
-                u = less;
-                s = Self::of(s).minus(&Self::of(t)).reduced();
-            }
-        }
         // a was multiplied by R, and so its inverse is divided by it: twice R^2 / R mends that.
-        Self::of(if u == one { s } else { t }).into_form().into_form()
+        Self::of(inverted(self.reduced(), &P::P, P::BITS)).into_form().into_form()
     }
+}
 
-    fn halve_modulo(limbs: &mut [u32; N]) {
-        if limbs[0] % 2 == 1 {
-            let mut carry = 0;
-            for (limb, &p) in limbs.iter_mut().zip(&P::P) {
-                carry += *limb + p;
-                *limb = carry & P::MASK as u32;
-                carry >>= P::BITS;
-            }
+/// 1 / a modulo an odd prime p, for 0 < a < p.
+///
+/// The binary algorithm of Euclid (Menezes et al., Handbook of Applied Cryptography, 14.61, for an odd modulus): u = a · s and
+/// v = a · t modulo p all the time, while u and v become smaller. One for all primes of a size: that of a curve's field and that of its order
+/// would each be 5 KB of Wasm wherever they are called.
+#[inline(never)]
+fn inverted<const N: usize>(a: [u32; N], p: &[u32; N], bits: u32) -> [u32; N] {
+    let (mut u, mut v) = (a, *p);
+    let mut one = [0; N];
+    one[0] = 1;
+    let (mut s, mut t) = (one, [0; N]);
+    while u != one && v != one {
+        while u[0] % 2 == 0 {
+            halve(&mut u, bits);
+            halve_modulo(&mut s, p, bits);
         }
-        halve(limbs, P::BITS);
+        while v[0] % 2 == 0 {
+            halve(&mut v, bits);
+            halve_modulo(&mut t, p, bits);
+        }
+        let (less, borrowed) = difference(&u, &v, bits);
+        if borrowed {
+            v = difference(&v, &u, bits).0;
+            t = difference_modulo(&t, &s, p, bits);
+        } else {
+            u = less;
+            s = difference_modulo(&s, &t, p, bits);
+        }
+    }
+    if u == one { s } else { t }
+}
+
+#[inline(never)]
+fn halve_modulo<const N: usize>(limbs: &mut [u32; N], p: &[u32; N], bits: u32) {
+    if limbs[0] % 2 == 1 {
+        add(limbs, p, bits);
+    }
+    halve(limbs, bits);
+}
+
+/// a - b modulo p, of numbers below p.
+#[inline(never)]
+fn difference_modulo<const N: usize>(a: &[u32; N], b: &[u32; N], p: &[u32; N], bits: u32) -> [u32; N] {
+    let (mut limbs, borrowed) = difference(a, b, bits);
+    if borrowed {
+        add(&mut limbs, p, bits);
+    }
+    limbs
+}
+
+/// Adds p, modulo 2^(N · BITS).
+fn add<const N: usize>(limbs: &mut [u32; N], p: &[u32; N], bits: u32) {
+    let mut carry = 0;
+    for (limb, &p) in limbs.iter_mut().zip(p) {
+        carry += *limb + p;
+        *limb = carry & ((1 << bits) - 1);
+        carry >>= bits;
     }
 }
 

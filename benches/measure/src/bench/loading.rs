@@ -1,6 +1,7 @@
 //! How long Envoy takes to get ready with a variant, and what memory it takes then.
 
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use lockgate_harness::{EnvoyOptions, envoy};
 
@@ -24,19 +25,24 @@ pub struct Loading {
     pub ready_ms: f64,
     /// Resident memory once every worker has answered, in bytes: the median.
     pub rss_bytes: f64,
+    /// The same after the rest that the plan gives it, in which Envoy gives back what loading has left: of the last start.
+    pub rested_bytes: Option<f64>,
 }
+
+/// Envoy's allocator gives back what was not needed for five minutes (`tcmalloc_skip_subrelease_long_interval`), some megabytes a second.
+pub(super) const REST: Duration = Duration::from_secs(330);
 
 /// Starts an Envoy of its own for each variant, a few times, by turns.
 pub(super) fn measure(place: &Place<'_>, plan: &Plan, callers: &Callers) -> Result<Vec<Loading>, Error> {
     let envoy = envoy::find(place.workspace, &say)?;
     let scene = Scene { forwarded: true, ..Scene::before(callers.portal.address()) };
     let work = Work::parse("1k").filter(|work| plan.works.contains(work));
-    let mut all = Vec::new();
+    let (mut all, mut resting) = (Vec::new(), Vec::new());
     for &workers in &plan.loading {
         say(&format!("loading with {}, {} times each", plural(workers), plan.starts));
         let mut figures: Vec<(Variant, Vec<f64>, Vec<f64>)> =
             plan.variants.iter().map(|&variant| (variant, Vec::new(), Vec::new())).collect();
-        for _ in 0..plan.starts {
+        for start in 1..=plan.starts {
             for (variant, ready_ms, rss_bytes) in &mut figures {
                 let entry = Entry { variant: *variant, cache: Cache::Warm };
                 let yaml = scene.yaml(&[entry.listener(&place.modules, &callers.issuer)?]);
@@ -53,12 +59,29 @@ pub(super) fn measure(place: &Place<'_>, plan: &Plan, callers: &Callers) -> Resu
                     closed(&mut clients, plan.slot, &|| callers.ask(work))?;
                 }
                 rss_bytes.push(stage.envoy.process().rss_bytes()? as f64);
+                if start == plan.starts && !plan.rest.is_zero() {
+                    resting.push(stage);
+                }
             }
         }
         for (variant, ready_ms, rss_bytes) in figures {
             let median = |figures: Vec<f64>| Spread::of(figures).map_or(f64::NAN, |spread| spread.median);
-            all.push(Loading { variant, workers, ready_ms: median(ready_ms), rss_bytes: median(rss_bytes) });
+            all.push(Loading {
+                variant,
+                workers,
+                ready_ms: median(ready_ms),
+                rss_bytes: median(rss_bytes),
+                rested_bytes: None,
+            });
         }
+    }
+    if !resting.is_empty() {
+        say(&format!("waiting {} s for what Envoy gives back", plan.rest.as_secs()));
+        thread::sleep(plan.rest);
+    }
+    // They stand in the order in which they were started.
+    for (loading, stage) in all.iter_mut().zip(&resting) {
+        loading.rested_bytes = Some(stage.envoy.process().rss_bytes()? as f64);
     }
     Ok(all)
 }

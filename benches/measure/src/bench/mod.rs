@@ -68,6 +68,8 @@ pub struct Plan {
     pub loading: Vec<u32>,
     /// How often each variant is loaded.
     pub starts: u32,
+    /// How long the last of them rests before its memory is read again; zero: it is not.
+    pub rest: Duration,
 }
 
 /// Who counts instructions.
@@ -96,6 +98,7 @@ impl Plan {
             count: Count::Perf,
             loading: vec![1, 2],
             starts: 3,
+            rest: loading::REST,
         }
     }
 
@@ -110,6 +113,7 @@ impl Plan {
             slot: Duration::from_millis(60),
             count: Count::Perf,
             loading: Vec::new(),
+            rest: Duration::ZERO,
             ..Self::full()
         }
     }
@@ -118,7 +122,8 @@ impl Plan {
     #[must_use]
     pub fn seconds(&self) -> u64 {
         let starts = self.loading.len() as u64 * u64::from(self.starts) * self.variants.len() as u64 * 2;
-        rounds::seconds(self) + starts
+        let rest = if self.loading.is_empty() { 0 } else { self.rest.as_secs() };
+        rounds::seconds(self) + starts + rest
     }
 }
 

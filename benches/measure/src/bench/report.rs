@@ -148,10 +148,23 @@ impl Report {
                     format!("{:.0}", over(loading.ready_ms, plain.map(|plain| plain.ready_ms))),
                     megabytes(loading.rss_bytes),
                     megabytes(over(loading.rss_bytes, plain.map(|plain| plain.rss_bytes))),
+                    loading.rested_bytes.map_or("-".to_owned(), megabytes),
+                    loading.rested_bytes.map_or("-".to_owned(), |rested| {
+                        megabytes(over(rested, plain.and_then(|plain| plain.rested_bytes)))
+                    }),
                 ]
             })
             .collect();
-        let head = ["loading", "workers", "ready after ms", "more than none", "resident MB", "more than none"];
+        let head = [
+            "loading",
+            "workers",
+            "ready after ms",
+            "more than none",
+            "resident MB",
+            "more than none",
+            "after a rest MB",
+            "more than none",
+        ];
         format!("\n{}", table(&head, &rows))
     }
 
@@ -189,7 +202,7 @@ impl Report {
         let loading = self.loading.iter().map(|loading| {
             json!({
                 "variant": loading.variant.name(), "workers": loading.workers, "ready_ms": loading.ready_ms,
-                "rss_bytes": loading.rss_bytes,
+                "rss_bytes": loading.rss_bytes, "rested_bytes": loading.rested_bytes,
             })
         });
         json!({
