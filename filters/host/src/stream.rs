@@ -120,7 +120,7 @@ impl<P: Policy + 'static> Stream<P> {
         let mut written = Ok(());
         let mut set = |name: &str, value: &[u8]| {
             if written.is_ok() {
-                written = replace_header(MapType::HttpResponseHeaders, name, &fit(value));
+                written = replace_header(MapType::HttpResponseHeaders, name.as_bytes(), &fit(value));
             }
         };
         self.exchange.response_fields(&mut set, &mut self.plugin.calls(&mut self.audit));
