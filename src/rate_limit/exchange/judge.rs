@@ -168,7 +168,7 @@ impl Exchange {
         self.conclude(charged.verdict, found(&asked, &charged), head, host)
     }
 
-    /// Charges a request with all that it is measured by. Afterwards the rules stand slot by slot, as they were charged: see [`found`].
+    /// Charges a request with all that it is measured by: see [`found`].
     pub(super) fn measure<'a>(
         &mut self,
         shared: &'a Shared,
@@ -199,9 +199,6 @@ impl Exchange {
         }
         let charged = table::charge(caller.host, now_ms, slots.all())?;
         self.sharing.measured();
-        if slots.all().len() > 1 {
-            asked.sort_by_key(|asked| asked.slot);
-        }
         Ok(charged)
     }
 
@@ -301,12 +298,14 @@ impl Exchange {
     }
 }
 
-/// The rules that a request was measured by, with what was found.
+/// The rules that a request was measured by, with what was found: slot by slot, as they were charged.
 pub(super) fn found<'f, 'a>(
     asked: &'f [Asked<'a>],
     charged: &'f Charged,
 ) -> impl Iterator<Item = (&'f Asked<'a>, &'f Found)> {
-    asked.iter().filter(|asked| asked.slot.is_some()).zip(&charged.found)
+    let slots = asked.iter().filter_map(|asked| asked.slot).max().map_or(0, |last| last + 1);
+    let of = move |slot| asked.iter().filter(move |asked| asked.slot == Some(slot));
+    (0..slots).flat_map(of).zip(&charged.found)
 }
 
 /// For how many rules there is room from the start.
