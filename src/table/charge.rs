@@ -8,7 +8,7 @@
 //! - nobody ever spends more than a quota has: every write is of a slot in which the quota had room;
 //! - while a request gives back, others may find less than there is, and be refused: an error against the client, of a few
 //!   microseconds, and only of requests that are measured in more than one slot;
-//! - what cannot be given back stays spent: when [`MAX_TRIES`] is over, or the worker dies between two slots.
+//! - what cannot be given back stays spent: when [`MAX_GIVE_BACK_TRIES`] are over, or the worker dies between two slots.
 //!
 //! The cost in calls to the host: one read and one write for each slot, as long as nobody comes between; no write for a request
 //! that is refused, but where floods are counted.
@@ -23,6 +23,10 @@ use super::slots::{Found as Bytes, MAX_TRIES, compare_and_set};
 use super::window::{Rule, Standing, Window};
 use super::{Error, Note};
 use crate::host::{Host, Slot};
+
+/// How often a slot is read and written again to give back what was spent there. More often than other operations try: what is not
+/// given back is somebody's quota, and eight workers at one slot do lose sixteen tries in a row now and then.
+pub const MAX_GIVE_BACK_TRIES: usize = 4 * MAX_TRIES;
 
 /// What a request is measured by in one slot: that of `place`, in which all of its charges have their records, at most
 /// [`MAX_GROUP`](super::MAX_GROUP). No two have the same key.
@@ -315,7 +319,7 @@ impl<'a> Page<'a> {
     /// Takes back what was spent here, as far as others let it.
     fn give_back(&mut self, host: &mut dyn Host) {
         let Spent::Kept(spent) = std::mem::replace(&mut self.spent, Spent::Unasked) else { return };
-        for _ in 0..MAX_TRIES {
+        for _ in 0..MAX_GIVE_BACK_TRIES {
             if self.look(host).is_err() {
                 return;
             }
