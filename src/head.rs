@@ -464,6 +464,7 @@ fn number(bytes: [u8; 4]) -> Option<usize> {
 }
 
 /// Where a text of so many bytes is, with its NUL behind it.
+#[inline(always)]
 fn text(bytes: &[u8], at: &mut usize, size: usize) -> Option<Span> {
     let from = *at;
     let to = from.checked_add(size)?;

@@ -505,7 +505,8 @@ impl<P: Policy + 'static> Stream<P> {
             log::error!("{}: empty {side:?} body: {status:?}", P::NAME);
             return Action::Pause;
         }
-        Action::Continue
+        // A head that is still held must not go because its body is gone, should the host not have ended the exchange.
+        if *self.way(side) == Way::Sent { Action::Continue } else { Action::Pause }
     }
 }
 
