@@ -653,7 +653,7 @@ fn a_configuration_alone_needs_its_filter() {
     let run = |args: &[&str]| said(&lockgate(args).output().expect("it starts"));
     assert_eq!(run(&["check", "--filter", "revenue-strip", &good]), (0, format!("{good}: 1 configuration is good\n")));
     let (code, out) = run(&["check", &good]);
-    assert!(code == 2 && out.contains("say --filter revenue-strip"), "{out}");
+    assert!(code == 2 && out.contains("--filter lockgate for a chain, --filter revenue-strip"), "{out}");
     let bad = folder.file("bad.json", "{\n  \"rules\": [\n    {\"name\": \"\"}]}");
     let (code, out) = run(&["check", "--filter", "revenue-strip", &bad]);
     assert!(
