@@ -108,17 +108,29 @@ fn part(
     } else {
         message::build(&request, &read)?
     };
-    let mut good = None;
-    for message in &messages {
-        let signer = live.signer(endpoint, &mut |n, key| {
+    let secret = signer_of(&messages, body, signed, |message| {
+        live.signer(endpoint, &mut |n, key| {
             let fits = candidates.iter().filter(|candidate| candidate.secret.is_none_or(|secret| secret == n));
             key.verifies(descriptor.algorithm, message.pieces(body), &fits.collect::<Vec<_>>(), host)
-        });
-        good = good.or(signer.map(|n| (n, message)));
-    }
+        })
+    })?;
+    Ok((secret, read.id))
+}
+
+/// Which secret has signed one of the texts that a sender may have meant; that text is `signed`. All are tried, however early one fits.
+fn signer_of(
+    messages: &[Message],
+    body: &[u8],
+    signed: &mut dyn FnMut(&[u8]),
+    mut signer: impl FnMut(&Message) -> Option<usize>,
+) -> Result<usize, Reason> {
+    let good = messages.iter().fold(None, |good, message| {
+        let secret = signer(message);
+        good.or(secret.map(|secret| (secret, message)))
+    });
     let (secret, message) = good.ok_or(Reason::Mismatch)?;
     message.pieces(body).into_iter().for_each(signed);
-    Ok((secret, read.id))
+    Ok(secret)
 }
 
 fn components_verdict(
@@ -156,16 +168,12 @@ fn detached_verdict(
     let token = detached::read(wanted, &candidate.bytes)?;
     read.listed = token.headers;
     let messages = message::build(request, &read)?;
-    let mut good = None;
-    for message in &messages {
-        let payload = message.pieces(request.body.unwrap_or_default()).concat();
+    let body = request.body.unwrap_or_default();
+    let secret = signer_of(&messages, body, signed, |message| {
+        let payload = message.pieces(body).concat();
         let whole = [token.header, b".", &encode(&payload, Encoding::Base64url)].concat();
-        let signer =
-            live.signer(endpoint, &mut |_, key| key.verifies_token(token.algorithm, &whole, &token.signature, host));
-        good = good.or(signer.map(|n| (n, message)));
-    }
-    let (secret, message) = good.ok_or(Reason::Mismatch)?;
-    message.pieces(request.body.unwrap_or_default()).into_iter().for_each(signed);
+        live.signer(endpoint, &mut |_, key| key.verifies_token(token.algorithm, &whole, &token.signature, host))
+    })?;
     Ok((secret, read.id))
 }
 
