@@ -81,13 +81,15 @@ impl<'a> BlockHost<'a> {
 
     /// Does something with the name of a slot of the block's own.
     fn keyed<T>(&mut self, key: &str, act: impl FnOnce(&mut dyn Host, &str) -> T) -> T {
-        let mut own = self.shared.key.take();
+        let mut own = self.shared.key.try_borrow_mut().map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default();
         own.clear();
         for part in [self.name(), "/", key] {
             own.push_str(part);
         }
         let done = act(&mut *self.host, &own);
-        self.shared.key.replace(own);
+        if let Ok(mut kept) = self.shared.key.try_borrow_mut() {
+            *kept = own;
+        }
         done
     }
 }
