@@ -109,6 +109,10 @@ impl Signing {
         now_ms: u64,
     ) -> Result<Self, Unsigned> {
         let descriptor = &endpoint.descriptor;
+        // Before anything is said to be missing that only such a scheme asks for.
+        if !writes_mac(descriptor) {
+            return Err(Unsigned::Scheme);
+        }
         let clock_ms = i64::try_from(now_ms).map_err(|_| Unsigned::Missing)?;
         let mut added: Vec<(String, String)> = Vec::new();
         if let Some(Place::Header(name)) = &descriptor.id
@@ -262,12 +266,8 @@ fn takes_several(descriptor: &Descriptor) -> bool {
 /// body as it is, or its digest in the head. A public key's scheme would need the private one, which is not given here.
 pub(super) fn is_signable(descriptor: &Descriptor) -> bool {
     if matches!(descriptor.signature.style, Style::Components(_)) {
-        return descriptor.mac().is_some();
+        return writes_mac(descriptor);
     }
-    let in_header = match &descriptor.signature.source {
-        SignatureSource::One(place) => matches!(place, Place::Header(_)),
-        SignatureSource::Lines(_) | SignatureSource::Keyed(_) | SignatureSource::Numbered(_) => true,
-    };
     // A version of its own has no name here; a list of signed fields must have a place in the head.
     let styled = match &descriptor.signature.style {
         Style::Whole { .. } | Style::Pairs { .. } => true,
@@ -281,7 +281,16 @@ pub(super) fn is_signable(descriptor: &Descriptor) -> bool {
     let styled = styled && descriptor.segments().all(listed);
     let timed =
         descriptor.timestamp.as_ref().is_none_or(|time| matches!(time.place, Place::Header(_) | Place::Pair(_)));
-    in_header && styled && timed && descriptor.mac().is_some() && !descriptor.gathers()
+    writes_mac(descriptor) && styled && timed && !descriptor.gathers()
+}
+
+/// Whether a signature is an HMAC in a header field.
+fn writes_mac(descriptor: &Descriptor) -> bool {
+    let in_header = match &descriptor.signature.source {
+        SignatureSource::One(place) => matches!(place, Place::Header(_)),
+        SignatureSource::Lines(_) | SignatureSource::Keyed(_) | SignatureSource::Numbered(_) => true,
+    };
+    in_header && descriptor.mac().is_some()
 }
 
 /// The header fields that a scheme writes, each with what stands there.

@@ -3,7 +3,7 @@
 use super::delivery::SECRET;
 use super::*;
 use crate::webhook_verify::descriptor::{Format, Segment};
-use crate::webhook_verify::sign::is_signable;
+use crate::webhook_verify::sign::{Unsigned, is_signable};
 use crate::webhook_verify::{Outgoing, presets};
 
 const NOW_S: u64 = 1_767_225_600;
@@ -168,6 +168,11 @@ fn message_signatures_and_lists_of_fields_are_made_and_verified() {
     for name in ["rfc9421-ed25519", "truelayer", "braintree"] {
         assert!(!is_signable(&presets::find(name).unwrap().unwrap()), "{name}");
     }
+    // Said of the scheme, not of what its deliveries would have in their bodies.
+    let sender = Gate::new(&endpoint(&json!("braintree"), 1, &json!({})), &[SECRET]);
+    let (method, target) = ("POST", "/hooks/partner");
+    let outgoing = Outgoing { method, target, headers: &[], body: BODY, id: "", now_ms: NOW_S * 1000 };
+    assert_eq!(sender.policy.sign("hook", &outgoing), Err(Unsigned::Scheme));
 }
 
 #[test]
