@@ -22,6 +22,7 @@ const configuration = text.encode(JSON.stringify(played.config));
 let counts = new Map();
 let state, context;
 const shared = new Map();
+let stamps = 0;
 const metrics = [];
 const latin = (bytes) => Buffer.from(bytes).toString("latin1");
 const bytesOf = (value) => (typeof value === "string" ? Buffer.from(value, "latin1") : value);
@@ -114,7 +115,7 @@ const calls = {
     const name = textAt(key, length);
     const slot = shared.get(name);
     if (slot && stamp !== 0 && slot.stamp !== stamp) return CAS_MISMATCH;
-    shared.set(name, { bytes: Buffer.from(at(value, size)), stamp: (slot?.stamp ?? 0) + 1 });
+    shared.set(name, { bytes: Buffer.from(at(value, size)), stamp: ++stamps });
     return OK;
   },
   proxy_define_metric: (_, name, length, pointer) => (word(pointer, metrics.push(textAt(name, length)) - 1), OK),

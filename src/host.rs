@@ -52,6 +52,13 @@ pub trait Host {
     /// host puts filter and plugin before the key. `None` when it shares nothing.
     fn slot(&mut self, key: &str) -> Option<Slot>;
 
+    /// A slot as this worker wrote it last, without reading it: good for [`Host::set_slot`] with its stamp, which says whether it is
+    /// still so, and for nothing else. `None` when the host does not know; then, and where nothing is to be written, the slot has to be
+    /// read.
+    fn recall(&mut self, _key: &str) -> Option<Slot> {
+        None
+    }
+
     /// Writes a slot if it still has this stamp. Two traps of Envoy's host: the stamp 0 writes unconditionally, and so does
     /// any stamp where the slot was never written. A slot cannot be deleted: keys are few and fixed, never a client's text.
     fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written;

@@ -26,6 +26,8 @@ pub struct MemoryHost {
     pub notes: Vec<String>,
     /// Shared slots by key, with the semantics of Envoy's shared data.
     pub slots: BTreeMap<String, Slot>,
+    /// The last stamp that a slot got: one counter for all of them.
+    pub stamps: u32,
     /// What calls are answered, by cluster and path; any other fails.
     pub answers: BTreeMap<(String, String), CallResult>,
     /// The calls made so far, as cluster and path.
@@ -102,12 +104,14 @@ impl Host for MemoryHost {
     }
 
     fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written {
-        let next = match self.slots.get(key) {
+        let last = match self.slots.get(key) {
             Some(slot) if stamp != 0 && slot.stamp != stamp => return Written::Changed,
-            Some(slot) => slot.stamp.wrapping_add(1).max(1),
-            None => 1,
+            // Slots that were put there by hand have any stamp.
+            Some(slot) => slot.stamp.max(self.stamps),
+            None => self.stamps,
         };
-        self.slots.insert(key.to_owned(), Slot { bytes: bytes.to_vec(), stamp: next });
+        self.stamps = last.wrapping_add(1).max(1);
+        self.slots.insert(key.to_owned(), Slot { bytes: bytes.to_vec(), stamp: self.stamps });
         Written::Done
     }
 

@@ -157,6 +157,10 @@ impl Host for BlockHost<'_> {
         self.keyed(key, |host, own| host.slot(own))
     }
 
+    fn recall(&mut self, key: &str) -> Option<Slot> {
+        self.keyed(key, |host, own| host.recall(own))
+    }
+
     fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written {
         self.keyed(key, |host, own| host.set_slot(own, bytes, stamp))
     }

@@ -11,7 +11,8 @@
 //! - what cannot be given back stays spent: when [`MAX_GIVE_BACK_TRIES`] are over, or the worker dies between two slots.
 //!
 //! The cost in calls to the host: one read and one write for each slot, as long as nobody comes between; no write for a request
-//! that is refused, but where floods are counted.
+//! that is refused, but where floods are counted. A slot that is recalled ([`Host::recall`]) is not read if it is then written; a
+//! refusal is never by what is recalled.
 
 use super::bucket::Bucket;
 use super::counters::{Clock, Counters, Opened, put};
@@ -159,6 +160,11 @@ pub fn charge(host: &mut dyn Host, now_ms: u64, accounts: &[Account<'_>]) -> Res
 
 /// Writes what a request spends in slots that were read.
 fn settle(pages: &mut [Page<'_>], host: &mut dyn Host) -> Result<Verdict, Error> {
+    if pages.iter().any(Page::refuses) {
+        for page in pages.iter_mut().filter(|page| page.recalled) {
+            page.look(host)?;
+        }
+    }
     let mut verdict = if pages.iter().any(Page::refuses) { Verdict::Refused } else { Verdict::Admitted };
     for n in 0..pages.len() {
         let Some(page) = pages.get_mut(n) else { break };
@@ -187,6 +193,8 @@ struct Page<'a> {
     /// As they are now: see [`Counters::open`].
     bytes: Vec<u8>,
     stamp: u32,
+    /// Whether they were recalled: they may be out of date.
+    recalled: bool,
     /// The time in the slot.
     slot_ms: u64,
     clock: Clock,
@@ -244,20 +252,29 @@ impl<'a> Page<'a> {
         let judged = Vec::with_capacity(account.charges.len());
         let (bytes, notes) = (Vec::new(), Vec::new());
         let (slot_ms, clock, repaired) = (now_ms, Clock::GoesOn, false);
-        let mut page = Self { account, now_ms, slot, bytes, stamp: 0, slot_ms, clock, repaired, judged, spent, notes };
-        page.look(host)?;
+        let (stamp, recalled) = (0, false);
+        let mut page =
+            Self { account, now_ms, slot, bytes, stamp, recalled, slot_ms, clock, repaired, judged, spent, notes };
+        match host.recall(&page.slot) {
+            Some(slot) => page.judge(slot, true),
+            None => page.look(host)?,
+        }
         Ok(page)
     }
 
     /// Reads the slot and judges the request by it.
     fn look(&mut self, host: &mut dyn Host) -> Result<(), Error> {
-        Slot { bytes: self.bytes, stamp: self.stamp } = host.slot(&self.slot).ok_or(Error::Unavailable)?;
+        self.judge(host.slot(&self.slot).ok_or(Error::Unavailable)?, false);
+        Ok(())
+    }
+
+    fn judge(&mut self, slot: Slot, recalled: bool) {
+        (self.bytes, self.stamp, self.recalled) = (slot.bytes, slot.stamp, recalled);
         let there = if self.stamp == 0 { Bytes::Nothing } else { Bytes::Bytes };
         let Opened { bucket, now_ms, clock, repaired } = self.account.table.open(&mut self.bytes, there, self.now_ms);
         (self.slot_ms, self.clock, self.repaired) = (now_ms, clock, repaired);
         self.judged.clear();
         self.judged.extend(self.account.charges.iter().map(|charge| judge(charge, &bucket, now_ms)));
-        Ok(())
     }
 
     fn found(self) -> impl Iterator<Item = Found> {
@@ -274,8 +291,13 @@ impl<'a> Page<'a> {
 
     /// Writes what a verdict means for this slot; the verdict becomes a refusal when somebody came between and left no room.
     fn settle(&mut self, verdict: &mut Verdict, host: &mut dyn Host) -> Result<(), Error> {
-        for _ in 0..MAX_TRIES {
-            if !self.apply(*verdict) || compare_and_set(host, &self.slot, &self.bytes, self.stamp)? {
+        // What is recalled is one try more.
+        for _ in 0..MAX_TRIES.saturating_add(usize::from(self.recalled)) {
+            let done = match self.apply(*verdict) {
+                true => compare_and_set(host, &self.slot, &self.bytes, self.stamp)?,
+                false => !self.recalled,
+            };
+            if done {
                 return Ok(());
             }
             self.look(host)?;

@@ -29,6 +29,10 @@
 //! 0: a missing slot is written with [`CREATE`], a stamp that no slot has, which the host takes where there is nothing and
 //! refuses where there is something. The loser reads again.
 //!
+//! # Slots that are not read
+//!
+//! A worker that was alone with its slots need not read what it wrote itself: [`Recall`].
+//!
 //! # Capacity
 //!
 //! A key's hash says in which one of the `s` slots its record stands, so a decision reads one slot and writes one. A slot
@@ -83,6 +87,7 @@ mod key;
 mod lease;
 mod leased;
 mod quota;
+mod recall;
 mod record;
 mod set;
 mod slots;
@@ -105,6 +110,7 @@ pub use key::{Key, KeyHasher, Seed, Stem};
 pub use lease::{Lease, MAX_LEASE_MS};
 pub use leased::{Answer, Ask, MAX_LEASED, MAX_SPILL_MS, Supply, Terms};
 pub use quota::{Balance, Quota};
+pub use recall::{MAX_RECALLED, MAX_RECALLED_BYTES, MAX_REST, Recall, WITNESS};
 pub use set::{MAX_SET_KEYS, Set};
 pub use slots::{CREATE, MAX_NAME_BYTES, MAX_TRIES};
 pub use vm::number_of_vm;

@@ -128,12 +128,19 @@ pub(super) enum Change<T> {
     Write(T),
 }
 
-/// Reads a slot, lets `edit` look at it and change its bytes, and writes it; again until nobody came between.
+/// Reads a slot, or recalls it, lets `edit` look at it and change its bytes, and writes it; again until nobody came between.
 pub(super) fn update<T>(
     host: &mut dyn Host,
     name: &str,
     mut edit: impl FnMut(&mut Vec<u8>, Found) -> Result<Change<T>, Error>,
 ) -> Result<T, Error> {
+    // What is recalled may be out of date: only what is written because of it counts.
+    if let Some(Slot { mut bytes, stamp }) = host.recall(name)
+        && let Ok(Change::Write(value)) = edit(&mut bytes, Found::Bytes)
+        && compare_and_set(host, name, &bytes, stamp)?
+    {
+        return Ok(value);
+    }
     for _ in 0..MAX_TRIES {
         let Slot { mut bytes, stamp } = host.slot(name).ok_or(Error::Unavailable)?;
         let found = if stamp == 0 { Found::Nothing } else { Found::Bytes };

@@ -11,6 +11,7 @@ mod foreign;
 mod interleavings;
 mod leases;
 mod quotas;
+mod recall;
 mod rules;
 
 use std::sync::LazyLock;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lockgate::audit::Audit;
 use lockgate::host::{Call, CallId, CallResult, Check, GrpcCall, Host, Slot, Written};
+use lockgate::table::{Recall, WITNESS};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType};
 
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     slots: String,
     /// Where the names of slots are put together.
     name: Cell<String>,
+    /// The slots that were written last.
+    recall: RefCell<Recall>,
     verifier: Verifier,
     /// Where the next exchange without a line writes its first: the buffer of one that has ended.
     lines: Cell<Vec<u8>>,
@@ -77,6 +80,7 @@ impl Shared {
             metrics,
             slots,
             name: Cell::default(),
+            recall: RefCell::default(),
             verifier: Verifier::default(),
             lines: Cell::default(),
             unleft: Cell::new(false),
@@ -279,8 +283,20 @@ impl Host for Calls<'_> {
         Some(Slot { bytes, stamp })
     }
 
+    fn recall(&mut self, key: &str) -> Option<Slot> {
+        self.shared.recall.try_borrow_mut().ok()?.take(key, &mut || self.shared.named(WITNESS, abi::witness).ok())
+    }
+
     fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written {
-        match self.shared.named(key, |name| abi::set_slot(name, bytes, stamp)) {
+        let written = self.shared.named(key, |name| abi::set_slot(name, bytes, stamp));
+        // Of whatever fails to be kept here, the next recall says that others have written.
+        let mut recall = self.shared.recall.try_borrow_mut();
+        match (written, &mut recall) {
+            (Ok(()), Ok(recall)) => recall.wrote(key, bytes),
+            (Err(abi::CHANGED), Ok(recall)) => recall.refused(),
+            (_, _) => {}
+        }
+        match written {
             Ok(()) => Written::Done,
             Err(abi::CHANGED) => Written::Changed,
             Err(_) => Written::Unavailable,

@@ -94,7 +94,7 @@ impl<R> Explorer<'_, R> {
                 Worker::Runs(_) => unreachable!("the end"),
             });
             let results = results.collect();
-            (self.check)(MemoryHost { slots: state.slots.clone(), ..MemoryHost::default() }, results);
+            (self.check)(state.host(), results);
             ways = 1;
         }
         self.seen.insert(name, ways);
@@ -102,7 +102,7 @@ impl<R> Explorer<'_, R> {
     }
 
     fn step(&self, state: &State, place: usize, answers: &[Answer]) -> State {
-        let mut host = MemoryHost { slots: state.slots.clone(), ..MemoryHost::default() };
+        let mut host = state.host();
         let mut played = Played::new(answers, Some(&mut host));
         (self.workers[place])(&mut played);
         let (answer, starved) = (played.answer.take(), played.starved);
@@ -115,6 +115,12 @@ impl<R> Explorer<'_, R> {
 }
 
 impl State {
+    /// A host with these slots. Its counter goes on where the latest of them was written, as all of them were.
+    fn host(&self) -> MemoryHost {
+        let stamps = self.slots.values().map(|slot| slot.stamp).max().unwrap_or_default();
+        MemoryHost { slots: self.slots.clone(), stamps, ..MemoryHost::default() }
+    }
+
     /// All of it, as bytes.
     fn name(&self) -> Vec<u8> {
         let mut name = Vec::new();
