@@ -8,8 +8,8 @@ use crate::audit::Audit;
 use crate::host::{Call, CallId, Check, Host, Slot, Written};
 use crate::replay::MemoryHost;
 use crate::table::{
-    Account, Acts, Charge, Claim, Claims, Counters, Found, Longest, MAX_RECALLED, MAX_RECALLED_BYTES, MAX_REST,
-    Measure, Quota, Recall, Rule, Verdict, WITNESS, charge,
+    Account, Acts, Charge, Claim, Claims, Counters, Longest, MAX_RECALLED, MAX_RECALLED_BYTES, MAX_REST, Measure,
+    Quota, Recall, Rule, Verdict, WITNESS, charge,
 };
 
 /// A host for a worker that remembers what it wrote.
@@ -85,10 +85,10 @@ fn a_worker_that_is_alone_reads_a_slot_once() {
         let hit = table.hit(&mut host, NOW, key(n % 3), MANY, 1).expect("counted");
         assert_eq!(u64::from(hits(hit.standing)), n.div_ceil(3));
     }
-    assert_eq!(host.read, 1);
+    assert_eq!(host.read, 4, "three to find out how the host counts");
     // A look is never by what is remembered.
     assert_eq!(hits(table.peek(&mut host, NOW, key(1), MANY).expect("there")), 7);
-    assert_eq!(host.read, 2);
+    assert_eq!(host.read, 5);
 }
 
 #[test]
@@ -101,9 +101,9 @@ fn a_claim_is_settled_without_another_look() {
         assert_eq!(table.claim(&mut host, NOW, key(number), 1, 10_000), Ok(Claim::Ours));
         assert_eq!(table.settle(&mut host, NOW, key(number), 1, 600_000), Ok(true));
     }
-    assert_eq!(host.read, 1);
+    assert_eq!(host.read, 4);
     assert_eq!(table.claim(&mut host, NOW, key(3), 2, 10_000), Ok(Claim::Spent));
-    assert_eq!(host.read, 2, "a refusal is by what stands there");
+    assert_eq!(host.read, 5, "a refusal is by what stands there");
 }
 
 /// Two workers add one to slots, in every order of a few steps, also in the middle of each other's.
@@ -169,9 +169,14 @@ fn nobody_wipes_out_what_another_wrote() {
         (0, "a", Between::Write("a")),
     ];
     const LENGTH: u32 = 6;
+    // Both have found out how the host counts, so that they guess from the first step on.
+    let mut found_out = (MemoryHost::default(), <[Recall; 2]>::default());
+    for who in [1, 1, 1, 1, 0, 0, 0, 0] {
+        add(&mut found_out.0, &mut found_out.1, who, "c", Between::Nothing);
+    }
     let (mut by_memory, mut refused) = (0, 0);
     for way in 0..steps.len().pow(LENGTH) {
-        let (mut host, mut recalls) = (MemoryHost::default(), <[Recall; 2]>::default());
+        let (mut host, mut recalls) = found_out.clone();
         let (mut want, mut rest) = (BTreeMap::from([("a", 0), ("b", 0)]), way);
         for _ in 0..LENGTH {
             let (who, slot, between) = steps[rest % steps.len()];
@@ -206,12 +211,13 @@ fn every_hit_counts_once_whoever_remembers() {
             (0..times).map(|_| table.hit(&mut host, NOW, key(1), MANY, 1).map(|hit| hits(hit.standing))).collect()
         }
     };
-    let (three, one) = (worker(3), worker(1));
-    let explored = explore(&BTreeMap::new(), &[&three, &one], Deaths::None, &mut |_, results| {
+    // Guesses begin with the fifth.
+    let (six, two) = (worker(6), worker(2));
+    let explored = explore(&BTreeMap::new(), &[&six, &two], Deaths::None, &mut |_, results| {
         let counts: Vec<Result<Vec<u32>, _>> = results.into_iter().flatten().collect();
         let mut counts: Vec<u32> = counts.into_iter().flat_map(|counts| counts.expect("counted")).collect();
         counts.sort_unstable();
-        assert_eq!(counts, [1, 2, 3, 4]);
+        assert!(counts.iter().copied().eq(1..=8), "{counts:?}");
     });
     println!("remembered hits: {} interleavings, {} states", explored.interleavings, explored.states);
     assert!(explored.interleavings > 500, "{explored:?}");
@@ -225,10 +231,16 @@ fn after_another(change: impl FnOnce(&Counters, &mut MemoryHost), charges: &[Cha
     let many = Charge { by: Measure::Quota { quota: Quota::Sliding { limit: 9, window_ms: 60_000 }, cost: 1 }, ..one };
     let (mut memory, mut recall) = (MemoryHost::default(), Recall::default());
     let mut host = Recalling::new(&mut memory, &mut recall);
-    for accounts in [account(&a, &[many]), account(&b, &[one]), account(&a, &[many])] {
-        assert_eq!(charge(&mut host, NOW, &accounts).expect("charged").verdict, Verdict::Admitted);
+    let charged =
+        |host: &mut Recalling<'_>, table, by| charge(host, NOW, &account(table, &[by])).expect("charged").verdict;
+    for _ in 0..4 {
+        assert_eq!(charged(&mut host, &a, many), Verdict::Admitted);
     }
-    assert_eq!(host.read, 2, "both are remembered");
+    host.read = 0;
+    for (table, by) in [(&a, many), (&b, one), (&a, many)] {
+        assert_eq!(charged(&mut host, table, by), Verdict::Admitted);
+    }
+    assert_eq!(host.read, 1, "both are remembered");
     change(&b, &mut memory);
     let mut host = Recalling::new(&mut memory, &mut recall);
     let verdict = charge(&mut host, NOW, &account(&b, charges)).expect("charged").verdict;
@@ -250,7 +262,8 @@ fn nobody_is_refused_or_let_in_by_what_was() {
     };
     let clears = |_: &Counters, host: &mut MemoryHost| overwrite(host, "b/1.1/0", b"");
     let nothing = |_: &Counters, _: &mut MemoryHost| {};
-    let cases: [(&str, &dyn Fn(&Counters, &mut MemoryHost), &[Charge], Verdict, usize); 6] = [
+    type Change<'a> = &'a dyn Fn(&Counters, &mut MemoryHost);
+    let cases: [(&str, Change<'_>, &[Charge], Verdict, usize); 6] = [
         ("spent, still so", &nothing, &[spends], Verdict::Refused, 1),
         ("spent, and given back since", &clears, &[spends], Verdict::Admitted, 1),
         ("room, still so", &nothing, &[other], Verdict::Admitted, 0),
@@ -263,14 +276,14 @@ fn nobody_is_refused_or_let_in_by_what_was() {
     }
 }
 
-/// A counter of stamps, and the witness's calls.
+/// A counter of stamps, and how often the witness was asked.
 struct Counter {
     stamp: u32,
     asked: u32,
 }
 
 impl Counter {
-    fn writes(&mut self) -> u32 {
+    fn write(&mut self) -> u32 {
         self.stamp = self.stamp.wrapping_add(1).max(1);
         self.stamp
     }
@@ -278,99 +291,130 @@ impl Counter {
     fn take(&mut self, recall: &mut Recall, name: &str) -> Option<Slot> {
         recall.take(name, &mut || {
             self.asked += 1;
-            Some(self.writes())
+            Some(self.write())
         })
+    }
+
+    /// Writes a slot; the stamp.
+    fn wrote(&mut self, recall: &mut Recall, name: &str, bytes: &[u8]) -> u32 {
+        recall.wrote(name, bytes);
+        self.write()
+    }
+
+    /// A host, and a worker that has found out how it counts.
+    fn proven(stamp: u32) -> (Self, Recall) {
+        let (mut host, mut recall) = (Self { stamp, asked: 0 }, Recall::default());
+        for _ in 0..3 {
+            assert_eq!(host.take(&mut recall, "first"), None);
+            host.wrote(&mut recall, "first", b"1");
+        }
+        assert_eq!((host.take(&mut recall, "first"), host.asked), (None, 2), "where it stands, and how it counts");
+        (host, recall)
     }
 }
 
 #[test]
 fn stamps_follow_by_counting() {
-    let mut host = Counter { stamp: 40, asked: 0 };
-    let mut recall = Recall::default();
-    recall.wrote("early", b"not counted from anywhere");
-    assert_eq!((host.take(&mut recall, "early"), host.asked), (None, 1));
-    let mut write = |host: &mut Counter, recall: &mut Recall, name: &str, bytes: &[u8]| {
-        recall.wrote(name, bytes);
-        host.writes()
-    };
-    let a = write(&mut host, &mut recall, "a", b"1");
-    let long = write(&mut host, &mut recall, "long", &[7; MAX_RECALLED_BYTES]);
-    let _ = write(&mut host, &mut recall, "too long", &[7; MAX_RECALLED_BYTES + 1]);
-    let _ = write(&mut host, &mut recall, "b", b"1");
-    let b = write(&mut host, &mut recall, "b", b"2");
+    let (mut host, mut recall) = Counter::proven(40);
+    let a = host.wrote(&mut recall, "a", b"1");
+    let long = host.wrote(&mut recall, "long", &[7; MAX_RECALLED_BYTES]);
+    host.wrote(&mut recall, "too long", b"1");
+    host.wrote(&mut recall, "too long", &[7; MAX_RECALLED_BYTES + 1]);
+    host.wrote(&mut recall, "b", b"1");
+    let b = host.wrote(&mut recall, "b", b"2");
     let slot = |bytes: &[u8], stamp| Some(Slot { bytes: bytes.to_vec(), stamp });
     assert_eq!(host.take(&mut recall, "a"), slot(b"1", a));
     assert_eq!(host.take(&mut recall, "a"), None, "only once");
     assert_eq!(host.take(&mut recall, "b"), slot(b"2", b));
     assert_eq!(host.take(&mut recall, "long"), slot(&[7; MAX_RECALLED_BYTES], long));
-    assert_eq!((host.take(&mut recall, "too long"), host.take(&mut recall, "early")), (None, None));
-    assert_eq!(host.asked, 2, "one count for all");
+    assert_eq!((host.take(&mut recall, "too long"), host.take(&mut recall, "first")), (None, None));
+    assert_eq!(host.asked, 2, "nobody asks again");
 }
 
 #[test]
-fn others_are_noticed() {
-    type Others = fn(&mut Counter);
-    let cases: [(&str, u32, Others, bool); 6] = [
-        ("nobody", 7, |_| {}, true),
-        ("one write", 7, |host| _ = host.writes(), false),
-        ("nearly all there are", 7, |host| host.stamp -= 1, false),
-        ("the counter begins anew, alone", u32::MAX - 1, |_| {}, false),
-        ("it does without us", u32::MAX - 1, |host| _ = host.writes(), false),
-        ("one counter for each slot", 7, |host| host.stamp = 8, false),
-    ];
-    for (name, stamp, others, want) in cases {
-        let (mut host, mut recall) = (Counter { stamp, asked: 0 }, Recall::default());
-        assert_eq!(host.take(&mut recall, "a"), None);
-        recall.wrote("a", b"1");
-        host.writes();
-        others(&mut host);
-        assert_eq!(host.take(&mut recall, "a").is_some(), want, "{name}");
+fn a_guess_is_never_too_high() {
+    for others in 0..4 {
+        let (mut host, mut recall) = Counter::proven(40);
+        (0..others).for_each(|_| _ = host.write());
+        let stamp = host.wrote(&mut recall, "a", b"1");
+        assert_eq!(host.take(&mut recall, "a").map(|slot| slot.stamp), Some(stamp - others), "{others}");
     }
 }
 
 #[test]
-fn a_worker_that_is_not_alone_asks_seldom() {
-    let (mut host, mut recall) = (Counter { stamp: 1, asked: 0 }, Recall::default());
-    let mut pauses = Vec::new();
-    let mut last = 0;
+fn the_counter_s_end_is_no_guess() {
+    let (mut host, mut recall) = Counter::proven(u32::MAX - 7);
+    assert_eq!(host.stamp, u32::MAX - 2);
+    let mut stamps = Vec::new();
+    for _ in 0..6 {
+        host.wrote(&mut recall, "a", b"1");
+        stamps.push(host.take(&mut recall, "a").map(|slot| slot.stamp));
+    }
+    assert_eq!(stamps, [Some(u32::MAX - 1), Some(u32::MAX), None, Some(3), Some(4), Some(5)]);
+}
+
+#[test]
+fn a_host_that_counts_in_another_way_is_not_trusted() {
+    // The witness's stamp after three writes of this worker, that stood at 7 before.
+    for (name, stamp, want) in [
+        ("one counter, alone", Some(11), true),
+        ("one counter, not alone", Some(12), false),
+        ("one counter for each slot", Some(8), false),
+        ("the same stamp again", Some(7), false),
+        ("a clock", Some(1_000_000), false),
+        ("nothing is shared any more", None, false),
+    ] {
+        let mut recall = Recall::default();
+        assert_eq!(recall.take("a", &mut || Some(7)), None);
+        (0..3).for_each(|_| recall.wrote("a", b"1"));
+        assert_eq!(recall.take("a", &mut || stamp), None, "{name}");
+        recall.wrote("a", b"2");
+        let slot = recall.take("a", &mut || panic!("a rest"));
+        assert_eq!(slot, want.then(|| Slot { bytes: b"2".to_vec(), stamp: 12 }), "{name}");
+    }
+}
+
+#[test]
+fn a_worker_that_is_not_alone_guesses_seldom() {
+    let (mut host, mut recall) = Counter::proven(40);
+    let (mut pauses, mut last) = (Vec::new(), 0);
     for n in 0..8 * MAX_REST {
-        let before = host.asked;
-        let _ = host.take(&mut recall, "a");
-        if host.asked > before {
+        // Somebody else writes the same slot each time.
+        let slot = host.write();
+        if let Some(guess) = host.take(&mut recall, "a") {
+            assert_ne!(guess.stamp, slot);
+            recall.refused();
             pauses.push(n - last);
             last = n;
         }
-        recall.wrote("a", b"1");
-        host.writes();
-        // Somebody else.
-        host.writes();
+        host.wrote(&mut recall, "a", b"1");
     }
-    // From where it can count, it asks at once whether it was alone; then it rests.
-    assert_eq!(pauses[..8], [0, 1, 2, 1, 3, 1, 5, 1]);
-    assert_eq!(pauses.iter().max(), Some(&(MAX_REST + 1)));
-    // Alone again, it finds out.
-    let found = (0..=2 * MAX_REST).any(|_| {
+    // After a rest it looks where the counter stands, and guesses with the next slot.
+    assert_eq!(pauses[..6], [1, 3, 4, 6, 10, 18]);
+    assert_eq!(pauses.iter().max(), Some(&(MAX_REST + 2)));
+    assert_eq!(host.asked, 2 + u32::try_from(pauses.len()).unwrap() - 1, "the last rest goes on");
+    // Alone again, it finds out; then a rest is short.
+    let found = (0..=MAX_REST + 1).position(|_| {
         let found = host.take(&mut recall, "a").is_some();
-        recall.wrote("a", b"1");
-        host.writes();
+        host.wrote(&mut recall, "a", b"1");
         found
     });
-    assert!(found);
+    assert!(found.is_some());
     recall.refused();
-    let asked = host.asked;
-    assert_eq!((host.take(&mut recall, "a"), host.asked), (None, asked), "a short rest after a long time alone");
-    let _ = host.take(&mut recall, "a");
-    assert_eq!(host.asked, asked + 1);
+    let found = (0..3).map(|_| {
+        let found = host.take(&mut recall, "a").is_some();
+        host.wrote(&mut recall, "a", b"1");
+        found
+    });
+    assert_eq!(found.collect::<Vec<_>>(), [false, false, true]);
 }
 
 #[test]
 fn no_more_is_remembered_than_said() {
-    let (mut host, mut recall) = (Counter { stamp: 1, asked: 0 }, Recall::default());
+    let (mut host, mut recall) = Counter::proven(40);
     let names: Vec<String> = (0..10 * MAX_RECALLED).map(|n| format!("rate-limit/p-consumer/1.625/{n}")).collect();
-    let _ = host.take(&mut recall, "a");
     for name in &names {
-        recall.wrote(name, b"1");
-        host.writes();
+        host.wrote(&mut recall, name, b"1");
     }
     let kept = names.iter().filter(|name| host.take(&mut recall, name).is_some()).count();
     assert!((MAX_RECALLED * 3 / 4..=MAX_RECALLED).contains(&kept), "{kept}");
