@@ -2,7 +2,7 @@
 //!
 //! A host shares little: slots of bytes with a stamp ([`Host::slot`], [`Host::set_slot`]), never deleted, for everybody in
 //! the process. Tables are made of them: packed records behind a header, changed by compare-and-set, at most
-//! [`MAX_TRIES`] times, so that every operation ends. Nothing is kept here between calls but where the slots are;
+//! [`MAX_TRIES`] times, so that every operation ends. Nothing that counts is kept here between calls but where the slots are;
 //! a worker may die between any two calls to the host and leaves nothing half done.
 //!
 //! | table | holds | when it is full | bytes that are not ours |
@@ -31,7 +31,7 @@
 //!
 //! # Slots that are not read
 //!
-//! A worker that was alone with its slots need not read what it wrote itself: [`Recall`].
+//! A worker that has the process to itself need not read what it wrote: [`Recall`].
 //!
 //! # Capacity
 //!

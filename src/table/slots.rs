@@ -134,25 +134,31 @@ pub(super) fn update<T>(
     name: &str,
     mut edit: impl FnMut(&mut Vec<u8>, Found) -> Result<Change<T>, Error>,
 ) -> Result<T, Error> {
-    // What is recalled may be out of date: only what is written because of it counts.
-    if let Some(Slot { mut bytes, stamp }) = host.recall(name)
-        && let Ok(Change::Write(value)) = edit(&mut bytes, Found::Bytes)
-        && compare_and_set(host, name, &bytes, stamp)?
-    {
-        return Ok(value);
-    }
-    for _ in 0..MAX_TRIES {
-        let Slot { mut bytes, stamp } = host.slot(name).ok_or(Error::Unavailable)?;
+    let mut recalled = host.recall(name);
+    // What is recalled is one try more.
+    for _ in 0..MAX_TRIES.saturating_add(usize::from(recalled.is_some())) {
+        // It may be out of date: only what is written because of it counts.
+        let counts = recalled.is_none();
+        let Slot { mut bytes, stamp } = look(host, name, &mut recalled)?;
         let found = if stamp == 0 { Found::Nothing } else { Found::Bytes };
-        let value = match edit(&mut bytes, found)? {
-            Change::Keep(value) => return Ok(value),
-            Change::Write(value) => value,
-        };
-        if compare_and_set(host, name, &bytes, stamp)? {
-            return Ok(value);
+        match edit(&mut bytes, found) {
+            Ok(Change::Write(value)) => {
+                if compare_and_set(host, name, &bytes, stamp)? {
+                    return Ok(value);
+                }
+            }
+            Ok(Change::Keep(value)) if counts => return Ok(value),
+            Err(error) if counts => return Err(error),
+            Ok(Change::Keep(_)) | Err(_) => {}
         }
     }
     Err(Error::Contended)
+}
+
+/// A slot as it was recalled, the first time, or as it is.
+#[inline(never)]
+fn look(host: &mut dyn Host, name: &str, recalled: &mut Option<Slot>) -> Result<Slot, Error> {
+    recalled.take().or_else(|| host.slot(name)).ok_or(Error::Unavailable)
 }
 
 /// Writes a slot that was read with this stamp; false when somebody came between.
