@@ -12,7 +12,7 @@
 //! cargo run --release -p lockgate-bench -- webhook  the instructions that webhook-verify adds
 //! cargo run --release -p lockgate-bench -- record-webhook  the same, written to benches/record/webhook_verify.md
 //! cargo run --release -p lockgate-bench -- record-chain        the chain beside what people use today, with times, loading and a steady
-//!                          rate: benches/record/chain.md, .json and .svg; half an hour, `record-chain brief` only what the goals are about
+//!                          rate: benches/record/chain.md, .json and .svg; an hour, `record-chain brief` the same in half of it
 //! cargo run --release -p lockgate-bench -- wasm     the same work under wasmtime and, where it is, node
 //! cargo run --release -p lockgate-bench -- csv      tables under the same engines
 //! cargo run --release -p lockgate-bench -- modes    each format through the filter, without and with the second guard
