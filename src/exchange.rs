@@ -1,7 +1,7 @@
 //! The steps of one request and its answer, and the policy that opens them.
 
 use crate::config::{ConfigError, Environment, NoEnvironment};
-use crate::head::Head;
+use crate::head::{Edit, Head};
 use crate::host::{CallId, CallResult, Host};
 use crate::reply::Reply;
 
@@ -168,6 +168,13 @@ pub trait Exchange {
     /// What is still to change in the request's held head, asked once when a body step lets it go. The host reads the head
     /// no second time: `head` has no fields, and those set here replace what is there.
     fn release(&mut self, _head: &mut Head) {}
+
+    /// The same for a host that keeps no head: `edit` is given what the host has to do, one after the other.
+    fn release_edits(&mut self, edit: &mut dyn FnMut(Edit<'_>)) {
+        let mut head = Head::unread();
+        self.release(&mut head);
+        head.edits().for_each(edit);
+    }
 
     /// The answer's head, also of an answer that the proxy itself made. In a chain also that of another block's reply, which may
     /// take the place of an answer whose head this block has seen.

@@ -391,9 +391,14 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => {
                 // It can be written as long as it is held.
                 if self.request != Way::Sent {
-                    let mut head = Head::unread();
-                    self.exchange.release(&mut head);
-                    if let Err(status) = write(MapType::HttpRequestHeaders, &head) {
+                    let map = MapType::HttpRequestHeaders;
+                    let mut written = Ok(());
+                    self.exchange.release_edits(&mut |edit| {
+                        if written.is_ok() {
+                            written = write_one(map, edit);
+                        }
+                    });
+                    if let Err(status) = written {
                         return self.fail(format_args!("write a held head: {status:?}"));
                     }
                 }
@@ -549,9 +554,13 @@ fn read_field(map: MapType, name: &str, ends: bool) -> Result<Head, String> {
 
 /// Writes what differs.
 fn write(map: MapType, head: &Head) -> Result<(), Refused> {
-    head.edits().try_for_each(|edit| match edit {
+    head.edits().try_for_each(|edit| write_one(map, edit))
+}
+
+fn write_one(map: MapType, edit: Edit<'_>) -> Result<(), Refused> {
+    match edit {
         Edit::Remove(name) => remove_header(map, name),
         Edit::Replace(name, value) => replace_header(map, name, value),
         Edit::Add(name, value) => add_header(map, name, value),
-    })
+    }
 }
