@@ -182,6 +182,12 @@ pub trait Exchange {
         Step::Continue
     }
 
+    /// The same for a host that has read no more of the answer's head than `:status`, where no more is asked for. `false`: it is to take
+    /// [`Exchange::response_head`]; else the head goes on as it is.
+    fn response_status(&mut self, _status: Option<&[u8]>, _host: &mut dyn Host) -> bool {
+        false
+    }
+
     /// A piece of the answer's body.
     fn response_body(&mut self, _chunk: Chunk<'_>, _out: &mut Vec<u8>, _host: &mut dyn Host) -> Body {
         Body::Unchanged

@@ -176,10 +176,18 @@ impl Head {
     pub(crate) fn of<'n>(&self, names: impl Iterator<Item = &'n str>) -> Self {
         let mut head = Self { read: true, ..Self::default() };
         for name in names {
-            for value in self.values(name) {
-                let name = Name { mark: mark(name.as_bytes()), at: head.put_lower(name.as_bytes()) };
-                let value = head.texts.put(value);
+            let mark = mark(name.as_bytes());
+            let bit = bit(mark);
+            if self.there & bit == 0 {
+                continue;
+            }
+            for field in self.fields.iter().filter(|field| self.texts.is(field.name, name, mark)) {
+                let name = Name { mark, at: head.put_lower(name.as_bytes()) };
+                let value = head.texts.put(self.texts.at(field.value));
                 head.push(Field { name, value });
+                if self.again & bit == 0 {
+                    break;
+                }
             }
         }
         head

@@ -483,7 +483,16 @@ impl steps::Exchange for Exchange {
     }
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
-        let taken = matches!(head.single(":status"), Single::One([b'2', _, _]));
+        let status = match head.single(":status") {
+            Single::One(status) => Some(status),
+            Single::Absent | Single::Many => None,
+        };
+        self.response_status(status, host);
+        Step::Continue
+    }
+
+    fn response_status(&mut self, status: Option<&[u8]>, host: &mut dyn Host) -> bool {
+        let taken = matches!(status, Some([b'2', _, _]));
         // What the proxy answers in the portal's place says nothing of what the portal did: then the lease runs out, unless
         // nothing went there. Nothing said of it: the answer came from there, or from a filter behind this one before that.
         let details = if taken { None } else { host.attribute(&["response", "code_details"]) };
@@ -492,7 +501,7 @@ impl steps::Exchange for Exchange {
         } else {
             self.leave_held();
         }
-        Step::Continue
+        true
     }
 }
 

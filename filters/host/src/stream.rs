@@ -83,7 +83,14 @@ impl<P: Policy + 'static> Stream<P> {
         };
         let read = match asks {
             Asks::All => read(map, ends),
-            Asks::Status => read_field(map, ":status", ends),
+            Asks::Status => match header(map, ":status") {
+                Ok(status)
+                    if self.exchange.response_status(status.as_deref(), &mut self.plugin.calls(&mut self.audit)) =>
+                {
+                    return Action::Continue;
+                }
+                status => status.map(|status| Head::part(":status", status, ends)).map_err(|why| format!("{why:?}")),
+            },
             Asks::Nothing => return self.unread_head(),
         };
         let mut head = match read {
@@ -544,12 +551,6 @@ fn buffer(side: Side) -> BufferType {
 fn read(map: MapType, ends: bool) -> Result<Head, String> {
     let pairs = header_map(map).map_err(|status| format!("{status:?}"))?;
     Head::from_pairs(pairs, ends).ok_or_else(|| "not understood".to_owned())
-}
-
-/// One field of a head.
-fn read_field(map: MapType, name: &str, ends: bool) -> Result<Head, String> {
-    let value = header(map, name).map_err(|status| format!("{status:?}"))?;
-    Ok(Head::part(name, value, ends))
 }
 
 /// Writes what differs.
