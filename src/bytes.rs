@@ -76,8 +76,8 @@ impl Word {
 
     /// The bytes that eight digits of hex stand for, of either case; `None` if one is none.
     #[inline]
-    pub(crate) fn from_hex(self) -> Option<[u8; 4]> {
-        let lower = Self(self.0 | EACH * 0x20);
+    pub(crate) fn hex_digits(self) -> Option<[u8; 4]> {
+        let lower = Self(self.0 | (EACH * 0x20));
         let number = self.below(b'9' + 1) & !self.below(b'0');
         let letter = lower.below(b'f' + 1) & !lower.below(b'a');
         if (number | letter) != EACH * 0x80 {
@@ -154,7 +154,7 @@ pub(crate) mod tests {
                         bytes.collect::<Vec<_>>()
                     });
                     assert_eq!(
-                        Word::of(&text).from_hex().map(|bytes| bytes.to_vec()),
+                        Word::of(&text).hex_digits().map(|bytes| bytes.to_vec()),
                         want,
                         "{byte} at {at} of {others}"
                     );

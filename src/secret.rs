@@ -104,7 +104,7 @@ pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
     let (pairs, []) = rest.as_chunks::<2>() else { return None };
     let mut bytes = Vec::with_capacity(text.len() / 2);
     for digits in eights {
-        bytes.extend_from_slice(&Word::of(digits).from_hex()?);
+        bytes.extend_from_slice(&Word::of(digits).hex_digits()?);
     }
     for &[high, low] in pairs {
         bytes.push(digit(high)? << 4 | digit(low)?);
