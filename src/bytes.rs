@@ -74,6 +74,29 @@ impl Word {
         !(from | self.0) & (EACH * 0x80)
     }
 
+    /// The bytes that eight digits of hex stand for, of either case; `None` if one is none.
+    #[inline]
+    pub(crate) fn hex_digits(self) -> Option<[u8; 4]> {
+        let lower = Self(self.0 | (EACH * 0x20));
+        let number = self.below(b'9' + 1) & !self.below(b'0');
+        let letter = lower.below(b'f' + 1) & !lower.below(b'a');
+        if (number | letter) != EACH * 0x80 {
+            return None;
+        }
+        // Nothing is carried: a value is 15 at most.
+        let values = (self.0 & (EACH * 0xf)) + (letter >> 7) * 9;
+        // The first digit of a pair is the high half, and the lower byte.
+        let pairs = values << 4 | values >> 8;
+        let [one, _, two, _, three, _, four, _] = pairs.to_le_bytes();
+        Some([one, two, three, four])
+    }
+
+    /// The high bit of each byte that is a capital letter, and of no other.
+    #[inline]
+    pub(crate) fn uppercase(self) -> u64 {
+        self.below(b'Z' + 1) & !self.below(b'A')
+    }
+
     /// The high bit of each byte that is not ASCII.
     #[inline]
     pub(crate) fn beyond_ascii(self) -> u64 {
@@ -112,6 +135,29 @@ pub(crate) mod tests {
                         let want = one(byte) || length > 1 && one(others);
                         assert_eq!(any(&text, eight, one), want, "{byte} at {at} of {length} among {others}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn eight_digits_of_hex_are_read_as_one_by_one() {
+        let value = |byte: u8| char::from(byte).to_digit(16);
+        for at in 0..8 {
+            for byte in 0..=u8::MAX {
+                for others in *b"09afAF" {
+                    let mut text = [others; 8];
+                    text[at] = byte;
+                    let digits: Option<Vec<u32>> = text.iter().map(|&byte| value(byte)).collect();
+                    let want = digits.map(|digits| {
+                        let bytes = digits.chunks(2).map(|pair| (pair[0] * 16 + pair[1]) as u8);
+                        bytes.collect::<Vec<_>>()
+                    });
+                    assert_eq!(
+                        Word::of(&text).hex_digits().map(|bytes| bytes.to_vec()),
+                        want,
+                        "{byte} at {at} of {others}"
+                    );
                 }
             }
         }

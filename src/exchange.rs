@@ -1,7 +1,7 @@
 //! The steps of one request and its answer, and the policy that opens them.
 
 use crate::config::{ConfigError, Environment, NoEnvironment};
-use crate::head::Head;
+use crate::head::{Edit, Head};
 use crate::host::{CallId, CallResult, Host};
 use crate::reply::Reply;
 
@@ -169,10 +169,23 @@ pub trait Exchange {
     /// no second time: `head` has no fields, and those set here replace what is there.
     fn release(&mut self, _head: &mut Head) {}
 
+    /// The same for a host that keeps no head: `edit` is given what the host has to do, one after the other.
+    fn release_edits(&mut self, edit: &mut dyn FnMut(Edit<'_>)) {
+        let mut head = Head::unread();
+        self.release(&mut head);
+        head.edits().for_each(edit);
+    }
+
     /// The answer's head, also of an answer that the proxy itself made. In a chain also that of another block's reply, which may
     /// take the place of an answer whose head this block has seen.
     fn response_head(&mut self, _head: &mut Head, _host: &mut dyn Host) -> Step {
         Step::Continue
+    }
+
+    /// The same for a host that has read no more of the answer's head than `:status`, where no more is asked for. `false`: it is to take
+    /// [`Exchange::response_head`]; else the head goes on as it is.
+    fn response_status(&mut self, _status: Option<&[u8]>, _host: &mut dyn Host) -> bool {
+        false
     }
 
     /// A piece of the answer's body.

@@ -176,10 +176,18 @@ impl Head {
     pub(crate) fn of<'n>(&self, names: impl Iterator<Item = &'n str>) -> Self {
         let mut head = Self { read: true, ..Self::default() };
         for name in names {
-            for value in self.values(name) {
-                let name = Name { mark: mark(name.as_bytes()), at: head.put_lower(name.as_bytes()) };
-                let value = head.texts.put(value);
+            let mark = mark(name.as_bytes());
+            let bit = bit(mark);
+            if self.there & bit == 0 {
+                continue;
+            }
+            for field in self.fields.iter().filter(|field| self.texts.is(field.name, name, mark)) {
+                let name = Name { mark, at: head.put_lower(name.as_bytes()) };
+                let value = head.texts.put(self.texts.at(field.value));
                 head.push(Field { name, value });
+                if self.again & bit == 0 {
+                    break;
+                }
             }
         }
         head
@@ -349,7 +357,7 @@ impl Head {
     }
 
     fn put_lower(&mut self, name: &[u8]) -> Span {
-        if name.iter().any(u8::is_ascii_uppercase) {
+        if any(name, Word::uppercase, |byte| byte.is_ascii_uppercase()) {
             self.texts.put(&name.to_ascii_lowercase())
         } else {
             self.texts.put(name)
@@ -614,6 +622,7 @@ mod tests {
     fn eight_bytes_are_as_unfit_as_one() {
         assert_alike(unfit, is_unfit);
         assert_alike(Word::beyond_ascii, |byte| !byte.is_ascii());
+        assert_alike(Word::uppercase, |byte| byte.is_ascii_uppercase());
     }
 
     #[test]

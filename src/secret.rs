@@ -7,6 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::bytes::Word;
 use crate::config::{ConfigError, Environment};
 
 /// Longest name of a variable, in bytes.
@@ -98,9 +99,13 @@ pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
         b'A'..=b'F' => Some(byte - b'A' + 10),
         _ => None,
     };
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    // An iterator of options says nothing of its length, and its list would grow several times.
-    let mut bytes = Vec::with_capacity(pairs.len());
+    // Eight digits at a time: every signature in hex comes by here.
+    let (eights, rest) = text.as_bytes().as_chunks::<8>();
+    let (pairs, []) = rest.as_chunks::<2>() else { return None };
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    for digits in eights {
+        bytes.extend_from_slice(&Word::of(digits).hex_digits()?);
+    }
     for &[high, low] in pairs {
         bytes.push(digit(high)? << 4 | digit(low)?);
     }

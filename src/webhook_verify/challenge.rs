@@ -34,12 +34,12 @@ fn answer(endpoint: &Endpoint, kept: &Kept, signed: bool, picked: &[Picked], sec
     let value = |place: &Place| match place {
         Place::Json(path) => picked.iter().find(|(there, _)| **there == *path).and_then(|(_, value)| value.clone()),
         Place::Header(_) | Place::Query(_) | Place::Form(_) | Place::Pair(_) => {
-            request.value(place).ok().flatten().and_then(|value| String::from_utf8(value).ok())
+            request.value(place).ok().flatten().and_then(|value| String::from_utf8(value.into_owned()).ok())
         }
     };
     let is = |challenge: &&Challenge| {
         challenge.signed == signed
-            && challenge.method.as_bytes() == kept.method
+            && challenge.method.as_bytes() == kept.method()
             && challenge.when.iter().all(|(place, wanted)| value(place).is_some_and(|given| given == *wanted))
             && challenge.token.as_ref().is_none_or(|place| value(place).is_some())
     };

@@ -97,7 +97,7 @@ pub(super) fn read(
             "@authority" | "@scheme" => covered("@target-uri"),
             "@path" => covered("@target-uri") || covered("@request-target"),
             // Where there is none, none can be put there: then it must be covered.
-            "@query" => !request.kept.target.contains(&b'?') || covered("@target-uri") || covered("@request-target"),
+            "@query" => !request.kept.target().contains(&b'?') || covered("@target-uri") || covered("@request-target"),
             _ => false,
         };
         if !by_target && !covered(name) {
@@ -297,11 +297,11 @@ fn append(
 ) -> Result<(), Reason> {
     let base = request.endpoint.base_url.as_ref().ok_or(Reason::Malformed)?;
     let (scheme, authority, prefix) = base.parts();
-    let target = request.kept.target.as_slice();
+    let target = request.kept.target();
     let at = target.iter().position(|&byte| byte == b'?').unwrap_or(target.len());
     let (path, query) = target.split_at_checked(at).unwrap_or((target, &[]));
     match component.name.as_slice() {
-        b"@method" => to.extend_from_slice(&request.kept.method),
+        b"@method" => to.extend_from_slice(request.kept.method()),
         b"@authority" => to.extend_from_slice(authority.as_bytes()),
         b"@scheme" => to.extend_from_slice(scheme.as_bytes()),
         b"@target-uri" => {

@@ -109,18 +109,16 @@ impl Config {
     }
 
     /// The endpoint of a request: the first that matches, and no other is tried.
-    pub(super) fn endpoint(&self, method: &[u8], path: &[u8]) -> Option<(usize, &Endpoint, &str)> {
-        let endpoints = self.endpoints.iter().enumerate();
-        let mut found =
-            endpoints.filter_map(|(n, endpoint)| Some((n, endpoint, endpoint.matches.takes_away(method, path)?)));
-        found.next().map(|(n, endpoint, pattern)| (n, endpoint, pattern.as_str()))
+    /// With it the place of its path that fits.
+    pub(super) fn endpoint(&self, method: &[u8], path: &[u8]) -> Option<(usize, &Endpoint, usize)> {
+        let mut endpoints = self.endpoints.iter().enumerate();
+        endpoints.find_map(|(n, endpoint)| Some((n, endpoint, endpoint.matches.taken_by(method, path)?)))
     }
 
     /// What a request that leaves is signed with: the first that matches.
-    pub(super) fn signer(&self, method: &[u8], path: &[u8]) -> Option<(usize, &Signer, &str)> {
-        let signers = self.signers.iter().enumerate();
-        let mut found = signers.filter_map(|(n, signer)| Some((n, signer, signer.matches.takes_away(method, path)?)));
-        found.next().map(|(n, signer, pattern)| (n, signer, pattern.as_str()))
+    pub(super) fn signer(&self, method: &[u8], path: &[u8]) -> Option<(usize, &Signer, usize)> {
+        let mut signers = self.signers.iter().enumerate();
+        signers.find_map(|(n, signer)| Some((n, signer, signer.matches.taken_by(method, path)?)))
     }
 }
 

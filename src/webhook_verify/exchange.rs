@@ -7,21 +7,21 @@ mod unsent;
 use std::rc::Rc;
 
 use self::outgoing::{Leaving, Signed};
-use self::report::Who;
+use self::report::{Rule, Who};
 use super::Shared;
 use super::challenge;
 use super::config::{Endpoint, Mode, Repeated, Replay, Unnormalized};
 use super::counters::Outcome;
 use super::error::Reason;
 use super::request::Kept;
-use super::verify::{Good, MAX_HANDED_BYTES, Verification};
+use super::verify::{Good, Keys, MAX_HANDED_BYTES, Verification};
 use crate::exchange::{self as steps, Asks, Body, Chunk, HeadState, Part, Side, Step};
-use crate::head::{Head, Single};
+use crate::head::{Edit, Head, Single, fit};
 use crate::host::Host;
 use crate::jwt_auth::WEBHOOK_STATE;
 use crate::line::{Line, Unread, rewrite};
 use crate::reply::{Reply, correlation_id};
-use crate::table::{Claim, Key};
+use crate::table::Claim;
 
 /// The header that names the endpoint for which a delivery was verified.
 pub const VERIFIED_HEADER: &str = "x-webhook-verified";
@@ -37,8 +37,8 @@ pub struct Exchange {
     shared: Rc<Shared>,
     state: State,
     who: Who,
-    /// The client's [`ID_HEADER`], which is still in the head that waits: most often it is what stands there in the end, too.
-    copy: Option<Vec<u8>>,
+    /// What becomes of the client's [`ID_HEADER`], which is still in the head that waits.
+    copy: Copy,
 }
 
 enum State {
@@ -54,6 +54,17 @@ enum State {
     Signed(Signed),
 }
 
+/// A client's [`ID_HEADER`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Copy {
+    /// It is not there, or there no more.
+    Gone,
+    /// It goes, whatever is put in its place.
+    Goes,
+    /// It is the delivery's id, and stays as it is. Most often.
+    Stays,
+}
+
 struct Reading {
     endpoint: usize,
     verification: Verification,
@@ -66,15 +77,15 @@ struct Handed {
     verified: Option<usize>,
     id: Option<String>,
     event: Option<String>,
-    /// What is settled or released by the answer: one, or one for each part of a list.
-    claims: Vec<Claimed>,
+    /// What is settled or released by the answer.
+    claimed: Option<Claimed>,
 }
 
-/// A claim that is ours.
-#[derive(Clone, Copy, Debug)]
+/// Claims that are ours.
+#[derive(Debug)]
 struct Claimed {
     endpoint: usize,
-    key: Key,
+    keys: Keys,
     owner: u64,
 }
 
@@ -87,17 +98,7 @@ enum Verdict {
 
 impl Exchange {
     pub(super) fn new(shared: Rc<Shared>) -> Self {
-        Self { shared, state: State::Beside, who: Who::default(), copy: None }
-    }
-
-    /// Sees to it that a request has one reading.
-    fn settle(&self, head: &mut Head) -> Result<(), Reason> {
-        match (Line::of(head), self.shared.config.unnormalized) {
-            (Ok(_), _) => return Ok(()),
-            (Err(Unread::Unnormal), Unnormalized::Rewrite) => rewrite(head),
-            (Err(_), _) => return Err(Reason::UnsafePath),
-        }
-        Line::of(head).map(drop).map_err(|_| Reason::UnsafePath)
+        Self { shared, state: State::Beside, who: Who::default(), copy: Copy::Gone }
     }
 
     /// What the head says; `Err` for what needs no body to be refused or answered.
@@ -140,7 +141,7 @@ impl Exchange {
         let now_ms = host.now_ms();
         let clock_ms = now_ms.and_then(|now| i64::try_from(now).ok());
         let seed = shared.seed.get();
-        let good = match verification.finish(endpoint, clock_ms, seed.as_ref(), host) {
+        let mut good = match verification.finish(endpoint, clock_ms, seed.as_ref(), host) {
             Ok(good) => good,
             Err(reason) => return self.refuse(at, reason, host),
         };
@@ -155,17 +156,17 @@ impl Exchange {
         {
             return self.refuse(at, Reason::Event, host);
         }
-        let claims = match (&endpoint.replay, now_ms) {
-            (None, _) => Vec::new(),
-            (Some(replay), Some(now_ms)) if !good.keys.is_empty() => {
-                match self.claim(at, replay, &good.keys, now_ms, host) {
-                    Ok(claims) => claims,
+        let claimed = match (&endpoint.replay, now_ms) {
+            (None, _) => None,
+            (Some(replay), Some(now_ms)) if !good.keys.as_slice().is_empty() => {
+                match self.claim(at, replay, std::mem::take(&mut good.keys), now_ms, host) {
+                    Ok(claimed) => Some(claimed),
                     Err(verdict) => return *verdict,
                 }
             }
             (Some(_), _) => return self.refuse(at, Reason::NoClock, host),
         };
-        self.accept(at, endpoint, good, claims, host)
+        self.accept(at, endpoint, good, claimed, host)
     }
 
     /// Claims all parts, or none.
@@ -173,20 +174,23 @@ impl Exchange {
         &mut self,
         at: usize,
         replay: &Replay,
-        keys: &[Key],
+        keys: Keys,
         now_ms: u64,
         host: &mut dyn Host,
-    ) -> Result<Vec<Claimed>, Box<Verdict>> {
+    ) -> Result<Claimed, Box<Verdict>> {
         let shared = Rc::clone(&self.shared);
         let (Some(claims), Some(seed)) = (shared.config.tables.get(replay.table), shared.seed.get()) else {
             return Err(Box::new(self.refuse(at, Reason::NoTable, host)));
         };
         let owner = shared.owner(&seed, now_ms, self.who.id.as_deref(), host);
-        let mut ours = Vec::with_capacity(keys.len());
+        let all = keys.as_slice();
+        // Those that are given back when others are not ours.
+        let mut ours = Vec::new();
         let (mut spent, mut stop) = (0_usize, None);
-        for &key in keys {
+        for &key in all {
             match claims.claim(host, now_ms, key, owner, replay.lease_ms) {
-                Ok(Claim::Ours) => ours.push(Claimed { endpoint: at, key, owner }),
+                Ok(Claim::Ours) if all.len() == 1 => {}
+                Ok(Claim::Ours) => ours.push(key),
                 Ok(Claim::Spent) => spent += 1,
                 Ok(Claim::Held { wait_ms }) => stop = Some((Reason::InFlight, Some(wait_ms))),
                 Err(error) => stop = Some((error.into(), None)),
@@ -196,15 +200,15 @@ impl Exchange {
             }
         }
         if stop.is_none() && spent == 0 {
-            return Ok(ours);
+            return Ok(Claimed { endpoint: at, keys, owner });
         }
-        for claimed in &ours {
-            let _ = claims.release(host, now_ms, claimed.key, owner);
+        for key in ours {
+            let _ = claims.release(host, now_ms, key, owner);
         }
         Err(Box::new(match stop {
             Some((reason, wait_ms)) => self.refuse_for(at, reason, wait_ms, host),
             // A list with a new part is never answered as taken: that part would be lost.
-            None if spent < keys.len() => self.repeated(at, Repeated::Refuse, host),
+            None if spent < all.len() => self.repeated(at, Repeated::Refuse, host),
             None => self.repeated(at, replay.repeated, host),
         }))
     }
@@ -214,10 +218,10 @@ impl Exchange {
         at: usize,
         endpoint: &Endpoint,
         good: Good,
-        claims: Vec<Claimed>,
+        claimed: Option<Claimed>,
         host: &mut dyn Host,
     ) -> Verdict {
-        let mut handed = Handed { claims, ..Handed::default() };
+        let mut handed = Handed { claimed, ..Handed::default() };
         if endpoint.mode == Mode::Shadow {
             self.record(at, Outcome::ShadowVerified, "verified", None, host);
             return Verdict::Good(handed);
@@ -225,6 +229,11 @@ impl Exchange {
         self.record(at, Outcome::Verified, "verified", None, host);
         host.leave(WEBHOOK_STATE, endpoint.name.as_bytes());
         handed.verified = Some(at);
+        let stands =
+            |id: &String| matches!(good.kept.head.single(ID_HEADER), Single::One(copy) if copy == id.as_bytes());
+        if self.copy == Copy::Goes && good.id.as_ref().is_some_and(stands) {
+            self.copy = Copy::Stays;
+        }
         handed.id = good.id;
         let plain = |event: &String| {
             event.len() <= MAX_HANDED_BYTES && !event.is_empty() && event.bytes().all(|byte| byte.is_ascii_graphic())
@@ -279,23 +288,49 @@ impl Exchange {
         }
     }
 
+    /// Gives `edit` each field that the request's head goes on with, once: with the value that takes the place of all that stand there,
+    /// or with none, and all go.
+    fn hand_over(&mut self, edit: &mut dyn FnMut(&str, Option<&[u8]>)) {
+        let copy = std::mem::replace(&mut self.copy, Copy::Gone);
+        let (mut id, mut event, mut endpoint) = (None, None, None);
+        if let State::Good(handed) = &mut self.state {
+            (id, event) = (handed.id.take(), handed.event.take());
+            endpoint = handed.verified.take().and_then(|at| self.shared.config.endpoints.get(at));
+        }
+        if let Some(endpoint) = endpoint {
+            edit(VERIFIED_HEADER, Some(endpoint.name.as_bytes()));
+        }
+        match (id, copy) {
+            // What stands there already is not written again.
+            (_, Copy::Stays) => {}
+            (Some(id), Copy::Gone | Copy::Goes) => edit(ID_HEADER, Some(id.as_bytes())),
+            (None, Copy::Goes) => edit(ID_HEADER, None),
+            (None, Copy::Gone) => {}
+        }
+        if let Some(event) = event {
+            edit(EVENT_HEADER, Some(event.as_bytes()));
+        }
+        if let State::Signed(signed) = &mut self.state {
+            signed.write(edit);
+        }
+    }
+
     /// Nobody knows what the portal did: the claim stays until its lease ends.
     fn leave_held(&mut self) {
         if let State::Good(handed) = &mut self.state {
-            handed.claims.clear();
+            handed.claimed = None;
         }
     }
 
     /// Ends the claim, if there is one: the portal has taken the delivery, or not.
     fn close(&mut self, taken: bool, host: &mut dyn Host) {
-        let State::Good(Handed { claims: claimed, .. }) = &mut self.state else { return };
-        let claimed = std::mem::take(claimed);
-        let Some(&Claimed { endpoint: at, .. }) = claimed.first() else { return };
+        let State::Good(Handed { claimed, .. }) = &mut self.state else { return };
+        let Some(Claimed { endpoint: at, keys, owner }) = claimed.take() else { return };
         let shared = Rc::clone(&self.shared);
         let Some(replay) = shared.config.endpoints.get(at).and_then(|endpoint| endpoint.replay) else { return };
         let (Some(claims), Some(now_ms)) = (shared.config.tables.get(replay.table), host.now_ms()) else { return };
         let mut outcome = if taken { Outcome::Settled } else { Outcome::Released };
-        for Claimed { key, owner, .. } in claimed {
+        for &key in keys.as_slice() {
             if !taken {
                 let _ = claims.release(host, now_ms, key, owner);
             } else if !matches!(claims.settle(host, now_ms, key, owner, replay.keep_ms), Ok(true)) {
@@ -321,7 +356,7 @@ impl steps::Exchange for Exchange {
                 matches!(self.state, State::Reading(_) | State::Leaving(_))
             }
             (Side::Response, Part::Head) => {
-                matches!(&self.state, State::Good(Handed { claims, .. }) if !claims.is_empty())
+                matches!(&self.state, State::Good(Handed { claimed: Some(_), .. }))
             }
             (Side::Response, Part::Body | Part::Trailers) => false,
         }
@@ -333,12 +368,20 @@ impl steps::Exchange for Exchange {
 
     fn request_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
         let shared = Rc::clone(&self.shared);
-        if let Err(reason) = self.settle(head) {
+        // A request has to have one reading.
+        let line = match (Line::of(head), shared.config.unnormalized) {
+            (Err(Unread::Unnormal), Unnormalized::Rewrite) => {
+                rewrite(head);
+                Line::of(head)
+            }
+            (line, _) => line,
+        };
+        let Ok(line) = line else {
             self.who.id = correlation_id(head);
             remove_copies(head);
-            return Step::Reply(self.refuse_unread(reason, host));
-        }
-        let line = Line::of(head).ok().filter(|line| !line.is_pathless());
+            return Step::Reply(self.refuse_unread(Reason::UnsafePath, host));
+        };
+        let line = Some(line).filter(|line| !line.is_pathless());
         let found = line.and_then(|line| Some((line, shared.config.endpoint(line.method, line.path)?)));
         let Some((Line { method, target, .. }, (at, endpoint, pattern))) = found else {
             let leaves = line.and_then(|line| self.leave(line, head, host));
@@ -351,17 +394,18 @@ impl steps::Exchange for Exchange {
         };
         self.who.id = correlation_id(head);
         // Before the copies go: some senders write their own id where ours stands.
-        let kept = Kept::new(&endpoint.descriptor, method.to_vec(), target.to_vec(), head);
+        let kept = Kept::new(&endpoint.descriptor, method, target, head);
         let shadow = endpoint.mode == Mode::Shadow;
         match head.single(ID_HEADER) {
             // The head goes on by `release` alone.
-            Single::One(copy) if !shadow => {
-                self.copy = Some(copy.to_vec());
+            Single::One(_) if !shadow => {
+                self.copy = Copy::Goes;
                 remove_copies_but(ID_HEADER, head);
             }
             Single::One(_) | Single::Absent | Single::Many => remove_copies(head),
         }
-        self.who.endpoint(endpoint, pattern);
+        self.who.rule = Some(Rule::Endpoint { at, pattern });
+        self.who.shadow = shadow;
         let verification = match self.begin(endpoint, kept, head, host) {
             Ok(verification) => verification,
             Err(Stop::Challenge(_)) if shadow => return Step::Continue,
@@ -425,32 +469,30 @@ impl steps::Exchange for Exchange {
     }
 
     fn release(&mut self, head: &mut Head) {
-        let copy = self.copy.take();
-        let (mut id, mut event, mut endpoint) = (None, None, None);
-        if let State::Good(handed) = &mut self.state {
-            (id, event) = (handed.id.take(), handed.event.take());
-            endpoint = handed.verified.take().and_then(|at| self.shared.config.endpoints.get(at));
-        }
-        if let Some(endpoint) = endpoint {
-            head.set(VERIFIED_HEADER, endpoint.name.as_bytes());
-        }
-        match (id, copy) {
-            // What stands there already is not written again.
-            (Some(id), Some(copy)) if id.as_bytes() == copy => {}
-            (Some(id), _) => head.set(ID_HEADER, id.as_bytes()),
-            (None, Some(_)) => drop(head.remove(ID_HEADER)),
-            (None, None) => {}
-        }
-        if let Some(event) = event {
-            head.set(EVENT_HEADER, event.as_bytes());
-        }
-        if let State::Signed(signed) = &mut self.state {
-            signed.write(head);
-        }
+        self.hand_over(&mut |name, value| match value {
+            Some(value) => head.set(name, value),
+            None => drop(head.remove(name)),
+        });
+    }
+
+    fn release_edits(&mut self, edit: &mut dyn FnMut(Edit<'_>)) {
+        self.hand_over(&mut |name, value| match value {
+            Some(value) => edit(Edit::Replace(name.as_bytes(), &fit(value))),
+            None => edit(Edit::Remove(name.as_bytes())),
+        });
     }
 
     fn response_head(&mut self, head: &mut Head, host: &mut dyn Host) -> Step {
-        let taken = matches!(head.single(":status"), Single::One([b'2', _, _]));
+        let status = match head.single(":status") {
+            Single::One(status) => Some(status),
+            Single::Absent | Single::Many => None,
+        };
+        self.response_status(status, host);
+        Step::Continue
+    }
+
+    fn response_status(&mut self, status: Option<&[u8]>, host: &mut dyn Host) -> bool {
+        let taken = matches!(status, Some([b'2', _, _]));
         // What the proxy answers in the portal's place says nothing of what the portal did: then the lease runs out, unless
         // nothing went there. Nothing said of it: the answer came from there, or from a filter behind this one before that.
         let details = if taken { None } else { host.attribute(&["response", "code_details"]) };
@@ -459,9 +501,13 @@ impl steps::Exchange for Exchange {
         } else {
             self.leave_held();
         }
-        Step::Continue
+        true
     }
 }
+
+const VERIFIED_BYTES: usize = VERIFIED_HEADER.len();
+const ID_BYTES: usize = ID_HEADER.len();
+const EVENT_BYTES: usize = EVENT_HEADER.len();
 
 /// Removes what only the gate may write; also in the spellings that some servers take for the same name.
 fn remove_copies(head: &mut Head) {
@@ -471,11 +517,16 @@ fn remove_copies(head: &mut Head) {
 /// The same, but for a name that will be written.
 fn remove_copies_but(stays: &str, head: &mut Head) {
     let same = |given: u8, ours: u8| given.eq_ignore_ascii_case(&ours) || given == b'_' && ours == b'-';
-    let spells = |name: &[u8], ours: &[u8]| {
-        name.len() == ours.len() && name.iter().zip(ours).all(|(&given, &ours)| same(given, ours))
-    };
+    let spells = |name: &[u8], ours: &[u8]| name.iter().zip(ours).all(|(&given, &ours)| same(given, ours));
     head.remove_those(|name| {
-        HANDED_HEADERS.iter().any(|ours| spells(name, ours.as_bytes())) && !name.eq_ignore_ascii_case(stays.as_bytes())
+        // Most names are of another length.
+        let ours = match name.len() {
+            VERIFIED_BYTES => VERIFIED_HEADER,
+            ID_BYTES => ID_HEADER,
+            EVENT_BYTES => EVENT_HEADER,
+            _ => return false,
+        };
+        spells(name, ours.as_bytes()) && !name.eq_ignore_ascii_case(stays.as_bytes())
     });
 }
 

@@ -12,10 +12,10 @@ use super::keys::Key;
 use super::message;
 use super::request::{Kept, Request};
 use super::signatures::{Candidate, encode};
-use super::verify::look;
+use super::verify::{look, read};
 use crate::head::Head;
 use crate::host::Host;
-use crate::path::of_target;
+use crate::path::{PathPattern, of_target};
 
 /// Longest part of the signed string that is shown, in bytes.
 pub const MAX_SHOWN_BYTES: usize = 2048;
@@ -51,10 +51,11 @@ impl Policy {
             lines.push("endpoint: none matches this method and path, so nothing is verified".to_owned());
             return None;
         };
+        let pattern = endpoint.matches.paths().get(pattern).map_or("", PathPattern::as_str);
         lines.push(format!("endpoint: `{}`, by its path {pattern}", endpoint.name));
         let descriptor = &endpoint.descriptor;
         let now_ms = now_ms.and_then(|now| i64::try_from(now).ok());
-        let kept = Kept::new(descriptor, method.to_vec(), target.to_vec(), head);
+        let kept = Kept::new(descriptor, method, target, head);
         let mut request = Request::new(&kept, endpoint, Some(body));
         for place in descriptor.places().into_iter().filter(|place| !matches!(place, Place::Pair(_))) {
             let value = match request.value(place) {
@@ -89,7 +90,11 @@ impl Policy {
             );
             return self.verdict(endpoint, &kept, body, now_ms, host, lines);
         }
-        let (candidates, read) = match look(&mut request, now_ms) {
+        let looked = look(&mut request).and_then(|candidates| {
+            let read = read(&request, candidates.as_deref(), now_ms)?;
+            Ok((candidates, read))
+        });
+        let (candidates, read) = match looked {
             Ok(found) => found,
             Err(reason) => {
                 lines.push(format!("refused before anything is computed: {}", why(reason, endpoint)));

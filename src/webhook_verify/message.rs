@@ -1,5 +1,7 @@
 //! The signed string: what the sender's secret was applied to, rebuilt from what was received.
 
+use std::borrow::Cow;
+
 use sha2::{Digest as _, Sha256};
 
 use super::descriptor::{FieldSource, Fields, Listed, Segment, Urls};
@@ -32,16 +34,16 @@ impl Message {
 
 /// What was read before the signed string is built.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Read {
+pub(super) struct Read<'a> {
     /// As it was received.
-    pub(super) timestamp: Option<Vec<u8>>,
-    pub(super) id: Option<Vec<u8>>,
+    pub(super) timestamp: Option<Cow<'a, [u8]>>,
+    pub(super) id: Option<Cow<'a, [u8]>>,
     /// The header fields that a token names.
     pub(super) listed: Vec<String>,
 }
 
 /// All signed strings that the sender may have meant: one, or one for each spelling of the URL.
-pub(super) fn build(request: &Request<'_>, read: &Read) -> Result<Vec<Message>, Reason> {
+pub(super) fn build(request: &Request<'_>, read: &Read<'_>) -> Result<Vec<Message>, Reason> {
     check_joints(request)?;
     let descriptor = &request.endpoint.descriptor;
     if !descriptor.facts.signs_url {
@@ -58,7 +60,7 @@ pub(super) fn build(request: &Request<'_>, read: &Read) -> Result<Vec<Message>, 
 }
 
 /// The signed string with this spelling of the URL.
-fn build_with(url: &[u8], request: &Request<'_>, read: &Read) -> Result<Message, Reason> {
+fn build_with(url: &[u8], request: &Request<'_>, read: &Read<'_>) -> Result<Message, Reason> {
     let mut message = Message { before: Vec::new(), body: false, after: Vec::new() };
     for segment in &request.endpoint.descriptor.signed {
         if *segment == Segment::Body {
@@ -105,7 +107,7 @@ fn check_joints(request: &Request<'_>) -> Result<(), Reason> {
         let (Some(joint), false) = (literal(beside), descriptor.free.as_ref() == Some(place)) else { continue };
         let Some(value) = request.value(place)? else { continue };
         // With the joint behind it, so that none begins in the value and ends beyond.
-        let joined = [value.as_slice(), joint].concat();
+        let joined = [&value, joint].concat();
         if joined.windows(joint.len()).position(|window| window == joint) != Some(value.len()) {
             return Err(Reason::Malformed);
         }
@@ -114,7 +116,13 @@ fn check_joints(request: &Request<'_>) -> Result<(), Reason> {
 }
 
 /// Appends one segment; false when its value is not there.
-fn append(segment: &Segment, request: &Request<'_>, read: &Read, url: &[u8], to: &mut Vec<u8>) -> Result<bool, Reason> {
+fn append(
+    segment: &Segment,
+    request: &Request<'_>,
+    read: &Read<'_>,
+    url: &[u8],
+    to: &mut Vec<u8>,
+) -> Result<bool, Reason> {
     let body = || request.body.ok_or(Reason::Malformed);
     let mut put = |value: Option<&[u8]>| {
         to.extend_from_slice(value.unwrap_or_default());
@@ -124,9 +132,9 @@ fn append(segment: &Segment, request: &Request<'_>, read: &Read, url: &[u8], to:
         Segment::Text(text) => put(Some(text)),
         Segment::Timestamp => put(read.timestamp.as_deref()),
         Segment::Id => put(read.id.as_deref()),
-        Segment::Method => put(Some(&request.kept.method)),
+        Segment::Method => put(Some(request.kept.method())),
         Segment::Url => put(Some(url)),
-        Segment::Target => put(Some(&request.kept.target)),
+        Segment::Target => put(Some(request.kept.target())),
         Segment::Value(place) => put(request.value(place)?.as_deref()),
         Segment::ValueOrNothing(place) => {
             put(request.value(place)?.as_deref());
@@ -148,12 +156,12 @@ fn append(segment: &Segment, request: &Request<'_>, read: &Read, url: &[u8], to:
     })
 }
 
-fn append_listed(listed: &Listed, request: &Request<'_>, read: &Read, to: &mut Vec<u8>) -> Result<(), Reason> {
+fn append_listed(listed: &Listed, request: &Request<'_>, read: &Read<'_>, to: &mut Vec<u8>) -> Result<(), Reason> {
     let mut names = match &listed.from {
         None => read.listed.clone(),
         Some(place) => {
-            let text =
-                String::from_utf8(request.value(place)?.ok_or(Reason::Missing)?).map_err(|_| Reason::Malformed)?;
+            let text = request.value(place)?.ok_or(Reason::Missing)?;
+            let text = std::str::from_utf8(&text).map_err(|_| Reason::Malformed)?;
             // In their order; a sort of its own would be more code than all the rest of this.
             let mut names: Vec<String> = Vec::new();
             for name in text.split(',').take(MAX_LISTED_HEADERS + 1) {
@@ -237,12 +245,12 @@ fn append_fields(fields: &Fields, request: &Request<'_>, to: &mut Vec<u8>) -> Re
 /// The spellings of the URL, first as it is configured and came.
 pub(super) fn urls(request: &Request<'_>, urls: Urls) -> Result<Vec<Vec<u8>>, Reason> {
     let base = request.endpoint.base_url.as_ref().ok_or(Reason::Malformed)?;
-    let target = &request.kept.target;
+    let target = request.kept.target();
     let mut bases = vec![base.as_str().to_owned()];
     if urls.ports {
         bases.extend(base.other_port());
     }
-    let mut targets = vec![target.clone()];
+    let mut targets = vec![target.to_vec()];
     if urls.encoded {
         targets.push(browser_encoded(target));
     }

@@ -189,8 +189,8 @@ impl Shared {
             Some(_) => None,
             None => host.attribute(&["connection", "id"]),
         };
-        let (random, connection) = (random.unwrap_or_default().to_le_bytes(), connection.unwrap_or_default());
+        let numbers = [random.unwrap_or_default(), delivery, now_ms].map(u64::to_le_bytes);
         let id = correlation_id.unwrap_or_default().as_bytes();
-        seed.number(&[&random, &connection, &delivery.to_le_bytes(), &now_ms.to_le_bytes(), id])
+        seed.number(&[numbers.as_flattened(), &connection.unwrap_or_default(), id])
     }
 }

@@ -1,5 +1,6 @@
 //! What of a request a scheme reads: kept from its head, and completed by the body where that is needed.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use super::config::Endpoint;
@@ -23,15 +24,16 @@ const JSON: Limits = Limits { max_depth: MAX_BODY_DEPTH, max_members: MAX_BODY_M
 /// A request's head, as far as its scheme reads it.
 #[derive(Debug)]
 pub(super) struct Kept {
-    pub(super) method: Vec<u8>,
-    /// Path and query, as they were received.
-    pub(super) target: Vec<u8>,
+    /// Method and target, one behind the other.
+    line: Vec<u8>,
+    /// How long the method is, in bytes.
+    method: usize,
     /// The fields that the scheme names.
     pub(super) head: Head,
 }
 
 impl Kept {
-    pub(super) fn new(descriptor: &Descriptor, method: Vec<u8>, target: Vec<u8>, head: &Head) -> Self {
+    pub(super) fn new(descriptor: &Descriptor, method: &[u8], target: &[u8], head: &Head) -> Self {
         let facts = &descriptor.facts;
         let known = |name: &str| facts.header_names.iter().any(|known| known.eq_ignore_ascii_case(name));
         let head = match &descriptor.signature.source {
@@ -43,13 +45,23 @@ impl Kept {
                 head.of(facts.header_names.iter().map(String::as_str))
             }
         };
-        Self { method, target, head }
+        Self { line: [method, target].concat(), method: method.len(), head }
+    }
+
+    pub(super) fn method(&self) -> &[u8] {
+        self.line.get(..self.method).unwrap_or_default()
+    }
+
+    /// Path and query, as they were received.
+    pub(super) fn target(&self) -> &[u8] {
+        self.line.get(self.method..).unwrap_or_default()
     }
 
     /// What stands after the first `?`.
     fn query(&self) -> &[u8] {
-        let at = self.target.iter().position(|&byte| byte == b'?');
-        at.and_then(|at| self.target.get(at + 1..)).unwrap_or_default()
+        let target = self.target();
+        let at = target.iter().position(|&byte| byte == b'?');
+        at.and_then(|at| target.get(at + 1..)).unwrap_or_default()
     }
 
     /// Whether the body says that it is a form.
@@ -103,37 +115,47 @@ impl<'a> Request<'a> {
         self.body.is_some() || !place.is_in_body()
     }
 
+    /// The value of a header field that stands at most once.
+    pub(super) fn header(&self, name: &str) -> Result<Option<&'a [u8]>, Reason> {
+        match self.kept.head.single(name) {
+            Single::Absent => Ok(None),
+            Single::One(value) => Ok(Some(trimmed(value))),
+            Single::Many => Err(Reason::Malformed),
+        }
+    }
+
     /// A value; `None` when it is not there.
     ///
     /// # Errors
     /// [`Reason::Malformed`]: it stands twice, or is no single value, or where it should stand is unreadable.
-    pub(super) fn value(&self, place: &Place) -> Result<Option<Vec<u8>>, Reason> {
+    pub(super) fn value(&self, place: &Place) -> Result<Option<Cow<'_, [u8]>>, Reason> {
         match place {
-            Place::Header(name) => match self.kept.head.single(name) {
-                Single::Absent => Ok(None),
-                Single::One(value) => Ok(Some(trimmed(value).to_vec())),
-                Single::Many => Err(Reason::Malformed),
-            },
-            Place::Query(name) => form::one(self.query(), name).map_err(|_| Reason::Malformed),
+            Place::Header(name) => Ok(self.header(name)?.map(Cow::Borrowed)),
+            Place::Query(name) => field(self.query(), name),
             Place::Form(name) => {
                 let body = self.body.filter(|_| self.kept.is_form()).ok_or(Reason::Malformed)?;
-                form::one(body, name).map_err(|_| Reason::Malformed)
+                field(body, name)
             }
             Place::Json(path) => match path.find(self.json()?) {
                 None | Some(Value::Null) => Ok(None),
-                Some(Value::Text(text) | Value::Number(text)) => Ok(Some(text.clone().into_bytes())),
-                Some(Value::Bool(value)) => Ok(Some(value.to_string().into_bytes())),
+                Some(Value::Text(text) | Value::Number(text)) => Ok(Some(Cow::Borrowed(text.as_bytes()))),
+                Some(Value::Bool(value)) => Ok(Some(Cow::Owned(value.to_string().into_bytes()))),
                 Some(Value::List(_) | Value::Object(_)) => Err(Reason::Malformed),
             },
             Place::Pair(name) => {
                 let mut values = self.pairs.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
                 match (values.next(), values.next()) {
-                    (first, None) => Ok(first.map(|value| value.clone().into_bytes())),
+                    (first, None) => Ok(first.map(|value| Cow::Borrowed(value.as_bytes()))),
                     (_, Some(_)) => Err(Reason::Malformed),
                 }
             }
         }
     }
+}
+
+/// A field of a form.
+fn field<'a>(form: &'a [u8], name: &str) -> Result<Option<Cow<'a, [u8]>>, Reason> {
+    form::one(form, name).map(|value| value.map(Cow::Owned)).map_err(|_| Reason::Malformed)
 }
 
 /// Without blanks and tabs around it (RFC 9110, section 5.5), and nothing else.

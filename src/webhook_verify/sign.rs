@@ -1,5 +1,6 @@
 //! The sender's side: the headers that make a delivery verifiable, by the same data.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
@@ -133,13 +134,13 @@ impl Signing {
                 added.push((name.clone(), covered.join(",")));
             }
         }
-        let mut kept = Kept::new(descriptor, method.to_vec(), target.to_vec(), head);
+        let mut kept = Kept::new(descriptor, method, target, head);
         added.iter().for_each(|(name, value)| kept.head.set(name, value.as_bytes()));
         let request = Request::new(&kept, endpoint, body);
         let read = Read {
             timestamp: match &time {
                 Some((Timestamp { place: Place::Header(_) | Place::Pair(_), .. }, text)) => {
-                    Some(text.clone().into_bytes())
+                    Some(Cow::Borrowed(text.as_bytes()))
                 }
                 Some((time, _)) if request.knows(&time.place) => {
                     request.value(&time.place).map_err(|_| Unsigned::Missing)?

@@ -35,40 +35,42 @@ pub(super) struct Found {
 /// [`Reason::Missing`]; [`Reason::Malformed`] for one that is not as the scheme writes it.
 pub(super) fn read(signature: &Signature, request: &Request<'_>, most: usize) -> Result<Found, Reason> {
     let mut found = Found::default();
-    for (value, secret) in values(&signature.source, request)? {
-        if value.len() > MAX_SIGNATURE_BYTES {
+    let mut values = 0_usize;
+    each_value(&signature.source, request, &mut |value, secret| {
+        values += 1;
+        if values > MAX_SIGNATURES || value.len() > MAX_SIGNATURE_BYTES {
             return Err(Reason::Malformed);
         }
         if value.is_empty() {
             return Err(Reason::Missing);
         }
-        read_one(signature, &value, secret, &mut found)?;
+        read_one(signature, value, secret, &mut found)?;
         if found.candidates.len() > most {
             return Err(Reason::Malformed);
         }
-    }
-    Ok(found)
+        Ok(())
+    })?;
+    if values == 0 { Err(Reason::Missing) } else { Ok(found) }
 }
 
-/// The values that hold signatures, each with its secret's place where it has one of its own.
-fn values(source: &SignatureSource, request: &Request<'_>) -> Result<Vec<(Vec<u8>, Option<usize>)>, Reason> {
+/// Takes each value that holds signatures, with its secret's place where it has one of its own, until one is refused.
+fn each_value(
+    source: &SignatureSource,
+    request: &Request<'_>,
+    take: &mut dyn FnMut(&[u8], Option<usize>) -> Result<(), Reason>,
+) -> Result<(), Reason> {
     let head = &request.kept.head;
-    let values: Vec<_> = match source {
-        SignatureSource::One(place) => request.value(place)?.into_iter().map(|value| (value, None)).collect(),
+    match source {
+        SignatureSource::One(place) => request.value(place)?.map_or(Ok(()), |value| take(&value, None)),
         SignatureSource::Lines(name) => {
-            let values = head.values(name).flat_map(|value| value.split(|&byte| byte == b','));
-            values.take(MAX_SIGNATURES + 1).map(|value| (trimmed(value).to_vec(), None)).collect()
+            let mut values = head.values(name).flat_map(|value| value.split(|&byte| byte == b','));
+            values.try_for_each(|value| take(trimmed(value), None))
         }
-        SignatureSource::Keyed(names) => {
-            let mut values = Vec::new();
-            for (place, name) in names.iter().enumerate() {
-                let value = request.value(&super::descriptor::Place::Header(name.clone()))?;
-                values.extend(value.map(|value| (value, Some(place))));
-            }
-            values
-        }
+        SignatureSource::Keyed(names) => names.iter().enumerate().try_for_each(|(place, name)| {
+            let value = request.header(name)?;
+            value.map_or(Ok(()), |value| take(value, Some(place)))
+        }),
         SignatureSource::Numbered(stem) => {
-            let mut values = Vec::new();
             for (name, value) in head.fields() {
                 let Some(number) = name.strip_prefix(stem.as_str()) else { continue };
                 let plain = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
@@ -78,15 +80,10 @@ fn values(source: &SignatureSource, request: &Request<'_>) -> Result<Vec<(Vec<u8
                 if head.values(name).count() > 1 {
                     return Err(Reason::Malformed);
                 }
-                values.push((trimmed(value).to_vec(), None));
+                take(trimmed(value), None)?;
             }
-            values
+            Ok(())
         }
-    };
-    match values.len() {
-        0 => Err(Reason::Missing),
-        1..=MAX_SIGNATURES => Ok(values),
-        _ => Err(Reason::Malformed),
     }
 }
 

@@ -69,8 +69,8 @@ fn rfc3339(text: &[u8]) -> Option<i64> {
             if !(1..=9).contains(&length) {
                 return None;
             }
-            let thousandths = fraction.iter().chain(b"00").take(3).copied().collect::<Vec<u8>>();
-            (digits(&thousandths)?, zone)
+            let thousandths = fraction.iter().chain(b"00").take(3);
+            (thousandths.fold(0, |number, byte| number * 10 + i64::from(byte - b'0')), zone)
         }
         Some(_) | None => (0, rest),
     };

@@ -2,6 +2,7 @@
 
 mod whole;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -43,7 +44,6 @@ pub(super) struct Memory(Rc<Cell<usize>>);
 pub(super) struct Verification {
     kept: Kept,
     live: Live,
-    read: Read,
     picks: Vec<Pick>,
     bytes: usize,
     /// Whether all of the body could be a text that is signed for a probe.
@@ -60,6 +60,7 @@ enum Work {
 
 struct Stream {
     candidates: Vec<Candidate>,
+    id: Option<String>,
     /// One for each signed string that may be meant.
     strings: Vec<Running>,
 }
@@ -88,14 +89,34 @@ impl Drop for Gathered {
 pub(super) struct Good {
     /// The place of the secret.
     pub(super) secret: usize,
-    /// What was signed, as keys of the table: one, or one for each part of a list.
-    pub(super) keys: Vec<Key>,
+    pub(super) keys: Keys,
     pub(super) id: Option<String>,
     pub(super) event: Option<String>,
     /// Values of the body that were found on the way.
     pub(super) picked: Vec<Picked>,
     /// What of its head the scheme reads.
     pub(super) kept: Kept,
+}
+
+/// What was signed, as keys of the table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// Nothing is remembered.
+    #[default]
+    None,
+    One(Key),
+    /// One for each part of a list.
+    Parts(Vec<Key>),
+}
+
+impl Keys {
+    pub(super) fn as_slice(&self) -> &[Key] {
+        match self {
+            Self::None => &[],
+            Self::One(key) => std::slice::from_ref(key),
+            Self::Parts(keys) => keys,
+        }
+    }
 }
 
 impl Verification {
@@ -114,13 +135,15 @@ impl Verification {
         }
         let live = Live(now_ms);
         let gathers = descriptor.facts.gathers;
-        let (candidates, read, messages) = if descriptor.each.is_some() {
-            (None, Read::default(), Vec::new())
+        let (candidates, id, messages) = if descriptor.each.is_some() {
+            (None, None, Vec::new())
         } else {
             let mut request = Request::new(&kept, endpoint, None);
-            let (candidates, read) = look(&mut request, now_ms)?;
+            let candidates = look(&mut request)?;
+            let read = read(&request, candidates.as_deref(), now_ms)?;
             let messages = if gathers { Vec::new() } else { message::build(&request, &read)? };
-            (candidates, read, messages)
+            // What is gathered is looked at again.
+            (candidates, read.id.filter(|_| !gathers).and_then(to_text), messages)
         };
         if !live.is_any(endpoint) {
             return Err(Reason::NoSecret);
@@ -145,12 +168,12 @@ impl Verification {
                     let macs = live.secrets(endpoint).filter_map(start).collect();
                     Running { message, digest, macs }
                 });
-                Work::Stream(Stream { candidates, strings: strings.collect() })
+                Work::Stream(Stream { candidates, id, strings: strings.collect() })
             }
             Some(_) | None => Work::Gather(Gathered { body: Vec::new(), memory: memory.clone() }),
         };
         let picks = descriptor.facts.picked.iter().map(|path| Pick::new(Rc::clone(path))).collect();
-        Ok(Self { kept, live, read, picks, bytes: 0, is_token: true, work })
+        Ok(Self { kept, live, picks, bytes: 0, is_token: true, work })
     }
 
     /// The next piece of the body.
@@ -195,15 +218,16 @@ impl Verification {
         seed: Option<&Seed>,
         host: &mut dyn Host,
     ) -> Result<Good, Reason> {
-        let Self { kept, live, read, picks, bytes, is_token, work } = self;
+        let Self { kept, live, picks, bytes, is_token, work } = self;
         if is_token && bytes > 0 && challenge::signs_for_anybody(&endpoint.descriptor.challenges) {
             return Err(Reason::Malformed);
         }
-        let picked: Vec<Picked> = picks.into_iter().map(Pick::finish).collect();
+        let mut picked: Vec<Picked> = picks.into_iter().map(Pick::finish).collect();
         let (secret, keys, id) = match work {
-            Work::Stream(stream) => {
+            Work::Stream(mut stream) => {
+                let id = stream.id.take();
                 let (secret, key) = stream.verdict()?;
-                (secret, key.into_iter().collect(), read.id)
+                (secret, key.map_or(Keys::None, Keys::One), id)
             }
             Work::Gather(gathered) => {
                 let request = Request::new(&kept, endpoint, Some(&gathered.body));
@@ -213,22 +237,22 @@ impl Verification {
         check_picked_time(endpoint, &picked, now_ms)?;
         let event = match &endpoint.descriptor.event {
             Some(Place::Json(path)) => {
-                picked.iter().find(|(there, _)| **there == *path).and_then(|(_, value)| value.clone())
+                let there = picked.iter_mut().find(|(there, _)| **there == *path).map(|(_, value)| value);
+                // A probe may be known by it as well.
+                let asked = !endpoint.descriptor.challenges.is_empty();
+                there.and_then(|value| if asked { value.clone() } else { value.take() })
             }
-            Some(place) => {
-                let value = Request::new(&kept, endpoint, None).value(place)?;
-                value.and_then(|value| String::from_utf8(value).ok())
-            }
+            Some(place) => Request::new(&kept, endpoint, None).value(place)?.and_then(to_text),
             None => None,
         };
-        Ok(Good { secret, keys, id: id.and_then(|id| String::from_utf8(id).ok()), event, picked, kept })
+        Ok(Good { secret, keys, id, event, picked, kept })
     }
 }
 
 impl Stream {
     /// All MACs are compared with all signatures, however early one fits.
     fn verdict(self) -> Result<(usize, Option<Key>), Reason> {
-        let Self { candidates, strings } = self;
+        let Self { candidates, strings, .. } = self;
         let mut good = None;
         for Running { message, mut digest, macs } in strings {
             if let Some(digest) = &mut digest {
@@ -271,9 +295,9 @@ impl Live {
     }
 }
 
-/// What can be known of a request: its signatures, if they are not in a body that is not here, its time, its id, and what it
-/// must have.
-pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Option<Vec<Candidate>>, Read), Reason> {
+/// Whether a request has what it must, as far as that can be known, and its signatures, if they are not in a body that is not here.
+/// [`read`] is next.
+pub(super) fn look(request: &mut Request<'_>) -> Result<Option<Vec<Candidate>>, Reason> {
     let endpoint = request.endpoint;
     let descriptor = &endpoint.descriptor;
     for require in &descriptor.require {
@@ -284,11 +308,11 @@ pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Op
         let holds = match &require.wanted {
             Wanted::OneOf(wanted) => {
                 let value = value.ok_or(Reason::Missing)?;
-                wanted.iter().any(|wanted| wanted.as_bytes() == value)
+                wanted.iter().any(|wanted| wanted.as_bytes() == &*value)
             }
             Wanted::Setting(name) => {
                 let value = value.ok_or(Reason::Missing)?;
-                endpoint.setting(name).is_some_and(|wanted| wanted.as_bytes() == value)
+                endpoint.setting(name).is_some_and(|wanted| wanted.as_bytes() == &*value)
             }
             Wanted::BodySha256UnlessForm => match request.body {
                 None => true,
@@ -311,17 +335,26 @@ pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Op
         | super::descriptor::SignatureSource::Keyed(_)
         | super::descriptor::SignatureSource::Numbered(_) => false,
     };
-    let candidates = if in_body {
-        None
-    } else {
-        let most = match endpoint.secrets.first().map(|secret| &secret.key) {
-            Some(SecretKey::Public(_)) => MAX_PUBLIC_SIGNATURES,
-            _ => MAX_SIGNATURES,
-        };
-        let Found { candidates, pairs } = signatures::read(&descriptor.signature, request, most)?;
-        request.pairs = pairs;
-        Some(candidates)
+    if in_body {
+        return Ok(None);
+    }
+    let most = match endpoint.secrets.first().map(|secret| &secret.key) {
+        Some(SecretKey::Public(_)) => MAX_PUBLIC_SIGNATURES,
+        _ => MAX_SIGNATURES,
     };
+    let Found { candidates, pairs } = signatures::read(&descriptor.signature, request, most)?;
+    request.pairs = pairs;
+    Ok(Some(candidates))
+}
+
+/// The time and the id of a request that was [looked at](look), and whether they are good, as far as they can be known.
+pub(super) fn read<'a>(
+    request: &'a Request<'_>,
+    candidates: Option<&[Candidate]>,
+    now_ms: Option<i64>,
+) -> Result<Read<'a>, Reason> {
+    let endpoint = request.endpoint;
+    let descriptor = &endpoint.descriptor;
     let mut read = Read::default();
     if let Some(time) = &descriptor.timestamp
         && request.knows(&time.place)
@@ -337,7 +370,7 @@ pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Op
             None => return Err(Reason::Missing),
         }
     }
-    if candidates.as_ref().is_some_and(Vec::is_empty) {
+    if candidates.is_some_and(<[Candidate]>::is_empty) {
         return Err(Reason::Mismatch);
     }
     if let Some(place) = &descriptor.id
@@ -353,7 +386,11 @@ pub(super) fn look(request: &mut Request<'_>, now_ms: Option<i64>) -> Result<(Op
         }
         read.id = id.filter(|id| is_handed(id));
     }
-    Ok((candidates, read))
+    Ok(read)
+}
+
+fn to_text(value: Cow<'_, [u8]>) -> Option<String> {
+    String::from_utf8(value.into_owned()).ok()
 }
 
 /// Whether a value may stand in a header of ours.

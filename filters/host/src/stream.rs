@@ -83,7 +83,14 @@ impl<P: Policy + 'static> Stream<P> {
         };
         let read = match asks {
             Asks::All => read(map, ends),
-            Asks::Status => read_field(map, ":status", ends),
+            Asks::Status => match header(map, ":status") {
+                Ok(status)
+                    if self.exchange.response_status(status.as_deref(), &mut self.plugin.calls(&mut self.audit)) =>
+                {
+                    return Action::Continue;
+                }
+                status => status.map(|status| Head::part(":status", status, ends)).map_err(|why| format!("{why:?}")),
+            },
             Asks::Nothing => return self.unread_head(),
         };
         let mut head = match read {
@@ -391,9 +398,14 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => {
                 // It can be written as long as it is held.
                 if self.request != Way::Sent {
-                    let mut head = Head::unread();
-                    self.exchange.release(&mut head);
-                    if let Err(status) = write(MapType::HttpRequestHeaders, &head) {
+                    let map = MapType::HttpRequestHeaders;
+                    let mut written = Ok(());
+                    self.exchange.release_edits(&mut |edit| {
+                        if written.is_ok() {
+                            written = write_one(map, edit);
+                        }
+                    });
+                    if let Err(status) = written {
                         return self.fail(format_args!("write a held head: {status:?}"));
                     }
                 }
@@ -541,17 +553,15 @@ fn read(map: MapType, ends: bool) -> Result<Head, String> {
     Head::from_pairs(pairs, ends).ok_or_else(|| "not understood".to_owned())
 }
 
-/// One field of a head.
-fn read_field(map: MapType, name: &str, ends: bool) -> Result<Head, String> {
-    let value = header(map, name).map_err(|status| format!("{status:?}"))?;
-    Ok(Head::part(name, value, ends))
-}
-
 /// Writes what differs.
 fn write(map: MapType, head: &Head) -> Result<(), Refused> {
-    head.edits().try_for_each(|edit| match edit {
+    head.edits().try_for_each(|edit| write_one(map, edit))
+}
+
+fn write_one(map: MapType, edit: Edit<'_>) -> Result<(), Refused> {
+    match edit {
         Edit::Remove(name) => remove_header(map, name),
         Edit::Replace(name, value) => replace_header(map, name, value),
         Edit::Add(name, value) => add_header(map, name, value),
-    })
+    }
 }

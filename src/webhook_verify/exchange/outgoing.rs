@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use super::report::Rule;
 use super::{Exchange, State};
-use crate::exchange::{Body, Chunk, HeadState, Step};
+use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Step};
 use crate::head::{Head, Single};
 use crate::host::Host;
 use crate::line::Line;
@@ -38,12 +39,12 @@ impl Leaving {
 }
 
 impl Signed {
-    pub(super) fn write(&mut self, head: &mut Head) {
+    pub(super) fn write(&mut self, edit: &mut dyn FnMut(&str, Option<&[u8]>)) {
         for (name, value) in self.headers.drain(..) {
-            head.set(&name, value.as_bytes());
+            edit(&name, Some(value.as_bytes()));
         }
         if let Some(bytes) = self.bytes.take() {
-            head.set("content-length", bytes.to_string().as_bytes());
+            edit("content-length", Some(bytes.to_string().as_bytes()));
         }
     }
 }
@@ -54,7 +55,7 @@ impl Exchange {
         let shared = Rc::clone(&self.shared);
         let (at, signer, pattern) = shared.config.signer(line.method, line.path)?;
         self.who.id = correlation_id(head);
-        self.who.signer(&signer.name, pattern);
+        self.who.rule = Some(Rule::Signer { at, pattern });
         let begun = self.begin_leaving(at, signer, line, head, host);
         Some(begun.map_err(|reason| self.refuse_leaving(at, reason, host)))
     }
@@ -114,9 +115,7 @@ impl Exchange {
         match self.leave_end(false, host) {
             Body::Refuse(reply) => Step::Reply(reply),
             Body::Unchanged | Body::Replaced | Body::Hold => {
-                if let State::Signed(signed) = &mut self.state {
-                    signed.write(head);
-                }
+                self.release(head);
                 Step::Continue
             }
         }

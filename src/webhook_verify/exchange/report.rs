@@ -6,7 +6,7 @@ use crate::exchange::Policy as _;
 use crate::host::Host;
 use crate::reply::Reply;
 use crate::webhook_verify::Policy;
-use crate::webhook_verify::config::{Endpoint, Mode};
+use crate::webhook_verify::config::Config;
 use crate::webhook_verify::counters::Outcome;
 use crate::webhook_verify::error::Reason;
 
@@ -17,21 +17,29 @@ const TROUBLE_S: u64 = 1;
 #[derive(Debug, Default)]
 pub(super) struct Who {
     pub(super) id: Option<String>,
-    endpoint: Option<String>,
-    pattern: Option<String>,
+    pub(super) rule: Option<Rule>,
     pub(super) shadow: bool,
 }
 
-impl Who {
-    pub(super) fn endpoint(&mut self, endpoint: &Endpoint, pattern: &str) {
-        self.endpoint = Some(endpoint.name.clone());
-        self.pattern = Some(pattern.to_owned());
-        self.shadow = endpoint.mode == Mode::Shadow;
-    }
+/// The rule that a request is about, by its place in the configuration and that of the path in it that fitted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rule {
+    Endpoint { at: usize, pattern: usize },
+    Signer { at: usize, pattern: usize },
+}
 
-    pub(super) fn signer(&mut self, name: &str, pattern: &str) {
-        self.endpoint = Some(name.to_owned());
-        self.pattern = Some(pattern.to_owned());
+impl Rule {
+    /// Its name and that path.
+    fn of(self, config: &Config) -> Option<(&str, &str)> {
+        let (name, matches, pattern) = match self {
+            Self::Endpoint { at, pattern } => {
+                config.endpoints.get(at).map(|endpoint| (&endpoint.name, &endpoint.matches, pattern))
+            }
+            Self::Signer { at, pattern } => {
+                config.signers.get(at).map(|signer| (&signer.name, &signer.matches, pattern))
+            }
+        }?;
+        Some((name, matches.paths().get(pattern)?.as_str()))
     }
 }
 
@@ -114,18 +122,19 @@ impl Exchange {
     }
 
     fn audit(&self, outcome: &'static str, reason: Option<&'static str>, host: &mut dyn Host) {
+        let rule = self.who.rule.and_then(|rule| rule.of(&self.shared.config));
         let audit = Audit {
             time_ms: host.now_ms(),
             id: self.who.id.as_deref(),
             filter: Policy::NAME,
-            rule: self.who.endpoint.as_deref(),
+            rule: rule.map(|(name, _)| name),
             outcome,
             reason,
             shadow: self.who.shadow,
             fields: 0,
             subject: None,
             system: None,
-            path: self.who.pattern.as_deref(),
+            path: rule.map(|(_, path)| path),
             version: self.shared.version,
         };
         host.audit_borrowed(&audit);

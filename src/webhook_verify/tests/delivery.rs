@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::exchange::{Body, Chunk, Exchange as _, HeadState, Step};
-use crate::head::Head;
+use crate::head::{Edit, Head};
 use crate::jwt_auth::WEBHOOK_STATE;
+use crate::signature::{Mac, MacHash};
 use crate::webhook_verify::{MAX_GATHERED_BYTES, Outgoing, Reason};
 
 pub(super) const NOW_S: u64 = 1_767_323_045;
@@ -66,6 +67,86 @@ fn no_copy_of_a_client_ever_passes() {
     assert!(!gate.host.attributes.contains_key(&vec![WEBHOOK_STATE.to_owned()]));
     assert_eq!(gate.send(&post("/in", &copies, b"")).status, 401);
     assert_eq!(gate.counter("missing"), 1);
+}
+
+/// What a host that keeps no head is told to write is what stands in the end, and no client's copy is left with it.
+#[test]
+fn the_held_head_is_edited_as_the_verdict_says() {
+    let descriptor = |id: Option<&str>| {
+        let mut scheme = json!({
+            "signature": {"from": {"header": "x-signature"}, "encoding": "hex"}, "algorithm": "hmac-sha256", "signed": ["body"],
+        });
+        if let Some(id) = id {
+            scheme["id"] = json!({"header": id});
+        }
+        scheme
+    };
+    let verified = ("x-webhook-verified", Some("hook"));
+    for (name, id_place, given, want) in [
+        ("it says the same", Some("x-webhook-id"), &[("x-webhook-id", "wh_1")][..], &[verified][..]),
+        (
+            "blanks around it",
+            Some("x-webhook-id"),
+            &[("x-webhook-id", " wh_1")],
+            &[verified, ("x-webhook-id", Some("wh_1"))],
+        ),
+        ("no id can be read", Some("x-webhook-id"), &[("x-webhook-id", "wh 1")], &[verified, ("x-webhook-id", None)]),
+        ("no copy", Some("x-id"), &[("x-id", "wh_1")], &[verified, ("x-webhook-id", Some("wh_1"))]),
+        (
+            "another copy",
+            Some("x-id"),
+            &[("x-id", "wh_1"), ("x-webhook-id", "forged")],
+            &[verified, ("x-webhook-id", Some("wh_1"))],
+        ),
+        (
+            "the same copy beside it",
+            Some("x-id"),
+            &[("x-id", "wh_1"), ("x-webhook-id", "wh_1")],
+            &[verified, ("x-webhook-id", Some("wh_1"))],
+        ),
+        ("a copy where nothing is an id", None, &[("x-webhook-id", "forged")], &[verified, ("x-webhook-id", None)]),
+        ("nothing", None, &[], &[verified]),
+    ] {
+        let mut gate = Gate::new(&endpoint(&descriptor(id_place), 1, &json!({"accept_weak_scheme": true})), &[SECRET]);
+        gate.at(NOW_S);
+        let mut mac = Mac::new(MacHash::Sha256, SECRET.as_bytes()).unwrap();
+        mac.update(b"{}");
+        let tag: String = mac.finish().expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut fields = vec![(":method".to_owned(), b"POST".to_vec()), (":path".to_owned(), b"/in".to_vec())];
+        fields.push(("x-signature".to_owned(), tag.into_bytes()));
+        fields.extend(given.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
+        let mut run = || {
+            let mut exchange = gate.policy.open();
+            assert_eq!(
+                exchange.request_head(&mut Head::new(fields.clone(), false), &mut gate.host),
+                Step::Hold,
+                "{name}"
+            );
+            let last = Chunk { bytes: b"{}", end: true, head: HeadState::Held };
+            assert_eq!(exchange.request_body(last, &mut Vec::new(), &mut gate.host), Body::Unchanged, "{name}");
+            assert!(exchange.response_status(None, &mut gate.host), "it may come again");
+            exchange
+        };
+        let told = |head: &Head| -> Vec<(String, Option<String>)> {
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            let edits = head.edits().map(|edit| match edit {
+                Edit::Replace(name, value) => (text(name), Some(text(value))),
+                Edit::Remove(name) => (text(name), None),
+                Edit::Add(..) => panic!("{name}: nobody knows that it is not there"),
+            });
+            edits.collect()
+        };
+        let mut head = Head::unread();
+        run().release(&mut head);
+        let mut edited = Head::unread();
+        run().release_edits(&mut |edit| match edit {
+            Edit::Replace(name, value) => edited.set(std::str::from_utf8(name).unwrap(), value),
+            Edit::Remove(name) => drop(edited.remove(std::str::from_utf8(name).unwrap())),
+            Edit::Add(..) => panic!("{name}"),
+        });
+        let want: Vec<_> = want.iter().map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned))).collect();
+        assert_eq!((told(&head), told(&edited)), (want.clone(), want), "{name}");
+    }
 }
 
 #[test]

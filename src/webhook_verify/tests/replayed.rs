@@ -43,6 +43,42 @@ fn a_delivery_that_was_taken_is_answered_and_not_forwarded() {
     }
 }
 
+/// By a head, and by the status alone, which is what a host reads of it.
+#[test]
+fn only_a_status_from_200_to_299_is_final() {
+    for (status, want) in [
+        (Some("200"), "settled"),
+        (Some("204"), "settled"),
+        (Some("299"), "settled"),
+        (Some("199"), "released"),
+        (Some("300"), "released"),
+        (Some("404"), "released"),
+        (Some("500"), "released"),
+        (Some("2"), "released"),
+        (Some("2000"), "released"),
+        (Some(""), "released"),
+        (None, "released"),
+    ] {
+        for alone in [true, false] {
+            let mut gate = gate(&json!({"window_s": 600}));
+            let request = signed(&gate, "{}");
+            let (mut exchange, body) = under_way(&mut gate, &request);
+            assert_eq!(body, Body::Unchanged);
+            if alone {
+                assert!(exchange.response_status(status.map(str::as_bytes), &mut gate.host));
+            } else {
+                let fields = status.map(|status| (":status".to_owned(), status.as_bytes().to_vec()));
+                let mut head = Head::new(fields.into_iter().collect(), true);
+                assert_eq!(exchange.response_head(&mut head, &mut gate.host), Step::Continue);
+                assert_eq!(head.changes().count(), 0);
+            }
+            let counted = ["settled", "released", "unsettled"].map(|name| gate.counter(&format!("hook.{name}")));
+            let want = ["settled", "released", "unsettled"].map(|name| u64::from(name == want));
+            assert_eq!(counted, want, "{status:?}, alone: {alone}");
+        }
+    }
+}
+
 /// Id and time of this scheme are anybody's to change: they are no part of what is remembered.
 #[test]
 fn another_id_or_time_makes_no_other_delivery() {

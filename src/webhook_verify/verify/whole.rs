@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Live, MAX_TOKEN_BYTES, TOKEN_LEEWAY_MS, is_handed, look};
+use super::{Keys, Live, MAX_TOKEN_BYTES, TOKEN_LEEWAY_MS, is_handed, look, read, to_text};
 use crate::claims::{Decimal, Value};
 use crate::host::Host;
 use crate::jwt_auth;
-use crate::table::{Key, Seed};
+use crate::table::Seed;
 use crate::webhook_verify::challenge;
 use crate::webhook_verify::config::Endpoint;
 use crate::webhook_verify::descriptor::{Components, Detached, Encoding, MAX_PARTS, Style, Token};
@@ -43,17 +43,15 @@ pub(super) fn whole(
     now_ms: Option<i64>,
     seed: Option<&Seed>,
     host: &mut dyn Host,
-) -> Result<(usize, Vec<Key>, Option<Vec<u8>>), Reason> {
+) -> Result<(usize, Keys, Option<String>), Reason> {
     let endpoint = request.endpoint;
     let hasher = || seed.map(|seed| seed.hasher(endpoint.purpose.as_bytes()));
-    let mut keys = Vec::new();
-    let (secret, id) = match &endpoint.descriptor.each {
+    let (keys, (secret, id)) = match &endpoint.descriptor.each {
         None => {
             let mut digest = hasher();
             let mut put = |piece: &[u8]| digest.iter_mut().for_each(|digest| digest.update(piece));
             let good = part(request, live, now_ms, &mut put, host)?;
-            keys.extend(digest.map(|digest| digest.finish()));
-            good
+            (digest.map_or(Keys::None, |digest| Keys::One(digest.finish())), good)
         }
         Some(path) => {
             let Some(Value::List(parts)) = path.find(request.json()?) else { return Err(Reason::Malformed) };
@@ -61,21 +59,21 @@ pub(super) fn whole(
                 return Err(Reason::Malformed);
             }
             // Each part is remembered by itself: nothing signs which parts come together, or how often one does.
-            let (mut first, mut seen) = (None, BTreeSet::new());
+            let (mut first, mut seen, mut all) = (None, BTreeSet::new(), Vec::new());
             for value in parts {
                 let mut signed = Vec::new();
                 let mut put = |piece: &[u8]| signed.extend_from_slice(piece);
                 let good = part(request.of_part(value), live, now_ms, &mut put, host)?;
                 if let Some(mut digest) = hasher() {
                     digest.update(&signed);
-                    keys.push(digest.finish());
+                    all.push(digest.finish());
                 }
                 if !seen.insert(signed) {
                     return Err(Reason::Malformed);
                 }
                 first = first.or(Some(good));
             }
-            first.ok_or(Reason::Malformed)?
+            (Keys::Parts(all), first.ok_or(Reason::Malformed)?)
         }
     };
     Ok((secret, keys, id))
@@ -88,10 +86,11 @@ fn part(
     now_ms: Option<i64>,
     signed: &mut dyn FnMut(&[u8]),
     host: &mut dyn Host,
-) -> Result<(usize, Option<Vec<u8>>), Reason> {
+) -> Result<(usize, Option<String>), Reason> {
     let endpoint = request.endpoint;
     let descriptor = &endpoint.descriptor;
-    let (candidates, read) = look(&mut request, now_ms)?;
+    let candidates = look(&mut request)?;
+    let read = read(&request, candidates.as_deref(), now_ms)?;
     let candidates = candidates.ok_or(Reason::Missing)?;
     match &descriptor.signature.style {
         Style::Token(token) => return token_verdict(token, &request, &candidates, live, now_ms, signed, host),
@@ -114,7 +113,7 @@ fn part(
             key.verifies(descriptor.algorithm, message.pieces(body), &fits.collect::<Vec<_>>(), host)
         })
     })?;
-    Ok((secret, read.id))
+    Ok((secret, read.id.and_then(to_text)))
 }
 
 /// Which secret has signed one of the texts that a sender may have meant; that text is `signed`. All are tried, however early one fits.
@@ -141,7 +140,7 @@ fn components_verdict(
     now_ms: Option<i64>,
     signed: &mut dyn FnMut(&[u8]),
     host: &mut dyn Host,
-) -> Result<(usize, Option<Vec<u8>>), Reason> {
+) -> Result<(usize, Option<String>), Reason> {
     let endpoint = request.endpoint;
     let [all] = candidates else { return Err(Reason::Malformed) };
     let components::Signed { base, signature } = components::read(wanted, request, &all.bytes, now_ms)?;
@@ -157,12 +156,12 @@ fn components_verdict(
 fn detached_verdict(
     wanted: &Detached,
     request: &Request<'_>,
-    mut read: Read,
+    mut read: Read<'_>,
     candidates: &[Candidate],
     live: Live,
     signed: &mut dyn FnMut(&[u8]),
     host: &mut dyn Host,
-) -> Result<(usize, Option<Vec<u8>>), Reason> {
+) -> Result<(usize, Option<String>), Reason> {
     let endpoint = request.endpoint;
     let [candidate] = candidates else { return Err(Reason::Malformed) };
     let token = detached::read(wanted, &candidate.bytes)?;
@@ -174,7 +173,7 @@ fn detached_verdict(
         let whole = [token.header, b".", &encode(&payload, Encoding::Base64url)].concat();
         live.signer(endpoint, &mut |_, key| key.verifies_token(token.algorithm, &whole, &token.signature, host))
     })?;
-    Ok((secret, read.id))
+    Ok((secret, read.id.and_then(to_text)))
 }
 
 fn token_verdict(
@@ -185,7 +184,7 @@ fn token_verdict(
     now_ms: Option<i64>,
     signed: &mut dyn FnMut(&[u8]),
     host: &mut dyn Host,
-) -> Result<(usize, Option<Vec<u8>>), Reason> {
+) -> Result<(usize, Option<String>), Reason> {
     let endpoint = request.endpoint;
     let [candidate] = candidates else { return Err(Reason::Malformed) };
     let token = jwt_auth::Token::read(&candidate.bytes, MAX_TOKEN_BYTES).map_err(|_| Reason::Malformed)?;
@@ -253,6 +252,6 @@ fn token_verdict(
         }
     }
     signed(token.message);
-    let id = text("jti").map(|id| id.as_bytes().to_vec()).filter(|id| is_handed(id));
+    let id = text("jti").filter(|id| is_handed(id.as_bytes())).map(str::to_owned);
     Ok((secret, id))
 }
