@@ -1,7 +1,7 @@
 //! Texts looked at eight bytes at a time: the C library's comparison in Wasm takes one.
 
 /// Whether two texts are the same. No protection of secrets: the time it takes tells where they differ.
-#[inline]
+#[inline(always)]
 pub(crate) fn same(one: &[u8], two: &[u8]) -> bool {
     if one.len() != two.len() {
         return false;
@@ -21,7 +21,7 @@ pub(crate) fn same(one: &[u8], two: &[u8]) -> bool {
 }
 
 /// Whether any byte of a text is such a one. `eight` says it of eight at a time, by their high bits.
-#[inline]
+#[inline(always)]
 pub(crate) fn any(text: &[u8], eight: impl Fn(Word) -> u64, one: impl Fn(u8) -> bool) -> bool {
     let Some(last) = text.last_chunk::<8>() else { return text.iter().any(|&byte| one(byte)) };
     let (words, _) = text.as_chunks::<8>();
@@ -45,14 +45,17 @@ fn is_alike(name: &[u8], known: &str) -> bool {
 /// Where the first such byte is.
 #[inline(never)]
 pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
-    let (words, rest) = text.as_chunks::<8>();
-    for (n, bytes) in words.iter().enumerate() {
+    let place = |found: u64| found.trailing_zeros() as usize / 8;
+    let Some(last) = text.last_chunk::<8>() else { return text.iter().position(|&other| other == byte) };
+    for (n, bytes) in text.as_chunks::<8>().0.iter().enumerate() {
         let found = Word::of(bytes).is(byte);
         if found != 0 {
-            return Some(n * 8 + found.trailing_zeros() as usize / 8);
+            return Some(n * 8 + place(found));
         }
     }
-    rest.iter().position(|&other| other == byte).map(|at| text.len() - rest.len() + at)
+    // Some of the last eight were looked at, and are others.
+    let found = Word::of(last).is(byte);
+    (found != 0).then(|| text.len() - last.len() + place(found))
 }
 
 /// Eight bytes.
@@ -61,13 +64,13 @@ pub(crate) struct Word(u64);
 
 impl Word {
     /// The first byte is the lowest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(bytes: &[u8; 8]) -> Self {
         Self(word(bytes))
     }
 
     /// The high bit of each byte that is less than `least` (1 to 0x80), and of no other.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn below(self, least: u8) -> u64 {
         // Nothing is carried: seven bits of a byte and 0x7f are less than 0x100.
         let from = (self.0 & (EACH * 0x7f)) + EACH * u64::from(0x80 - least);
@@ -98,13 +101,13 @@ impl Word {
     }
 
     /// The high bit of each byte that is not ASCII.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn beyond_ascii(self) -> u64 {
         self.0
     }
 
     /// The high bit of each byte that is this one, and of no other.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is(self, byte: u8) -> u64 {
         // Nor here.
         let differ = self.0 ^ (EACH * u64::from(byte));
@@ -115,7 +118,7 @@ impl Word {
 /// One in each byte.
 const EACH: u64 = 0x0101_0101_0101_0101;
 
-#[inline]
+#[inline(always)]
 fn word(bytes: &[u8; 8]) -> u64 {
     u64::from_le_bytes(*bytes)
 }

@@ -224,15 +224,20 @@ impl Head {
 
     /// The value of a field that may stand at most once.
     #[must_use]
+    // Most names are constants, and so are their marks where this is inlined.
+    #[inline(always)]
     pub fn single(&self, name: &str) -> Single<'_> {
         self.marked(name, mark(name.as_bytes()))
     }
 
+    #[inline(always)]
     fn marked(&self, name: &str, mark: u32) -> Single<'_> {
         // Most names that are asked for are not there.
-        if self.there & bit(mark) == 0 {
-            return Single::Absent;
-        }
+        if self.there & bit(mark) == 0 { Single::Absent } else { self.look_up(name, mark) }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, name: &str, mark: u32) -> Single<'_> {
         let alone = self.again & bit(mark) == 0;
         let mut found = None;
         for field in &self.fields {
@@ -251,6 +256,7 @@ impl Head {
 
     /// Whether a field of this name is there.
     #[must_use]
+    #[inline(always)]
     pub fn has(&self, name: &str) -> bool {
         self.single(name) != Single::Absent
     }

@@ -103,12 +103,6 @@ fn is_plain(target: &[u8]) -> bool {
         let doubled = target.windows(2).any(|two| two == b"//");
         return target.first() == Some(&b'/') && !doubled && !target.iter().any(|&byte| is_odd(byte));
     };
-    // The high bits of bytes that could, and whether the last byte before a word is a slash, as its high bit.
-    let odd = |word: Word, before: u64| {
-        let slashes = word.is(b'/');
-        let odd = word.below(b'/') & !word.is(b'-') | word.is(b';') | word.is(b'\\') | word.is(0x7f);
-        (odd | slashes & (slashes << 8 | before), slashes >> 56)
-    };
     // The last eight overlap those before them, where these are not all.
     let ((mut found, _), mut before) = (odd(Word::of(last), 0), 0);
     for bytes in target.as_chunks::<8>().0 {
@@ -116,6 +110,15 @@ fn is_plain(target: &[u8]) -> bool {
         (found, before) = (found | more, slash);
     }
     found == 0 && target.first() == Some(&b'/')
+}
+
+/// The high bits of bytes that could keep a target from being normal, and whether the last byte of the word is a slash, as a byte's high
+/// bit; `before` says so of the word before it.
+#[inline(always)]
+fn odd(word: Word, before: u64) -> (u64, u64) {
+    let slashes = word.is(b'/');
+    let odd = word.below(b'/') & !word.is(b'-') | word.is(b';') | word.is(b'\\') | word.is(0x7f);
+    (odd | slashes & (slashes << 8 | before), slashes >> 56)
 }
 
 /// Whether a byte is a control byte, a part of an encoding or a dot segment, or `#`, `;`, `\`; or one of some that are harmless.
@@ -329,6 +332,8 @@ fn fits(parts: &[Part], path: Option<&[u8]>, strictness: Strictness) -> bool {
     }
 }
 
+/// In what every request is looked up by.
+#[inline(always)]
 fn next_segment(path: &[u8]) -> (&[u8], Option<&[u8]>) {
     match find(path, b'/') {
         Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..)),

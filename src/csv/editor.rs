@@ -192,7 +192,7 @@ impl Editor {
     }
 
     /// Whether a chunk is but a piece of a cell, as in bodies that come in very short chunks.
-    #[inline]
+    #[inline(always)]
     fn takes_piece(&self, chunk: &[u8]) -> bool {
         let stop = match self.at {
             At::Plain => self.separator,
@@ -229,14 +229,14 @@ impl Editor {
     }
 
     /// Whether a record is not complete of which columns are taken.
-    #[inline]
+    #[inline(always)]
     fn holds(&self) -> bool {
         let inside = matches!(self.at, At::Cell | At::Plain | At::Quoted | At::Backslash | At::Quote);
         inside && matches!(self.plan.fate(), Fate::Changed | Fate::OneLeft)
     }
 
     /// A record, or a line without one, has ended before `place.i`.
-    #[inline]
+    #[inline(always)]
     fn end_whole(&mut self, place: &mut Place, out: &mut Vec<u8>) -> Result<(), Error> {
         if !self.record.is_empty() {
             self.release(place, out);
@@ -258,12 +258,12 @@ impl Editor {
     }
 
     /// How much goes on of what comes before `place.i`.
-    #[inline]
+    #[inline(always)]
     fn written(&self, place: &Place, out: &[u8]) -> usize {
         out.len() + if self.writing { place.i - place.from } else { 0 }
     }
 
-    #[inline]
+    #[inline(always)]
     fn check_record(&mut self, length: usize) -> Result<(), Error> {
         if length <= self.limits.max_record_bytes {
             return Ok(());
@@ -426,7 +426,7 @@ impl Editor {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn copy(chunk: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
     if from < to {
         out.extend_from_slice(chunk.get(from..to).unwrap_or_default());

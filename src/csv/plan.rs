@@ -87,7 +87,7 @@ impl Plan {
         self.columns.len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn column(&self, number: usize) -> Option<Column> {
         self.columns.get(number).copied()
     }

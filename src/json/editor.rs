@@ -588,7 +588,7 @@ impl Editor {
     }
 
     /// What may come after a value that ended before `i`; when it was being dropped, what follows is kept again.
-    #[inline]
+    #[inline(always)]
     fn end_value(&mut self, i: usize, from: &mut usize) -> At {
         let depth = self.levels.depth();
         if depth == self.cut {
@@ -598,7 +598,7 @@ impl Editor {
         if depth == 0 { At::End } else { At::After }
     }
 
-    #[inline]
+    #[inline(always)]
     fn check_depth(&mut self, i: usize) -> Result<(), Error> {
         if self.levels.depth() >= self.limits.max_depth {
             return self.fail(i, Fault::TooDeep);
@@ -663,7 +663,7 @@ impl Editor {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn copy(chunk: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
     // Neighbouring members removed one after another leave nothing between them.
     if from < to {

@@ -20,7 +20,7 @@ impl<'a> RawKey<'a> {
 
     /// The bytes as they stand in the text.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }

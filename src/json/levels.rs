@@ -40,7 +40,7 @@ impl Levels {
         self.inner.depth
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn innermost(&self) -> Level {
         if self.inner.depth == 0 {
             Level::Top
@@ -51,17 +51,17 @@ impl Levels {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open_object(&mut self) {
         self.open(OBJECT);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open_array(&mut self) {
         self.open(0);
     }
 
-    #[inline]
+    #[inline(always)]
     fn open(&mut self, bits: u64) {
         if self.inner.depth != 0 && self.inner.depth.is_multiple_of(PER_WORD) {
             self.outer.push(self.inner.word);
@@ -71,7 +71,7 @@ impl Levels {
     }
 
     /// Closes the innermost level; at the top nothing happens.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn close(&mut self) {
         if self.inner.depth == 0 {
             return;
@@ -84,13 +84,13 @@ impl Levels {
     }
 
     /// Notes that the innermost object has a kept member.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn keep_member(&mut self) {
         self.inner.word |= KEPT;
     }
 
     /// The innermost ones, with which [`Inner::take`] goes on; they must be put back.
-    #[inline]
+    #[inline(always)]
     pub(super) fn inner(&mut self) -> &mut Inner {
         &mut self.inner
     }

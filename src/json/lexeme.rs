@@ -15,7 +15,7 @@ pub(super) enum Number {
 
 impl Number {
     /// The state after a number's first byte; `None` when no number starts with it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn start(byte: u8) -> Option<Self> {
         match byte {
             b'-' => Some(Self::Minus),
@@ -26,13 +26,13 @@ impl Number {
     }
 
     /// Whether the number may end here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_complete(self) -> bool {
         matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
     }
 
     /// The state after `byte`; `None` when `byte` does not belong to the number.
-    #[inline]
+    #[inline(always)]
     fn next(self, byte: u8) -> Option<Self> {
         match (self, byte) {
             (Self::Integer, b'0'..=b'9') => Some(Self::Integer),
@@ -48,7 +48,7 @@ impl Number {
     }
 
     /// Reads on from `at` and gives the first place that is no part of the number.
-    #[inline]
+    #[inline(always)]
     pub(super) fn run(mut self, bytes: &[u8], mut at: usize) -> (Self, usize) {
         while let Some(&byte) = bytes.get(at) {
             // Most bytes are digits after digits: no table walk for them.
@@ -74,7 +74,7 @@ pub(super) enum Name {
 
 impl Name {
     /// The name that starts with `byte`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn start(byte: u8) -> Option<Self> {
         match byte {
             b't' => Some(Self::True),
@@ -84,7 +84,7 @@ impl Name {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(self) -> &'static [u8] {
         match self {
             Self::True => b"true",

@@ -15,7 +15,7 @@ pub(crate) struct NotUtf8 {
 
 impl Utf8 {
     /// Whether no sequence is open.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_complete(self) -> bool {
         self.len == 0
     }

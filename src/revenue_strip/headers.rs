@@ -44,12 +44,22 @@ pub(super) fn forget_bytes(head: &mut Head, of: Describing) {
 
 /// Whether a field of this name describes the bytes of a body.
 fn describes_bytes(name: &[u8], of: Describing) -> bool {
-    let is = |known: &&str| is_named(name, known);
     let signs = of == Describing::Response;
-    OF_THE_BYTES.iter().any(is)
-        || signs && SIGNATURES.iter().any(is)
+    is_one_of(name, &OF_THE_BYTES)
+        || signs && is_one_of(name, &SIGNATURES)
         || begins_with(name, "x-")
             && (CHECKSUM_PREFIXES.iter().any(|prefix| begins_with(name, prefix)) || signs && says_signature(name))
+}
+
+/// A loop: every name of every answer is asked for, and what an iterator calls would be a call for each.
+#[inline(always)]
+fn is_one_of(name: &[u8], known: &[&str]) -> bool {
+    for known in known {
+        if is_named(name, known) {
+            return true;
+        }
+    }
+    false
 }
 
 fn begins_with(name: &[u8], prefix: &str) -> bool {
@@ -65,14 +75,14 @@ fn says_signature(name: &[u8]) -> bool {
 /// Whether nothing of an answer without content concerns a cache, a validator, or a reader of its bytes: no field says how long it may be
 /// kept, or of which bytes it speaks.
 pub(super) fn is_bare(head: &Head) -> bool {
-    let kept = |name: &[u8]| KEPT_BY.iter().any(|known| is_named(name, known)) || is_aimed_at_caches(name);
+    let kept = |name: &[u8]| is_one_of(name, &KEPT_BY) || is_aimed_at_caches(name);
     !head.names().any(|name| kept(name) || describes_bytes(name, Describing::Response))
 }
 
 /// Whether caches obey a field of this name before `cache-control` (RFC 9213, and what came before it).
 fn is_aimed_at_caches(name: &[u8]) -> bool {
     let end = name.len().checked_sub(AT_THE_END.len()).and_then(|from| name.get(from..));
-    end.is_some_and(|end| is_named(end, AT_THE_END)) || AIMED_AT_CACHES.iter().any(|aimed| is_named(name, aimed))
+    end.is_some_and(|end| is_named(end, AT_THE_END)) || is_one_of(name, &AIMED_AT_CACHES)
 }
 
 /// Keeps shared caches from giving one caller's answer to another: `cache-control` loses `public` and `s-maxage` and

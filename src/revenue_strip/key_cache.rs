@@ -13,7 +13,7 @@ impl CachedKey {
     const EMPTY: Self = Self { length: u64::MAX, words: [0; 4] };
 
     /// `None` for longer names, which are not cached.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(name: &[u8]) -> Option<Self> {
         let words = match name.len() {
             0 => [0; 4],
@@ -36,13 +36,13 @@ impl CachedKey {
         Some(Self { length: name.len() as u64, words })
     }
 
-    #[inline]
+    #[inline(always)]
     fn is(&self, other: &Self) -> bool {
         let ([a, b, c, d], [e, f, g, h]) = (self.words, other.words);
         (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) | (self.length ^ other.length) == 0
     }
 
-    #[inline]
+    #[inline(always)]
     fn hash(&self) -> u64 {
         let [a, b, c, d] = self.words;
         let mixed = a ^ b.rotate_left(23) ^ c.rotate_left(41) ^ d.rotate_left(7) ^ self.length;
@@ -50,7 +50,7 @@ impl CachedKey {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn word(name: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*name.get(at..)?.first_chunk()?))
 }
@@ -81,7 +81,7 @@ impl KeyCache {
         Self { slots: vec![Slot::EMPTY; 2 << bits], shift: u64::BITS - bits }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, key: &CachedKey) -> Option<RuleMask> {
         let [first, second] = self.slots.get(self.place(key)..)?.first_chunk()?;
         if first.key.is(key) {
@@ -98,7 +98,7 @@ impl KeyCache {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn place(&self, key: &CachedKey) -> usize {
         usize::try_from(key.hash() >> self.shift).unwrap_or_default() * 2
     }

@@ -81,7 +81,7 @@ impl Matcher {
     }
 
     /// The rules that a member's name falls under.
-    #[inline]
+    #[inline(always)]
     pub(super) fn member(&mut self, key: RawKey<'_>) -> RuleMask {
         let Some(slot) = CachedKey::of(key.bytes()) else {
             return self.members.rules(key.text(&mut self.space));

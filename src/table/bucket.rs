@@ -107,7 +107,7 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn chunks(&self) -> &[[u8; RECORD]] {
         self.bytes.get(HEADER..).unwrap_or_default().as_chunks().0
     }
@@ -118,7 +118,7 @@ impl<'a> Bucket<'a> {
 }
 
 /// Whether a record is a key's. Compared in two words.
-#[inline]
+#[inline(always)]
 fn is_of(record: &[u8; RECORD], key: Key) -> bool {
     record.first_chunk().is_some_and(|bytes| u128::from_le_bytes(*bytes) == u128::from_le_bytes(key.0))
 }

@@ -43,7 +43,7 @@ pub(super) enum State {
 
 impl State {
     /// Whether a table of this kind has it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn belongs_to(self, kind: Kind) -> bool {
         match self {
             Self::Window { .. } | Self::Blocked | Self::Paced { .. } | Self::Leased(_) | Self::Asked { .. } => {
@@ -55,7 +55,7 @@ impl State {
 }
 
 impl Record {
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_live(&self, now_ms: u64) -> bool {
         now_ms < self.until_ms
     }
@@ -85,7 +85,7 @@ impl Record {
     }
 
     /// `None` for what [`Record::to_bytes`] never writes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn from_bytes(bytes: &[u8; RECORD]) -> Option<Self> {
         let (key, rest) = bytes.split_first_chunk()?;
         let ([middle, own], []) = rest.as_chunks() else { return None };
@@ -106,7 +106,7 @@ impl Record {
 }
 
 /// The low half.
-#[inline]
+#[inline(always)]
 pub(super) fn low(word: u64) -> u32 {
     let [a, b, c, d, ..] = word.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])

@@ -171,7 +171,7 @@ impl Editor {
     }
 
     /// Takes the separator that ends a cell.
-    #[inline]
+    #[inline(always)]
     fn next_cell(&mut self, chunk: &[u8], place: &mut Place, out: &mut Vec<u8>) -> Result<(), Error> {
         self.column += 1;
         if self.column >= self.plan.len() {
@@ -184,7 +184,7 @@ impl Editor {
     }
 
     /// Goes over to the column's cell. At `place.i` stands the separator before it, or the first cell itself.
-    #[inline]
+    #[inline(always)]
     fn begin_cell(&mut self, chunk: &[u8], place: &mut Place, out: &mut Vec<u8>) {
         let number = match self.plan.column(self.column) {
             Some(Column::Keep) => {
@@ -216,7 +216,7 @@ impl Editor {
     }
 
     /// Takes the line end that ends a record's last cell.
-    #[inline]
+    #[inline(always)]
     fn end_record(&mut self, byte: u8, place: &mut Place, out: &mut Vec<u8>) -> Result<(), Error> {
         if self.column + 1 != self.plan.len() {
             return self.fail(place.i, Fault::FieldCount);
@@ -229,7 +229,7 @@ impl Editor {
     }
 
     /// Takes a line end, or the CR of one.
-    #[inline]
+    #[inline(always)]
     fn read_line_end(&mut self, byte: u8, place: &mut Place, out: &mut Vec<u8>) -> Result<(), Error> {
         self.at = match (self.line_end, byte) {
             (LineEnd::Lf, b'\n') | (LineEnd::Cr, b'\r') => At::Record,

@@ -127,12 +127,12 @@ impl RuleJudge<'_> {
 }
 
 impl Judge for RuleJudge<'_> {
-    #[inline]
+    #[inline(always)]
     fn judge(&mut self, key: RawKey<'_>) -> Verdict {
         self.mark(key).0
     }
 
-    #[inline]
+    #[inline(always)]
     fn mark(&mut self, key: RawKey<'_>) -> (Verdict, Option<u64>) {
         let mask = self.0.matcher.member(key);
         (self.verdict(mask, || key.bytes()), Some(mask))
@@ -147,7 +147,7 @@ impl Judge for RuleJudge<'_> {
         (mark & active.enforce & active.removing != 0 && !self.0.matcher.has_texts()).then_some(Verdict::Remove)
     }
 
-    #[inline]
+    #[inline(always)]
     fn meet(&mut self, mark: u64, times: u64) {
         self.0.active.meet_times(mark, times);
     }
