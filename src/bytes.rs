@@ -55,6 +55,32 @@ pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
     rest.iter().position(|&other| other == byte).map(|at| text.len() - rest.len() + at)
 }
 
+/// Digits of the largest number.
+pub(crate) const MAX_DIGITS: usize = 20;
+
+/// A number in decimal, in a place that is large enough for any. By hand, two digits at a time: `format!` takes some thousand
+/// instructions.
+pub(crate) fn digits(number: u64, place: &mut [u8; MAX_DIGITS]) -> &[u8] {
+    let (mut left, mut from) = (number, MAX_DIGITS);
+    while left >= 10
+        && let Some([.., tens, ones]) = place.get_mut(..from)
+    {
+        // Below 100.
+        let two = (left % 100) as u32;
+        left /= 100;
+        let ten = two * 205 >> 11;
+        (*tens, *ones) = (b'0' | ten as u8, b'0' | (two - ten * 10) as u8);
+        from -= 2;
+    }
+    if (left != 0 || number == 0)
+        && let Some([.., ones]) = place.get_mut(..from)
+    {
+        *ones = b'0' | left as u8;
+        from -= 1;
+    }
+    place.get(from..).unwrap_or_default()
+}
+
 /// Eight bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Word(u64);
@@ -72,6 +98,14 @@ impl Word {
         // Nothing is carried: seven bits of a byte and 0x7f are less than 0x100.
         let from = (self.0 & (EACH * 0x7f)) + EACH * u64::from(0x80 - least);
         !(from | self.0) & (EACH * 0x80)
+    }
+
+    /// The high bit of each control byte of ASCII, and of no other.
+    #[inline]
+    pub(crate) fn controls(self) -> u64 {
+        // Seven bits of it: 0x7f and one more, or 0x1f at most and 0x60 more, which stays below 0x80.
+        let low = self.0 & (EACH * 0x7f);
+        ((low + EACH) | !(low + EACH * 0x60)) & !self.0 & (EACH * 0x80)
     }
 
     /// The high bit of each byte that is not ASCII.
@@ -99,7 +133,7 @@ fn word(bytes: &[u8; 8]) -> u64 {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Word, any, find, same};
+    use super::{MAX_DIGITS, Word, any, digits, find, same};
 
     /// Both find the same bytes, wherever they stand.
     pub(crate) fn assert_alike(eight: fn(Word) -> u64, one: fn(u8) -> bool) {
@@ -114,6 +148,15 @@ pub(crate) mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn digits_are_those_of_the_standard_library() {
+        let powers = (0..20).map(|n| 10_u64.pow(n));
+        let around = powers.flat_map(|power| [power - 1, power, power + 1, power.wrapping_mul(9)]);
+        for number in (0..=1_000).chain(around).chain([1_800_000_000_123, u64::MAX]) {
+            assert_eq!(digits(number, &mut [0; MAX_DIGITS]), number.to_string().as_bytes());
         }
     }
 

@@ -126,24 +126,31 @@ impl Head {
         };
         let size = number(*count)?.checked_mul(8)?;
         // Before anything is set aside for so many.
-        let (sizes, []) = rest.get(..size)?.as_chunks::<8>() else { return None };
+        let (sizes, mut rest) = rest.split_at_checked(size)?;
+        let (sizes, []) = sizes.as_chunks::<8>() else { return None };
         let mut at = size.checked_add(4)?;
         let mut fields = Vec::with_capacity(sizes.len().checked_add(ADDED_FIELDS)?);
         let (mut there, mut again) = (0, 0);
         for &[a, b, c, d, e, f, g, h] in sizes {
-            let name = text(&pairs, &mut at, number([a, b, c, d])?)?;
-            let value = text(&pairs, &mut at, number([e, f, g, h])?)?;
-            let bytes = pairs.get(name.from..name.to)?;
-            if any(bytes, Word::beyond_ascii, |byte| !byte.is_ascii()) {
+            let name = text(&mut rest, number([a, b, c, d])?)?;
+            let value = text(&mut rest, number([e, f, g, h])?)?;
+            if !is_ascii(name) {
                 return None;
             }
-            let mark = mark(bytes);
+            let mark = mark(name);
+            // All of it was there, each text with a NUL behind it.
+            let name = Span { from: at, to: at + name.len() };
+            let value = Span { from: name.to + 1, to: name.to + 1 + value.len() };
+            at = value.to + 1;
             again |= there & bit(mark);
             there |= bit(mark);
             fields.push(Field { name: Name { mark, at: name }, value });
         }
+        if !rest.is_empty() {
+            return None;
+        }
         let texts = Texts { came: pairs, added: Vec::new() };
-        (at == texts.came.len()).then_some(Self { texts, fields, there, again, changed: Vec::new(), end, read: true })
+        Some(Self { texts, fields, there, again, changed: Vec::new(), end, read: true })
     }
 
     /// A head of which one field was asked for, and no other: what is set in it, or removed, is so whatever else the host has.
@@ -360,7 +367,8 @@ impl Head {
 /// A value as it may stand in a head: its control bytes become `?`.
 #[must_use]
 pub fn fit(value: &[u8]) -> Cow<'_, [u8]> {
-    if any(value, unfit, is_unfit) {
+    // A tab is the only one of them that may.
+    if any(value, Word::controls, |byte| byte.is_ascii_control()) && value.iter().any(|&byte| is_unfit(byte)) {
         Cow::Owned(value.iter().map(|&byte| if is_unfit(byte) { b'?' } else { byte }).collect())
     } else {
         Cow::Borrowed(value)
@@ -439,14 +447,29 @@ impl Texts {
 fn mark(name: &[u8]) -> u32 {
     // Without case; that other bytes share it, too, does not matter.
     let letter = |byte: Option<&u8>| byte.map_or(0, |byte| byte | 0x20);
-    let [length, ..] = name.len().to_le_bytes();
-    u32::from_le_bytes([length, letter(name.first()), letter(name.get(name.len() / 2)), letter(name.last())])
+    let letters = [0, letter(name.first()), letter(name.get(name.len() / 2)), letter(name.last())];
+    // Lengths that need more than eight bits are as good.
+    u32::from_le_bytes(letters) ^ name.len() as u32
 }
 
-/// The bit of a mark.
+/// Whether a name is ASCII: in words, also where it is short. The first fields of a request are.
+#[inline(always)]
+fn is_ascii(name: &[u8]) -> bool {
+    let bits = match (name.last_chunk::<8>(), name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        (Some(last), ..) => {
+            let (words, _) = name.as_chunks::<8>();
+            words.iter().fold(u64::from_le_bytes(*last), |bits, word| bits | u64::from_le_bytes(*word))
+        }
+        (None, Some(first), Some(last)) => u64::from(u32::from_le_bytes(*first) | u32::from_le_bytes(*last)),
+        (None, ..) => name.iter().fold(0, |bits, &byte| bits | u64::from(byte)),
+    };
+    bits & 0x8080_8080_8080_8080 == 0
+}
+
+/// The bit of a mark. Common fields of requests each have one of their own with this factor, which was searched for.
 #[inline(always)]
 fn bit(mark: u32) -> u64 {
-    1 << (mark.wrapping_mul(0x9e37_79b1) >> 26)
+    1 << (mark.wrapping_mul(0x5288_04fb) >> 26)
 }
 
 /// Whether a byte must not stand in a value.
@@ -454,27 +477,21 @@ fn is_unfit(byte: u8) -> bool {
     byte < b' ' && byte != b'\t' || byte == 0x7f
 }
 
-/// The same for eight bytes: their high bits.
-fn unfit(word: Word) -> u64 {
-    word.below(b' ') & !word.is(b'\t') | word.is(0x7f)
-}
-
 fn number(bytes: [u8; 4]) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(bytes)).ok()
 }
 
-/// Where a text of so many bytes is, with its NUL behind it.
+/// Takes a text of so many bytes, and the NUL behind it.
 #[inline(always)]
-fn text(bytes: &[u8], at: &mut usize, size: usize) -> Option<Span> {
-    let from = *at;
-    let to = from.checked_add(size)?;
-    *at = to.checked_add(1)?;
-    (bytes.get(to) == Some(&0)).then_some(Span { from, to })
+fn text<'a>(rest: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {
+    let (text, [0, after @ ..]) = rest.split_at_checked(size)? else { return None };
+    *rest = after;
+    Some(text)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Edit, Head, Known, Single, Word, is_unfit, unfit};
+    use super::{Change, Edit, Head, Known, Single, Word, is_ascii};
     use crate::bytes::tests::assert_alike;
 
     fn head(fields: &[(&str, &str)]) -> Head {
@@ -611,9 +628,16 @@ mod tests {
     }
 
     #[test]
-    fn eight_bytes_are_as_unfit_as_one() {
-        assert_alike(unfit, is_unfit);
-        assert_alike(Word::beyond_ascii, |byte| !byte.is_ascii());
+    fn eight_bytes_are_as_good_as_one() {
+        assert_alike(Word::controls, |byte| byte.is_ascii_control());
+        for length in 0..=20 {
+            for at in 0..length {
+                let mut name = vec![0x7f; length];
+                assert!(is_ascii(&name));
+                name[at] = 0x80;
+                assert!(!is_ascii(&name), "{at} of {length}");
+            }
+        }
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(crate) struct Stream<P: Policy> {
     response: Way,
     /// Its audit lines so far.
     audit: Vec<u8>,
+    /// Whether it may be on one of the plugin's lists. Most exchanges never are.
+    listed: bool,
     open: Open,
     answer: Answer,
 }
@@ -48,6 +50,7 @@ impl<P: Policy + 'static> Stream<P> {
             request: Way::Sent,
             response: Way::Sent,
             audit: Vec::new(),
+            listed: false,
             open: Open::Yes,
             answer: Answer::Awaited,
         }
@@ -101,6 +104,7 @@ impl<P: Policy + 'static> Stream<P> {
         match step {
             Step::Reply(reply) => return self.reply(&reply),
             Step::Wait => {
+                self.listed = true;
                 if side == Side::Request && self.plugin.waiting.add(self.id, &self.me, &self.plugin.ticker) {
                     self.request = Way::Asking(if ends { Come::All } else { Come::Head });
                     return Action::Pause;
@@ -135,7 +139,9 @@ impl<P: Policy + 'static> Stream<P> {
             return self.withhold();
         }
         // A head without a body is never held: no body callback would come to release it.
-        if *step == Step::Hold && !ends && self.plugin.heads.wait(self.id, side, &self.plugin.ticker) {
+        let holds = *step == Step::Hold && !ends;
+        self.listed |= holds;
+        if holds && self.plugin.heads.wait(self.id, side, &self.plugin.ticker) {
             *self.way(side) = Way::Waiting;
             return Action::Pause;
         }
@@ -144,6 +150,7 @@ impl<P: Policy + 'static> Stream<P> {
 
     /// Holds the request's head until a body step lets it go, and by nothing else.
     fn withhold(&mut self) -> Action {
+        self.listed = true;
         let held = match self.plugin.heads.bodies() {
             Bodies::Come => true,
             Bodies::StayBehind => false,
@@ -382,6 +389,7 @@ impl<P: Policy + 'static> Stream<P> {
             Ends::Unsaid => true,
             Ends::Unknown => self.ends_unsaid(side),
         };
+        self.listed |= unsaid;
         if unsaid && self.plugin.heads.settle(self.id, &self.plugin.ticker) {
             *self.way(side) = Way::Settled { seen: size };
             return Action::Pause;
@@ -513,6 +521,9 @@ impl<P: Policy + 'static> Stream<P> {
 impl<P: Policy> Stream<P> {
     /// Takes the exchange off all lists.
     fn forget(&self) {
+        if !self.listed {
+            return;
+        }
         self.plugin.waiting.forget(self.id);
         self.plugin.withheld.forget(self.id);
         self.plugin.heads.unsettle(self.id);
