@@ -58,25 +58,16 @@ pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
 /// Digits of the largest number.
 pub(crate) const MAX_DIGITS: usize = 20;
 
-/// A number in decimal, in a place that is large enough for any. By hand, two digits at a time: `format!` takes some thousand
-/// instructions.
+/// A number in decimal, in a place that is large enough for any. By hand: `format!` takes some thousand instructions.
 pub(crate) fn digits(number: u64, place: &mut [u8; MAX_DIGITS]) -> &[u8] {
     let (mut left, mut from) = (number, MAX_DIGITS);
-    while left >= 10
-        && let Some([.., tens, ones]) = place.get_mut(..from)
-    {
-        // Below 100.
-        let two = (left % 100) as u32;
-        left /= 100;
-        let ten = two * 205 >> 11;
-        (*tens, *ones) = (b'0' | ten as u8, b'0' | (two - ten * 10) as u8);
-        from -= 2;
-    }
-    if (left != 0 || number == 0)
-        && let Some([.., ones]) = place.get_mut(..from)
-    {
-        *ones = b'0' | left as u8;
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' | (left % 10) as u8;
+        left /= 10;
         from -= 1;
+        if left == 0 {
+            break;
+        }
     }
     place.get(from..).unwrap_or_default()
 }
@@ -106,6 +97,14 @@ impl Word {
         // Seven bits of it: 0x7f and one more, or 0x1f at most and 0x60 more, which stays below 0x80.
         let low = self.0 & (EACH * 0x7f);
         ((low + EACH) | !(low + EACH * 0x60)) & !self.0 & (EACH * 0x80)
+    }
+
+    /// The high bit of each upper-case letter of ASCII, and of no other byte.
+    #[inline]
+    pub(crate) fn upper_case(self) -> u64 {
+        // 0x3f more takes `A` to 0x80, 0x25 more what is behind `Z`.
+        let low = self.0 & (EACH * 0x7f);
+        (low + EACH * 0x3f) & !(low + EACH * 0x25) & !self.0 & (EACH * 0x80)
     }
 
     /// The high bit of each byte that is not ASCII.

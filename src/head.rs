@@ -21,6 +21,18 @@ pub struct Head {
     read: bool,
 }
 
+/// The emptied lists of a head that is done with: the next one needs none of its own.
+#[derive(Debug, Default)]
+pub struct Spare {
+    fields: Vec<Field>,
+    changed: Vec<Changed>,
+    added: Vec<u8>,
+}
+
+/// The most of each list that a spare keeps, in bytes and in fields.
+const MAX_SPARE_BYTES: usize = 4 * 1024;
+const MAX_SPARE_FIELDS: usize = 128;
+
 /// All names and values. Names are ASCII.
 #[derive(Clone, Debug, Default)]
 struct Texts {
@@ -121,6 +133,12 @@ impl Head {
     /// `None` unless the bytes are exactly that, and the names ASCII.
     #[must_use]
     pub fn from_pairs(pairs: Vec<u8>, end: bool) -> Option<Self> {
+        Self::from_pairs_in(pairs, end, Spare::default())
+    }
+
+    /// The same, with the lists of an earlier head.
+    #[must_use]
+    pub fn from_pairs_in(pairs: Vec<u8>, end: bool, spare: Spare) -> Option<Self> {
         let Some((count, rest)) = pairs.split_first_chunk::<4>() else {
             return pairs.is_empty().then(|| Self { end, read: true, ..Self::default() });
         };
@@ -129,7 +147,8 @@ impl Head {
         let (sizes, mut rest) = rest.split_at_checked(size)?;
         let (sizes, []) = sizes.as_chunks::<8>() else { return None };
         let mut at = size.checked_add(4)?;
-        let mut fields = Vec::with_capacity(sizes.len().checked_add(ADDED_FIELDS)?);
+        let Spare { mut fields, changed, added } = spare;
+        fields.reserve(sizes.len().checked_add(ADDED_FIELDS)?);
         let (mut there, mut again) = (0, 0);
         for &[a, b, c, d, e, f, g, h] in sizes {
             let name = text(&mut rest, number([a, b, c, d])?)?;
@@ -149,8 +168,19 @@ impl Head {
         if !rest.is_empty() {
             return None;
         }
-        let texts = Texts { came: pairs, added: Vec::new() };
-        Some(Self { texts, fields, there, again, changed: Vec::new(), end, read: true })
+        let texts = Texts { came: pairs, added };
+        Some(Self { texts, fields, there, again, changed, end, read: true })
+    }
+
+    /// Its lists, for another head.
+    #[must_use]
+    pub fn into_spare(self) -> Spare {
+        let Self { texts: Texts { mut added, .. }, mut fields, mut changed, .. } = self;
+        if fields.capacity().max(changed.capacity()) > MAX_SPARE_FIELDS || added.capacity() > MAX_SPARE_BYTES {
+            return Spare::default();
+        }
+        (fields.clear(), changed.clear(), added.clear());
+        Spare { fields, changed, added }
     }
 
     /// A head of which one field was asked for, and no other: what is set in it, or removed, is so whatever else the host has.
@@ -285,6 +315,12 @@ impl Head {
         self.put_in_place(name, &fit(value));
     }
 
+    /// The same of a value that [fits](fit).
+    pub(crate) fn set_fit(&mut self, name: &str, value: &[u8]) {
+        debug_assert!(!value.iter().any(|&byte| is_unfit(byte)));
+        self.put_in_place(name, value);
+    }
+
     fn put_in_place(&mut self, name: &str, value: &[u8]) {
         let mark = mark(name.as_bytes());
         let known = match self.marked(name, mark) {
@@ -356,7 +392,7 @@ impl Head {
     }
 
     fn put_lower(&mut self, name: &[u8]) -> Span {
-        if name.iter().any(u8::is_ascii_uppercase) {
+        if any(name, Word::upper_case, |byte| byte.is_ascii_uppercase()) {
             self.texts.put(&name.to_ascii_lowercase())
         } else {
             self.texts.put(name)
@@ -491,7 +527,7 @@ fn text<'a>(rest: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Edit, Head, Known, Single, Word, is_ascii};
+    use super::{Change, Edit, Head, Known, MAX_SPARE_BYTES, MAX_SPARE_FIELDS, Single, Spare, Word, is_ascii};
     use crate::bytes::tests::assert_alike;
 
     fn head(fields: &[(&str, &str)]) -> Head {
@@ -630,6 +666,7 @@ mod tests {
     #[test]
     fn eight_bytes_are_as_good_as_one() {
         assert_alike(Word::controls, |byte| byte.is_ascii_control());
+        assert_alike(Word::upper_case, |byte| byte.is_ascii_uppercase());
         for length in 0..=20 {
             for at in 0..length {
                 let mut name = vec![0x7f; length];
@@ -638,6 +675,29 @@ mod tests {
                 assert!(!is_ascii(&name), "{at} of {length}");
             }
         }
+    }
+
+    #[test]
+    fn the_lists_of_a_head_serve_the_next() {
+        let pairs = |value: u8| [&b"\x01\0\0\0\x01\0\0\0\x01\0\0\0a\0"[..], &[value, 0]].concat();
+        let mut spare = Spare::default();
+        for value in *b"123" {
+            let mut head = Head::from_pairs_in(pairs(value), true, spare).unwrap();
+            assert_eq!((head.fields().count(), head.changes().count()), (1, 0), "nothing of the head before");
+            assert_eq!(head.single("a"), Single::One(&[value]));
+            head.set("b", &[value]);
+            head.remove("a");
+            let want = [Edit::Add(b"b", &[value]), Edit::Remove(b"a")];
+            assert_eq!(head.edits().collect::<Vec<_>>(), want);
+            spare = head.into_spare();
+            assert!(spare.fields.capacity() > 1 && spare.changed.capacity() > 1 && spare.added.capacity() > 1);
+        }
+        let mut head = Head::from_pairs_in(pairs(b'4'), true, spare).unwrap();
+        head.set("b", &[b'x'; MAX_SPARE_BYTES + 1]);
+        assert_eq!(head.into_spare().added.capacity(), 0, "what is large is not kept");
+        let mut head = Head::from_pairs(pairs(b'5'), true).unwrap();
+        (0..=MAX_SPARE_FIELDS).for_each(|n| head.set(&format!("x-{n}"), b""));
+        assert_eq!(head.into_spare().fields.capacity(), 0, "nor what is long");
     }
 
     #[test]

@@ -119,7 +119,10 @@ impl steps::Policy for Policy {
         let config = Config::from_json(text)?;
         Ok(Self(Rc::new(Shared {
             counters: Counters::new(&config),
-            service: config.shared.as_ref().map(Service::new),
+            service: config.shared.as_ref().map(|shared| {
+                let sharing = config.policies.iter().filter(|policy| policy.is_shared()).count();
+                Service::new(shared, config.policies.len(), sharing)
+            }),
             config,
             seed: Cell::new(None),
             charges: RefCell::default(),

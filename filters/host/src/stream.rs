@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::rc::{Rc, Weak};
 
 use lockgate::exchange::{Asks, Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
-use lockgate::head::{Edit, Head, fit};
+use lockgate::head::{Edit, Head, Spare, fit};
 use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
@@ -85,7 +85,7 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Response => self.exchange.asks(),
         };
         let read = match asks {
-            Asks::All => read(map, ends),
+            Asks::All => read(map, ends, self.plugin.spare.take()),
             Asks::Status => read_field(map, ":status", ends),
             Asks::Nothing => return self.unread_head(),
         };
@@ -116,6 +116,7 @@ impl<P: Policy + 'static> Stream<P> {
         if let Err(status) = write(map, &head) {
             return self.fail(format_args!("write {side:?} head: {status:?}"));
         }
+        self.plugin.spare.set(head.into_spare());
         self.head_goes_on(side, &step, ends)
     }
 
@@ -186,8 +187,8 @@ impl<P: Policy + 'static> Stream<P> {
 
     /// An answer comes.
     pub(crate) fn answered(&mut self, ends: bool) -> Action {
-        // While the request waits here, no portal was asked: the answer is Envoy's own, to a client that was too slow for it.
-        if let Way::Asking(_) = self.request {
+        // While the request is here, no portal was asked: the answer is Envoy's own, to a client that was too slow for it.
+        if let Way::Asking(_) | Way::Ready(_) = self.request {
             self.close(Open::Answered);
         }
         match self.open {
@@ -350,7 +351,10 @@ impl<P: Policy + 'static> Stream<P> {
             return Action::Continue;
         }
         if self.note_come(side, Come::and_trailers) {
-            return Action::Pause;
+            return match self.request {
+                Way::Ready(come) => self.goes_on_with(come, &Step::Continue),
+                Way::Asking(_) | Way::Sent | Way::Waiting | Way::Held { .. } | Way::Settled { .. } => Action::Pause,
+            };
         }
         if !self.exchange.wants(side, Part::Trailers) {
             return Action::Continue;
@@ -360,7 +364,7 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => MapType::HttpRequestTrailers,
             Side::Response => MapType::HttpResponseTrailers,
         };
-        let mut trailers = match read(map, true) {
+        let mut trailers = match read(map, true, Spare::default()) {
             Ok(trailers) => trailers,
             Err(why) => return self.fail(format_args!("read {side:?} trailers: {why}")),
         };
@@ -422,7 +426,7 @@ impl<P: Policy + 'static> Stream<P> {
                 length = all.len();
                 hostcalls::set_buffer(buffer(side), 0, size, &all)
             }),
-            Way::Sent | Way::Waiting | Way::Held { .. } | Way::Asking(_) => {
+            Way::Sent | Way::Waiting | Way::Held { .. } | Way::Asking(_) | Way::Ready(_) => {
                 hostcalls::set_buffer(buffer(side), 0, size, &out)
             }
         };
@@ -438,7 +442,10 @@ impl<P: Policy + 'static> Stream<P> {
         let _ = self.swallow(side, size);
         match (side, *self.way(side)) {
             (Side::Response, Way::Sent) => self.break_off(),
-            (Side::Response, Way::Waiting | Way::Held { .. } | Way::Settled { .. } | Way::Asking(_))
+            (
+                Side::Response,
+                Way::Waiting | Way::Held { .. } | Way::Settled { .. } | Way::Asking(_) | Way::Ready(_),
+            )
             | (Side::Request, _) => self.reply(reply),
         }
     }
@@ -447,7 +454,7 @@ impl<P: Policy + 'static> Stream<P> {
     fn seen(&mut self, side: Side) -> usize {
         match *self.way(side) {
             Way::Held { seen } | Way::Settled { seen } => seen,
-            Way::Sent | Way::Waiting | Way::Asking(_) => 0,
+            Way::Sent | Way::Waiting | Way::Asking(_) | Way::Ready(_) => 0,
         }
     }
 
@@ -461,7 +468,7 @@ impl<P: Policy + 'static> Stream<P> {
             Way::Waiting => *self.way(side) = Way::Sent,
             // The tick has let it go.
             Way::Settled { .. } if !settled => *self.way(side) = Way::Sent,
-            Way::Sent | Way::Held { .. } | Way::Settled { .. } | Way::Asking(_) => {}
+            Way::Sent | Way::Held { .. } | Way::Settled { .. } | Way::Asking(_) | Way::Ready(_) => {}
         }
         let held = *self.way(side) != Way::Sent;
         self.plugin.heads.body_came(self.id, side, held);
@@ -547,9 +554,9 @@ fn buffer(side: Side) -> BufferType {
 }
 
 /// A head or trailers. The error says why there are none.
-fn read(map: MapType, ends: bool) -> Result<Head, String> {
+fn read(map: MapType, ends: bool, spare: Spare) -> Result<Head, String> {
     let pairs = header_map(map).map_err(|status| format!("{status:?}"))?;
-    Head::from_pairs(pairs, ends).ok_or_else(|| "not understood".to_owned())
+    Head::from_pairs_in(pairs, ends, spare).ok_or_else(|| "not understood".to_owned())
 }
 
 /// One field of a head.
