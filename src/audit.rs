@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::bytes::{Word, any};
+use crate::bytes::{MAX_DIGITS, Word, any, digits};
 
 /// A decision, as it is recorded. Its texts are its own, or borrowed (`Audit<&str>`) where nobody keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl<Text: AsRef<str>> Audit<Text> {
         out.push(b'{');
         if let Some(time_ms) = self.time_ms {
             out.extend_from_slice(b"\"time_ms\":");
-            out.extend_from_slice(digits(time_ms, &mut [0; 20]));
+            out.extend_from_slice(digits(time_ms, &mut [0; MAX_DIGITS]));
             out.push(b',');
         }
         push_text(out, b"\"id\":\"", self.id.as_ref(), b"\",");
@@ -80,7 +80,7 @@ impl<Text: AsRef<str>> Audit<Text> {
         }
         if self.fields != 0 {
             out.extend_from_slice(b",\"fields\":");
-            out.extend_from_slice(digits(self.fields, &mut [0; 20]));
+            out.extend_from_slice(digits(self.fields, &mut [0; MAX_DIGITS]));
         }
         if let Some(subject) = self.subject {
             push_hash(out, b",\"subject\":", subject);
@@ -103,25 +103,10 @@ fn push_text(out: &mut Vec<u8>, before: &[u8], text: Option<&impl AsRef<str>>, a
     }
 }
 
-/// Appends a text, and a number in decimal. By hand: `format!` takes some thousand instructions.
+/// Appends a text, and a number in decimal.
 pub(crate) fn push_number(out: &mut String, before: &str, number: u64) {
     out.push_str(before);
-    out.push_str(std::str::from_utf8(digits(number, &mut [0; 20])).unwrap_or_default());
-}
-
-/// A number in decimal, in a place that is large enough for any.
-fn digits(number: u64, place: &mut [u8; 20]) -> &[u8] {
-    let mut left = number;
-    let mut from = place.len();
-    for digit in place.iter_mut().rev() {
-        *digit = digit_of(left % 10);
-        left /= 10;
-        from -= 1;
-        if left == 0 {
-            break;
-        }
-    }
-    place.get(from..).unwrap_or_default()
+    digits(number, &mut [0; MAX_DIGITS]).iter().for_each(|&digit| out.push(char::from(digit)));
 }
 
 /// As sixteen hex digits.

@@ -58,6 +58,23 @@ pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
     (found != 0).then(|| text.len() - last.len() + place(found))
 }
 
+/// Digits of the largest number.
+pub(crate) const MAX_DIGITS: usize = 20;
+
+/// A number in decimal, in a place that is large enough for any. By hand: `format!` takes some thousand instructions.
+pub(crate) fn digits(number: u64, place: &mut [u8; MAX_DIGITS]) -> &[u8] {
+    let (mut left, mut from) = (number, MAX_DIGITS);
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' | (left % 10) as u8;
+        left /= 10;
+        from -= 1;
+        if left == 0 {
+            break;
+        }
+    }
+    place.get(from..).unwrap_or_default()
+}
+
 /// Eight bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Word(u64);
@@ -77,6 +94,22 @@ impl Word {
         !(from | self.0) & (EACH * 0x80)
     }
 
+    /// The high bit of each control byte of ASCII, and of no other.
+    #[inline]
+    pub(crate) fn controls(self) -> u64 {
+        // Seven bits of it: 0x7f and one more, or 0x1f at most and 0x60 more, which stays below 0x80.
+        let low = self.0 & (EACH * 0x7f);
+        ((low + EACH) | !(low + EACH * 0x60)) & !self.0 & (EACH * 0x80)
+    }
+
+    /// The high bit of each upper-case letter of ASCII, and of no other byte.
+    #[inline]
+    pub(crate) fn upper_case(self) -> u64 {
+        // 0x3f more takes `A` to 0x80, 0x25 more what is behind `Z`.
+        let low = self.0 & (EACH * 0x7f);
+        (low + EACH * 0x3f) & !(low + EACH * 0x25) & !self.0 & (EACH * 0x80)
+    }
+
     /// The bytes that eight digits of hex stand for, of either case; `None` if one is none.
     #[inline]
     pub(crate) fn hex_digits(self) -> Option<[u8; 4]> {
@@ -92,12 +125,6 @@ impl Word {
         let pairs = values << 4 | values >> 8;
         let [one, _, two, _, three, _, four, _] = pairs.to_le_bytes();
         Some([one, two, three, four])
-    }
-
-    /// The high bit of each byte that is a capital letter, and of no other.
-    #[inline]
-    pub(crate) fn uppercase(self) -> u64 {
-        self.below(b'Z' + 1) & !self.below(b'A')
     }
 
     /// The high bit of each byte that is not ASCII.
@@ -125,7 +152,7 @@ fn word(bytes: &[u8; 8]) -> u64 {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Word, any, find, same};
+    use super::{MAX_DIGITS, Word, any, digits, find, same};
 
     /// Both find the same bytes, wherever they stand.
     pub(crate) fn assert_alike(eight: fn(Word) -> u64, one: fn(u8) -> bool) {
@@ -163,6 +190,15 @@ pub(crate) mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn digits_are_those_of_the_standard_library() {
+        let powers = (0..20).map(|n| 10_u64.pow(n));
+        let around = powers.flat_map(|power| [power - 1, power, power + 1, power.wrapping_mul(9)]);
+        for number in (0..=1_000).chain(around).chain([1_800_000_000_123, u64::MAX]) {
+            assert_eq!(digits(number, &mut [0; MAX_DIGITS]), number.to_string().as_bytes());
         }
     }
 

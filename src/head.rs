@@ -21,6 +21,18 @@ pub struct Head {
     read: bool,
 }
 
+/// The emptied lists of a head that is done with: the next one needs none of its own.
+#[derive(Debug, Default)]
+pub struct Spare {
+    fields: Vec<Field>,
+    changed: Vec<Changed>,
+    added: Vec<u8>,
+}
+
+/// The most of each list that a spare keeps, in bytes and in fields.
+const MAX_SPARE_BYTES: usize = 4 * 1024;
+const MAX_SPARE_FIELDS: usize = 128;
+
 /// All names and values. Names are ASCII.
 #[derive(Clone, Debug, Default)]
 struct Texts {
@@ -121,29 +133,54 @@ impl Head {
     /// `None` unless the bytes are exactly that, and the names ASCII.
     #[must_use]
     pub fn from_pairs(pairs: Vec<u8>, end: bool) -> Option<Self> {
+        Self::from_pairs_in(pairs, end, Spare::default())
+    }
+
+    /// The same, with the lists of an earlier head.
+    #[must_use]
+    pub fn from_pairs_in(pairs: Vec<u8>, end: bool, spare: Spare) -> Option<Self> {
         let Some((count, rest)) = pairs.split_first_chunk::<4>() else {
             return pairs.is_empty().then(|| Self { end, read: true, ..Self::default() });
         };
         let size = number(*count)?.checked_mul(8)?;
         // Before anything is set aside for so many.
-        let (sizes, []) = rest.get(..size)?.as_chunks::<8>() else { return None };
+        let (sizes, mut rest) = rest.split_at_checked(size)?;
+        let (sizes, []) = sizes.as_chunks::<8>() else { return None };
         let mut at = size.checked_add(4)?;
-        let mut fields = Vec::with_capacity(sizes.len().checked_add(ADDED_FIELDS)?);
+        let Spare { mut fields, changed, added } = spare;
+        fields.reserve(sizes.len().checked_add(ADDED_FIELDS)?);
         let (mut there, mut again) = (0, 0);
         for &[a, b, c, d, e, f, g, h] in sizes {
-            let name = text(&pairs, &mut at, number([a, b, c, d])?)?;
-            let value = text(&pairs, &mut at, number([e, f, g, h])?)?;
-            let bytes = pairs.get(name.from..name.to)?;
-            if any(bytes, Word::beyond_ascii, |byte| !byte.is_ascii()) {
+            let name = text(&mut rest, number([a, b, c, d])?)?;
+            let value = text(&mut rest, number([e, f, g, h])?)?;
+            if !is_ascii(name) {
                 return None;
             }
-            let mark = mark(bytes);
+            let mark = mark(name);
+            // All of it was there, each text with a NUL behind it.
+            let name = Span { from: at, to: at + name.len() };
+            let value = Span { from: name.to + 1, to: name.to + 1 + value.len() };
+            at = value.to + 1;
             again |= there & bit(mark);
             there |= bit(mark);
             fields.push(Field { name: Name { mark, at: name }, value });
         }
-        let texts = Texts { came: pairs, added: Vec::new() };
-        (at == texts.came.len()).then_some(Self { texts, fields, there, again, changed: Vec::new(), end, read: true })
+        if !rest.is_empty() {
+            return None;
+        }
+        let texts = Texts { came: pairs, added };
+        Some(Self { texts, fields, there, again, changed, end, read: true })
+    }
+
+    /// Its lists, for another head.
+    #[must_use]
+    pub fn into_spare(self) -> Spare {
+        let Self { texts: Texts { mut added, .. }, mut fields, mut changed, .. } = self;
+        if fields.capacity().max(changed.capacity()) > MAX_SPARE_FIELDS || added.capacity() > MAX_SPARE_BYTES {
+            return Spare::default();
+        }
+        (fields.clear(), changed.clear(), added.clear());
+        Spare { fields, changed, added }
     }
 
     /// A head of which one field was asked for, and no other: what is set in it, or removed, is so whatever else the host has.
@@ -292,6 +329,12 @@ impl Head {
         self.put_in_place(name, &fit(value));
     }
 
+    /// The same of a value that [fits](fit).
+    pub(crate) fn set_fit(&mut self, name: &str, value: &[u8]) {
+        debug_assert!(!value.iter().any(|&byte| is_unfit(byte)));
+        self.put_in_place(name, value);
+    }
+
     fn put_in_place(&mut self, name: &str, value: &[u8]) {
         let mark = mark(name.as_bytes());
         let known = match self.marked(name, mark) {
@@ -363,7 +406,7 @@ impl Head {
     }
 
     fn put_lower(&mut self, name: &[u8]) -> Span {
-        if any(name, Word::uppercase, |byte| byte.is_ascii_uppercase()) {
+        if any(name, Word::upper_case, |byte| byte.is_ascii_uppercase()) {
             self.texts.put(&name.to_ascii_lowercase())
         } else {
             self.texts.put(name)
@@ -374,7 +417,8 @@ impl Head {
 /// A value as it may stand in a head: its control bytes become `?`.
 #[must_use]
 pub fn fit(value: &[u8]) -> Cow<'_, [u8]> {
-    if any(value, unfit, is_unfit) {
+    // A tab is the only one of them that may.
+    if any(value, Word::controls, |byte| byte.is_ascii_control()) && value.iter().any(|&byte| is_unfit(byte)) {
         Cow::Owned(value.iter().map(|&byte| if is_unfit(byte) { b'?' } else { byte }).collect())
     } else {
         Cow::Borrowed(value)
@@ -453,14 +497,29 @@ impl Texts {
 fn mark(name: &[u8]) -> u32 {
     // Without case; that other bytes share it, too, does not matter.
     let letter = |byte: Option<&u8>| byte.map_or(0, |byte| byte | 0x20);
-    let [length, ..] = name.len().to_le_bytes();
-    u32::from_le_bytes([length, letter(name.first()), letter(name.get(name.len() / 2)), letter(name.last())])
+    let letters = [0, letter(name.first()), letter(name.get(name.len() / 2)), letter(name.last())];
+    // Lengths that need more than eight bits are as good.
+    u32::from_le_bytes(letters) ^ name.len() as u32
 }
 
-/// The bit of a mark.
+/// Whether a name is ASCII: in words, also where it is short. The first fields of a request are.
+#[inline(always)]
+fn is_ascii(name: &[u8]) -> bool {
+    let bits = match (name.last_chunk::<8>(), name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        (Some(last), ..) => {
+            let (words, _) = name.as_chunks::<8>();
+            words.iter().fold(u64::from_le_bytes(*last), |bits, word| bits | u64::from_le_bytes(*word))
+        }
+        (None, Some(first), Some(last)) => u64::from(u32::from_le_bytes(*first) | u32::from_le_bytes(*last)),
+        (None, ..) => name.iter().fold(0, |bits, &byte| bits | u64::from(byte)),
+    };
+    bits & 0x8080_8080_8080_8080 == 0
+}
+
+/// The bit of a mark. Common fields of requests each have one of their own with this factor, which was searched for.
 #[inline(always)]
 fn bit(mark: u32) -> u64 {
-    1 << (mark.wrapping_mul(0x9e37_79b1) >> 26)
+    1 << (mark.wrapping_mul(0x5288_04fb) >> 26)
 }
 
 /// Whether a byte must not stand in a value.
@@ -468,27 +527,21 @@ fn is_unfit(byte: u8) -> bool {
     byte < b' ' && byte != b'\t' || byte == 0x7f
 }
 
-/// The same for eight bytes: their high bits.
-fn unfit(word: Word) -> u64 {
-    word.below(b' ') & !word.is(b'\t') | word.is(0x7f)
-}
-
 fn number(bytes: [u8; 4]) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(bytes)).ok()
 }
 
-/// Where a text of so many bytes is, with its NUL behind it.
+/// Takes a text of so many bytes, and the NUL behind it.
 #[inline(always)]
-fn text(bytes: &[u8], at: &mut usize, size: usize) -> Option<Span> {
-    let from = *at;
-    let to = from.checked_add(size)?;
-    *at = to.checked_add(1)?;
-    (bytes.get(to) == Some(&0)).then_some(Span { from, to })
+fn text<'a>(rest: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {
+    let (text, [0, after @ ..]) = rest.split_at_checked(size)? else { return None };
+    *rest = after;
+    Some(text)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Edit, Head, Known, Single, Word, is_unfit, unfit};
+    use super::{Change, Edit, Head, Known, MAX_SPARE_BYTES, MAX_SPARE_FIELDS, Single, Spare, Word, is_ascii};
     use crate::bytes::tests::assert_alike;
 
     fn head(fields: &[(&str, &str)]) -> Head {
@@ -625,10 +678,40 @@ mod tests {
     }
 
     #[test]
-    fn eight_bytes_are_as_unfit_as_one() {
-        assert_alike(unfit, is_unfit);
-        assert_alike(Word::beyond_ascii, |byte| !byte.is_ascii());
-        assert_alike(Word::uppercase, |byte| byte.is_ascii_uppercase());
+    fn eight_bytes_are_as_good_as_one() {
+        assert_alike(Word::controls, |byte| byte.is_ascii_control());
+        assert_alike(Word::upper_case, |byte| byte.is_ascii_uppercase());
+        for length in 0..=20 {
+            for at in 0..length {
+                let mut name = vec![0x7f; length];
+                assert!(is_ascii(&name));
+                name[at] = 0x80;
+                assert!(!is_ascii(&name), "{at} of {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_lists_of_a_head_serve_the_next() {
+        let pairs = |value: u8| [&b"\x01\0\0\0\x01\0\0\0\x01\0\0\0a\0"[..], &[value, 0]].concat();
+        let mut spare = Spare::default();
+        for value in *b"123" {
+            let mut head = Head::from_pairs_in(pairs(value), true, spare).unwrap();
+            assert_eq!((head.fields().count(), head.changes().count()), (1, 0), "nothing of the head before");
+            assert_eq!(head.single("a"), Single::One(&[value]));
+            head.set("b", &[value]);
+            head.remove("a");
+            let want = [Edit::Add(b"b", &[value]), Edit::Remove(b"a")];
+            assert_eq!(head.edits().collect::<Vec<_>>(), want);
+            spare = head.into_spare();
+            assert!(spare.fields.capacity() > 1 && spare.changed.capacity() > 1 && spare.added.capacity() > 1);
+        }
+        let mut head = Head::from_pairs_in(pairs(b'4'), true, spare).unwrap();
+        head.set("b", &[b'x'; MAX_SPARE_BYTES + 1]);
+        assert_eq!(head.into_spare().added.capacity(), 0, "what is large is not kept");
+        let mut head = Head::from_pairs(pairs(b'5'), true).unwrap();
+        (0..=MAX_SPARE_FIELDS).for_each(|n| head.set(&format!("x-{n}"), b""));
+        assert_eq!(head.into_spare().fields.capacity(), 0, "nor what is long");
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod claims;
 pub mod config;
 pub mod csv;
 pub mod exchange;
+mod few;
 pub mod graphql;
 pub mod head;
 pub mod host;

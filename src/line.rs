@@ -1,7 +1,7 @@
 //! What a request asks for: method and target, with one reading only.
 
 use crate::head::{Head, Single};
-use crate::path::{check_normal, normalize, of_target};
+use crate::path::{normal_path, normalize};
 
 /// Method and target of a request that has one reading.
 #[derive(Clone, Copy)]
@@ -29,8 +29,12 @@ impl<'a> Line<'a> {
             Single::Absent if method == b"CONNECT" => b"",
             Single::Absent | Single::Many => return Err(Unread::Refused),
         };
-        let line = Self { method, target, path: of_target(target) };
-        if line.is_pathless() || check_normal(target).is_ok() { Ok(line) } else { Err(Unread::Unnormal) }
+        let line = Self { method, target, path: target };
+        if line.is_pathless() {
+            return Ok(line);
+        }
+        let path = normal_path(target).map_err(|_| Unread::Unnormal)?;
+        Ok(Self { path, ..line })
     }
 
     /// Whether it is about a tunnel, or the server as a whole: no rule is about these.

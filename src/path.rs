@@ -64,7 +64,16 @@ impl fmt::Display for Unnormal {
 /// # Errors
 /// The first reason why it has not.
 pub fn check_normal(target: &[u8]) -> Result<(), Unnormal> {
-    if is_plain(target) { Ok(()) } else { check_each(target) }
+    normal_path(target).map(|_| ())
+}
+
+/// The path of a request target that has one reading only.
+pub(crate) fn normal_path(target: &[u8]) -> Result<&[u8], Unnormal> {
+    match plain(target) {
+        Some(Query::None) => Ok(target),
+        Some(Query::Perhaps) => Ok(of_target(target)),
+        None => check_each(target).map(|()| of_target(target)),
+    }
 }
 
 /// The same, byte by byte.
@@ -97,19 +106,32 @@ fn check_each(target: &[u8]) -> Result<(), Unnormal> {
     Ok(())
 }
 
-/// Whether a target begins with `/` and has nothing in it, also in its query, that could keep it from being normal. Most have not.
-fn is_plain(target: &[u8]) -> bool {
+/// Whether a target has a query.
+enum Query {
+    None,
+    Perhaps,
+}
+
+/// What is known of the query of a target that begins with `/` and has nothing in it, also in its query, that could keep it from being
+/// normal. Most have not.
+fn plain(target: &[u8]) -> Option<Query> {
+    if target.first() != Some(&b'/') {
+        return None;
+    }
     let Some(last) = target.last_chunk::<8>() else {
         let doubled = target.windows(2).any(|two| two == b"//");
-        return target.first() == Some(&b'/') && !doubled && !target.iter().any(|&byte| is_odd(byte));
+        return (!doubled && !target.iter().any(|&byte| is_odd(byte))).then_some(Query::Perhaps);
     };
     // The last eight overlap those before them, where these are not all.
     let ((mut found, _), mut before) = (odd(Word::of(last), 0), 0);
+    let mut queries = Word::of(last).is(b'?');
     for bytes in target.as_chunks::<8>().0 {
-        let (more, slash) = odd(Word::of(bytes), before);
+        let word = Word::of(bytes);
+        let (more, slash) = odd(word, before);
         (found, before) = (found | more, slash);
+        queries |= word.is(b'?');
     }
-    found == 0 && target.first() == Some(&b'/')
+    (found == 0).then_some(if queries == 0 { Query::None } else { Query::Perhaps })
 }
 
 /// The high bits of bytes that could keep a target from being normal, and whether the last byte of the word is a slash, as a byte's high
@@ -223,6 +245,9 @@ pub enum Strictness {
 pub struct PathPattern {
     text: String,
     parts: Vec<Part>,
+    /// How many of its first bytes are all that it asks for, where its only wildcard is a `**` at its end; else 0. Most paths that
+    /// fit begin with just these.
+    open_from: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,7 +285,8 @@ impl PathPattern {
                 _ => Part::One(undo_percent(segment.as_bytes())),
             });
         }
-        Ok(Self { text: text.to_owned(), parts })
+        let open_from = text.strip_suffix("**").filter(|start| !start.contains('*')).map_or(0, str::len);
+        Ok(Self { text: text.to_owned(), parts, open_from })
     }
 
     /// The pattern as written.
@@ -275,7 +301,7 @@ impl PathPattern {
         let Some(path) = path.strip_prefix(b"/") else {
             return false;
         };
-        if fits(&self.parts, Some(path), strictness) {
+        if self.is_open_to(path) || fits(&self.parts, Some(path), strictness) {
             return true;
         }
         if strictness == Strictness::Exact {
@@ -289,6 +315,17 @@ impl PathPattern {
         match self.parts.split_last() {
             Some((Part::One(last), parts)) if last.is_empty() => fits(parts, Some(path), strictness),
             Some(_) | None => false,
+        }
+    }
+}
+
+impl PathPattern {
+    /// Whether a path, without its first slash, begins as written with all that the pattern asks for. Others may fit, too.
+    #[inline(never)]
+    fn is_open_to(&self, path: &[u8]) -> bool {
+        match self.text.as_bytes().get(1..self.open_from) {
+            Some(start) => path.get(..start.len()).is_some_and(|begin| same(begin, start)),
+            None => false,
         }
     }
 }
@@ -410,7 +447,9 @@ fn undo_percent(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PathPattern, Strictness, Unnormal, check_each, check_normal, is_odd, is_plain, normalize};
+    use super::{
+        PathPattern, Strictness, Unnormal, check_each, check_normal, is_odd, normal_path, normalize, of_target, plain,
+    };
 
     #[test]
     fn only_one_reading_is_normal() {
@@ -466,16 +505,17 @@ mod tests {
                     target[at] = byte;
                     let doubled = at == 1 && byte == b'/';
                     let want = target[0] == b'/' && !doubled && !is_odd(byte);
-                    assert_eq!(is_plain(&target), want, "{byte} at {at} of {length}");
+                    assert_eq!(plain(&target).is_some(), want, "{byte} at {at} of {length}");
                     assert!(!want || check_each(&target).is_ok(), "{byte} at {at} of {length}");
+                    assert!(!want || normal_path(&target) == Ok(of_target(&target)), "{byte} at {at} of {length}");
                     if let (b'/', Some(after)) = (byte, target.get_mut(at + 1)) {
                         *after = b'/';
-                        assert!(!is_plain(&target), "// at {at} of {length}");
+                        assert!(plain(&target).is_none(), "// at {at} of {length}");
                     }
                 }
             }
         }
-        assert!(!is_plain(b""));
+        assert!(plain(b"").is_none());
     }
 
     #[test]
@@ -526,6 +566,10 @@ mod tests {
             ("/api/**", "/api/", true, true),
             ("/api/**", "/api/a/b/c", true, true),
             ("/api/**", "/apix", false, false),
+            ("/API/**", "/api/x", true, false),
+            ("/a%20b/**", "/a%20b/c", true, true),
+            ("/a/*/**", "/a/*/c", true, true),
+            ("/**", "/", true, true),
             ("/**", "/", true, true),
             ("/**", "/a/b", true, true),
             ("/**/pricing", "/pricing", true, true),

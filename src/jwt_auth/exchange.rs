@@ -225,7 +225,7 @@ impl Exchange {
         }
         for ((name, _), value) in forward.headers.iter().zip(&view.values) {
             if let Some(value) = value {
-                head.set(name, value);
+                head.set_fit(name, value);
             }
         }
         if let Some(key) = &forward.service

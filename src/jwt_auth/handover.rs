@@ -14,7 +14,7 @@ use crate::identity::Identity;
 pub const MAX_FORWARD_VALUE_BYTES: usize = 8 * 1024;
 
 impl Forward {
-    /// The values of the configured headers; `None` where the token does not have the claim.
+    /// The values of the configured headers, without control bytes; `None` where the token does not have the claim.
     ///
     /// # Errors
     /// [`Reason::NotForwardable`]: a value that a header could not carry, or that would be read as another one.

@@ -16,16 +16,17 @@ use super::config::{Others, Phase, Unnormalized};
 use super::error::Reason;
 use super::headers::{self, Standing};
 use crate::exchange::{self as steps, Asks, Part, Side, Step};
+use crate::few::Few;
 use crate::head::{Head, Single};
 use crate::host::Host;
-use crate::path::{check_normal, normalize, of_target};
+use crate::path::{normal_path, normalize};
 
 /// One request and its answer.
 #[derive(Debug)]
 pub struct Exchange {
     shared: Rc<Shared>,
     /// How the request stands with the policies that act.
-    standings: Vec<Standing>,
+    standings: Few<Standing>,
     /// What the answer may count for.
     failures: Vec<Failure>,
     who: Who,
@@ -45,7 +46,7 @@ impl Exchange {
     pub(super) fn new(shared: Rc<Shared>) -> Self {
         Self {
             shared,
-            standings: Vec::new(),
+            standings: Few::default(),
             failures: Vec::new(),
             who: Who::default(),
             sharing: Sharing::default(),
@@ -101,10 +102,7 @@ impl<'a> Request<'a> {
         if target.is_empty() && *method == *b"CONNECT" || target == b"*" && *method == *b"OPTIONS" {
             return Ok(Self { method, path: b"/" });
         }
-        match check_normal(target) {
-            Ok(()) => Ok(Self { method, path: of_target(target) }),
-            Err(_) => Err(Unread::Unnormal),
-        }
+        normal_path(target).map(|path| Self { method, path }).map_err(|_| Unread::Unnormal)
     }
 }
 
@@ -121,7 +119,7 @@ impl steps::Exchange for Exchange {
         match (side, part) {
             (Side::Request, Part::Head) => true,
             (Side::Response, Part::Head) => {
-                let says = self.shared.config.headers.any() && !self.standings.is_empty();
+                let says = self.shared.config.headers.any() && !self.standings.all().is_empty();
                 !self.replied && (says || !self.failures.is_empty())
             }
             (Side::Request | Side::Response, Part::Body | Part::Trailers) => false,
@@ -130,7 +128,7 @@ impl steps::Exchange for Exchange {
 
     /// The portal's own fields of these names are replaced unread.
     fn asks(&self) -> Asks {
-        let says = self.shared.config.headers.any() && !self.standings.is_empty();
+        let says = self.shared.config.headers.any() && !self.standings.all().is_empty();
         match (self.shared.config.headers.others, self.failures.is_empty()) {
             (Others::Remove, _) if says => Asks::All,
             (Others::Keep | Others::Remove, true) => Asks::Nothing,
@@ -160,7 +158,7 @@ impl steps::Exchange for Exchange {
     fn response_fields(&mut self, set: &mut dyn FnMut(&str, &[u8]), _: &mut dyn Host) {
         if !self.replied {
             let mut value = self.shared.value.take();
-            headers::each(&self.shared.config, &self.standings, &mut value, set);
+            headers::each(&self.shared.config, self.standings.all(), &mut value, set);
             self.shared.value.replace(value);
         }
     }

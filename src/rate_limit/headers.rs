@@ -6,6 +6,7 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::config::{Config, Headers, Others};
+use crate::bytes::{MAX_DIGITS, digits};
 use crate::head::Head;
 use crate::table::Balance;
 
@@ -34,6 +35,9 @@ pub(super) struct Standing {
 pub(super) fn told(name: &str, limit: u32, window_s: u32) -> Rc<str> {
     format!("\"{name}\";q={limit};w={window_s}").into()
 }
+
+/// What stands about a name: two quotes, and a semicolon.
+const NAMED: usize = 3;
 
 impl Standing {
     /// For how long what is left is so, or until what was asked is: in seconds, rounded up.
@@ -98,9 +102,10 @@ pub(super) fn each(
         for standing in standings {
             let Some(policy) = config.policies.get(standing.policy) else { continue };
             separate(value);
-            value.push(b'"');
-            value.extend_from_slice(policy.name.as_bytes());
-            push_number(value, b"\";r=", u64::from(standing.balance.left));
+            // The name stands there as it does in front of the quota.
+            let named = standing.told.as_bytes().get(..policy.name.len().saturating_add(NAMED)).unwrap_or_default();
+            value.extend_from_slice(named);
+            push_number(value, b"r=", u64::from(standing.balance.left));
             push_number(value, b";t=", standing.seconds());
         }
         put(LEFT, value);
@@ -126,20 +131,8 @@ fn separate(value: &mut Vec<u8>) {
 /// A number behind a text.
 fn push_number(value: &mut Vec<u8>, before: &[u8], number: u64) {
     value.extend_from_slice(before);
-    let mut digits = [b'0'; MAX_DIGITS];
-    let (mut from, mut left) = (MAX_DIGITS, number);
-    for (at, digit) in digits.iter_mut().enumerate().rev() {
-        let [low, ..] = (left % 10).to_le_bytes();
-        (*digit, from, left) = (b'0' | low, at, left / 10);
-        if left == 0 {
-            break;
-        }
-    }
-    value.extend_from_slice(digits.get(from..).unwrap_or_default());
+    value.extend_from_slice(digits(number, &mut [0; MAX_DIGITS]));
 }
-
-/// Digits of the largest number.
-const MAX_DIGITS: usize = 20;
 
 /// Why a client cannot have what it asked for (RFC 9457; section 5 of the draft).
 pub(super) enum Problem<'a> {

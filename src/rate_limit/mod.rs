@@ -47,7 +47,7 @@ use crate::exchange as steps;
 use crate::head::Head;
 use crate::host::{CallId, CallResult, Host};
 use crate::identity;
-use crate::table::{self, Lease, Seed};
+use crate::table::{self, Charge, Lease, Seed};
 
 use self::config::{Config, Phase};
 use self::counters::Counters;
@@ -82,6 +82,10 @@ struct Shared {
     seed: Cell<Option<Seed>>,
     /// Where hits of shared policies are leased.
     service: Option<Service>,
+    /// Where charges are listed: of the first slot, which is mostly the only one.
+    charges: RefCell<Vec<Charge>>,
+    /// Where its name is put together.
+    slot: RefCell<String>,
     /// Where the values of an answer's fields are written: one place for all, no longer than all policies' are.
     value: RefCell<Vec<u8>>,
     digest: [u8; 32],
@@ -115,9 +119,14 @@ impl steps::Policy for Policy {
         let config = Config::from_json(text)?;
         Ok(Self(Rc::new(Shared {
             counters: Counters::new(&config),
-            service: config.shared.as_ref().map(Service::new),
+            service: config.shared.as_ref().map(|shared| {
+                let sharing = config.policies.iter().filter(|policy| policy.is_shared()).count();
+                Service::new(shared, config.policies.len(), sharing)
+            }),
             config,
             seed: Cell::new(None),
+            charges: RefCell::default(),
+            slot: RefCell::default(),
             value: RefCell::default(),
             digest: Sha256::digest(text).into(),
             version: audit::version(text),

@@ -111,7 +111,7 @@ fn try_evenly(measured: &Measured, cost: u32, per_second: Option<f64>) -> Line {
         match charged.verdict {
             Verdict::Admitted => line.admitted = line.admitted.saturating_add(1),
             Verdict::Refused => {
-                let wait_ms = charged.found.iter().find_map(|found| match found {
+                let wait_ms = charged.found().find_map(|found| match found {
                     Found::Over(balance) => Some(balance.wait_ms),
                     Found::Within(_) | Found::Blocked { .. } | Found::Free | Found::Leased { .. } | Found::Empty => {
                         None

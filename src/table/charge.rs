@@ -23,6 +23,7 @@ use super::record::{Record, State};
 use super::slots::{Found as Bytes, MAX_TRIES, compare_and_set};
 use super::window::{Rule, Standing, Window};
 use super::{Error, Note};
+use crate::few::Few;
 use crate::host::{Host, Slot};
 
 /// How often a slot is read and written again to give back what was spent there. More often than other operations try: what is not
@@ -127,10 +128,16 @@ pub enum Verdict {
 pub struct Charged {
     /// Whether it is admitted.
     pub verdict: Verdict,
-    /// Account by account, for each of its charges, in their order.
-    pub found: Vec<Found>,
+    found: Few<Found>,
     /// What happened to the tables beside.
     pub notes: Vec<Note>,
+}
+
+impl Charged {
+    /// How it stands with each measure: account by account, for each of its charges, in their order.
+    pub fn found(&self) -> impl Iterator<Item = &Found> {
+        self.found.all().iter()
+    }
 }
 
 /// Charges a request.
@@ -138,24 +145,44 @@ pub struct Charged {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Contended`]: nothing is spent, if it could be given back.
 pub fn charge(host: &mut dyn Host, now_ms: u64, accounts: &[Account<'_>]) -> Result<Charged, Error> {
+    charge_by(host, now_ms, accounts, &mut String::new())
+}
+
+/// The same with a place for the name of a slot, which the caller may keep.
+pub(crate) fn charge_by(
+    host: &mut dyn Host,
+    now_ms: u64,
+    accounts: &[Account<'_>],
+    name: &mut String,
+) -> Result<Charged, Error> {
     // Mostly there is one, and nothing is set aside for more.
     if let [account] = accounts {
-        let mut page = Page::read(account, now_ms, Spent::Unasked, host)?;
-        let verdict = settle(std::slice::from_mut(&mut page), host)?;
-        let notes = std::mem::take(&mut page.notes);
-        return Ok(Charged { verdict, found: page.found().collect(), notes });
+        let mut page = Page::new(account, now_ms, std::mem::take(name), Spent::Unasked);
+        let verdict = page.begin(host).and_then(|()| settle(std::slice::from_mut(&mut page), host));
+        *name = page.slot;
+        return Ok(Charged { verdict: verdict?, found: found(page.judged), notes: page.notes });
     }
     let mut pages = Vec::with_capacity(accounts.len());
     for account in accounts {
-        pages.push(Page::read(account, now_ms, Spent::Kept(Vec::with_capacity(account.charges.len())), host)?);
+        let mut page =
+            Page::new(account, now_ms, String::new(), Spent::Kept(Vec::with_capacity(account.charges.len())));
+        page.begin(host)?;
+        pages.push(page);
     }
     let verdict = settle(&mut pages, host)?;
-    let (mut found, mut notes) = (Vec::with_capacity(accounts.len()), Vec::new());
-    for mut page in pages {
+    let (mut all, mut notes) = (Vec::with_capacity(accounts.len()), Vec::new());
+    for page in &mut pages {
         notes.append(&mut page.notes);
-        found.extend(page.found());
+        all.extend(page.judged.all().iter().map(|judged| judged.found));
     }
-    Ok(Charged { verdict, found, notes })
+    Ok(Charged { verdict, found: Few::More(all), notes })
+}
+
+fn found(judged: Few<Judged>) -> Few<Found> {
+    match judged {
+        Few::One(one) => Few::One(one.map(|judged| judged.found)),
+        Few::More(all) => Few::More(all.iter().map(|judged| judged.found).collect()),
+    }
 }
 
 /// Writes what a request spends in slots that were read.
@@ -200,20 +227,20 @@ struct Page<'a> {
     clock: Clock,
     /// Whether foreign bytes stood there.
     repaired: bool,
-    judged: Vec<Judged>,
+    judged: Few<Judged>,
     spent: Spent,
     notes: Vec<Note>,
 }
 
 /// How a request stands with one charge.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Judged {
     found: Found,
     after: Option<After>,
 }
 
 /// What a charge makes of its record, if it does.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct After {
     found: Found,
     until_ms: u64,
@@ -247,19 +274,32 @@ impl Spent {
 }
 
 impl<'a> Page<'a> {
-    fn read(account: &'a Account<'a>, now_ms: u64, spent: Spent, host: &mut dyn Host) -> Result<Self, Error> {
-        let slot = account.table.slot_of(account.place);
-        let judged = Vec::with_capacity(account.charges.len());
-        let (bytes, notes) = (Vec::new(), Vec::new());
-        let (slot_ms, clock, repaired) = (now_ms, Clock::GoesOn, false);
-        let (stamp, recalled) = (0, false);
-        let mut page =
-            Self { account, now_ms, slot, bytes, stamp, recalled, slot_ms, clock, repaired, judged, spent, notes };
-        match host.recall(&page.slot) {
-            Some(slot) => page.judge(slot, true),
-            None => page.look(host)?,
+    /// Not read yet.
+    fn new(account: &'a Account<'a>, now_ms: u64, mut slot: String, spent: Spent) -> Self {
+        account.table.name_slot(account.place, &mut slot);
+        Self {
+            account,
+            now_ms,
+            slot,
+            bytes: Vec::new(),
+            stamp: 0,
+            recalled: false,
+            slot_ms: now_ms,
+            clock: Clock::GoesOn,
+            repaired: false,
+            judged: Few::default(),
+            spent,
+            notes: Vec::new(),
         }
-        Ok(page)
+    }
+
+    /// Judges the request by the slot as it is recalled, or reads it.
+    fn begin(&mut self, host: &mut dyn Host) -> Result<(), Error> {
+        match host.recall(&self.slot) {
+            Some(slot) => self.judge(slot, true),
+            None => self.look(host)?,
+        }
+        Ok(())
     }
 
     /// Reads the slot and judges the request by it.
@@ -273,12 +313,10 @@ impl<'a> Page<'a> {
         let there = if self.stamp == 0 { Bytes::Nothing } else { Bytes::Bytes };
         let Opened { bucket, now_ms, clock, repaired } = self.account.table.open(&mut self.bytes, there, self.now_ms);
         (self.slot_ms, self.clock, self.repaired) = (now_ms, clock, repaired);
-        self.judged.clear();
-        self.judged.extend(self.account.charges.iter().map(|charge| judge(charge, &bucket, now_ms)));
-    }
-
-    fn found(self) -> impl Iterator<Item = Found> {
-        self.judged.into_iter().map(|judged| judged.found)
+        self.judged = match self.account.charges.as_slice() {
+            [charge] => Few::One(Some(judge(charge, &bucket, now_ms))),
+            charges => Few::More(charges.iter().map(|charge| judge(charge, &bucket, now_ms)).collect()),
+        };
     }
 
     fn refuses(&self) -> bool {
@@ -286,7 +324,7 @@ impl<'a> Page<'a> {
             Found::Over(_) | Found::Blocked { .. } | Found::Empty => charge.acts == Acts::Refuses,
             Found::Within(_) | Found::Free | Found::Leased { .. } => false,
         };
-        self.account.charges.iter().zip(&self.judged).any(over)
+        self.account.charges.iter().zip(self.judged.all()).any(over)
     }
 
     /// Writes what a verdict means for this slot; the verdict becomes a refusal when somebody came between and left no room.
@@ -317,7 +355,7 @@ impl<'a> Page<'a> {
         let mut changed = self.clock == Clock::SteppedBack;
         spent.forget();
         notes.clear();
-        for (charge, judged) in account.charges.iter().zip(judged) {
+        for (charge, judged) in account.charges.iter().zip(judged.all_mut()) {
             let spends = matches!(charge.by, Measure::Quota { .. } | Measure::Leased { .. });
             let after = judged.after.filter(|_| verdict == Verdict::Admitted || !spends);
             spent.note(after.filter(|_| spends).map(|after| after.until_ms));

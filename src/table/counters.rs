@@ -179,6 +179,11 @@ impl Counters {
         self.place.slot(place.slot(self.place.slots()))
     }
 
+    /// The same, in the place of another name.
+    pub(super) fn name_slot(&self, place: Key, name: &mut String) {
+        self.place.name_slot(place.slot(self.place.slots()), name);
+    }
+
     /// A slot's bytes as they are now.
     pub(super) fn open<'a>(&self, bytes: &'a mut Vec<u8>, found: Found, now_ms: u64) -> Opened<'a> {
         let now_ms = now_ms.min(MAX_TIME_MS);

@@ -101,6 +101,7 @@ use std::fmt;
 pub use blob::Blob;
 pub use bucket::WAYS;
 pub use capacity::{MAX_GROUP, MAX_GROUPED_SLOTS, MAX_SLOTS};
+pub(crate) use charge::charge_by;
 pub use charge::{Account, Acts, Charge, Charged, Found, MAX_GIVE_BACK_TRIES, Measure, Verdict, charge};
 pub use claims::{Claim, Claims, Longest, MAX_KEEP_MS};
 pub use counters::{Counters, Hit, Note};

@@ -71,9 +71,16 @@ impl Place {
 
     /// The name of a slot.
     pub(super) fn slot(&self, number: u16) -> String {
-        let mut name = String::with_capacity(self.prefix.len().saturating_add(MAX_DIGITS));
-        push_number(&mut name, &self.prefix, u64::from(number));
+        let mut name = String::new();
+        self.name_slot(number, &mut name);
         name
+    }
+
+    /// The same, in the place of another name.
+    pub(super) fn name_slot(&self, number: u16, name: &mut String) {
+        name.clear();
+        name.reserve(self.prefix.len().saturating_add(MAX_DIGITS));
+        push_number(name, &self.prefix, u64::from(number));
     }
 
     /// Creates all slots of records, empty. What is there stays.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use lockgate::config::Environment;
 use lockgate::exchange::Policy;
+use lockgate::head::Spare;
 use lockgate::host::CallId;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -45,6 +46,8 @@ pub(crate) struct Plugin<P: Policy> {
     pub(crate) withheld: Withheld<P>,
     /// When the policy's background work was done last, in Unix milliseconds.
     worked_ms: Cell<u64>,
+    /// The lists of a head that is done with.
+    pub(crate) spare: Cell<Spare>,
     /// Where exchanges write edited bytes: one buffer for all, since only one callback runs at a time.
     out: Cell<Vec<u8>>,
 }
@@ -62,6 +65,7 @@ impl<P: Policy> Plugin<P> {
             waiting: Waiting::default(),
             withheld: Withheld::default(),
             worked_ms: Cell::new(0),
+            spare: Cell::default(),
             out: Cell::default(),
         }
     }

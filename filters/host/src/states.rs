@@ -20,6 +20,8 @@ pub(crate) enum Way {
     Waiting,
     /// A request's head waits for background work of the policy, with what has come after it.
     Asking(Come),
+    /// That work is done, and a request's head may go on, with the next piece of its body: see `Stream::more_came`.
+    Ready(Come),
     /// Its head is held, and so are this many bytes of its body, which the exchange has seen.
     Held {
         /// How many of the first bytes in the host's buffer.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::rc::{Rc, Weak};
 
 use lockgate::exchange::{Asks, Body, Chunk, Exchange, HeadState, Part, Policy, Side, Step};
-use lockgate::head::{Edit, Head, fit};
+use lockgate::head::{Edit, Head, Spare, fit};
 use lockgate::reply::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
@@ -33,6 +33,8 @@ pub(crate) struct Stream<P: Policy> {
     response: Way,
     /// Its audit lines so far.
     audit: Vec<u8>,
+    /// Whether it may be on one of the plugin's lists. Most exchanges never are.
+    listed: bool,
     open: Open,
     answer: Answer,
 }
@@ -48,6 +50,7 @@ impl<P: Policy + 'static> Stream<P> {
             request: Way::Sent,
             response: Way::Sent,
             audit: Vec::new(),
+            listed: false,
             open: Open::Yes,
             answer: Answer::Awaited,
         }
@@ -82,7 +85,7 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Response => self.exchange.asks(),
         };
         let read = match asks {
-            Asks::All => read(map, ends),
+            Asks::All => read(map, ends, self.plugin.spare.take()),
             Asks::Status => match header(map, ":status") {
                 Ok(status)
                     if self.exchange.response_status(status.as_deref(), &mut self.plugin.calls(&mut self.audit)) =>
@@ -108,6 +111,7 @@ impl<P: Policy + 'static> Stream<P> {
         match step {
             Step::Reply(reply) => return self.reply(&reply),
             Step::Wait => {
+                self.listed = true;
                 if side == Side::Request && self.plugin.waiting.add(self.id, &self.me, &self.plugin.ticker) {
                     self.request = Way::Asking(if ends { Come::All } else { Come::Head });
                     return Action::Pause;
@@ -119,6 +123,7 @@ impl<P: Policy + 'static> Stream<P> {
         if let Err(status) = write(map, &head) {
             return self.fail(format_args!("write {side:?} head: {status:?}"));
         }
+        self.plugin.spare.set(head.into_spare());
         self.head_goes_on(side, &step, ends)
     }
 
@@ -142,7 +147,9 @@ impl<P: Policy + 'static> Stream<P> {
             return self.withhold();
         }
         // A head without a body is never held: no body callback would come to release it.
-        if *step == Step::Hold && !ends && self.plugin.heads.wait(self.id, side, &self.plugin.ticker) {
+        let holds = *step == Step::Hold && !ends;
+        self.listed |= holds;
+        if holds && self.plugin.heads.wait(self.id, side, &self.plugin.ticker) {
             *self.way(side) = Way::Waiting;
             return Action::Pause;
         }
@@ -151,6 +158,7 @@ impl<P: Policy + 'static> Stream<P> {
 
     /// Holds the request's head until a body step lets it go, and by nothing else.
     fn withhold(&mut self) -> Action {
+        self.listed = true;
         let held = match self.plugin.heads.bodies() {
             Bodies::Come => true,
             Bodies::StayBehind => false,
@@ -186,8 +194,8 @@ impl<P: Policy + 'static> Stream<P> {
 
     /// An answer comes.
     pub(crate) fn answered(&mut self, ends: bool) -> Action {
-        // While the request waits here, no portal was asked: the answer is Envoy's own, to a client that was too slow for it.
-        if let Way::Asking(_) = self.request {
+        // While the request is here, no portal was asked: the answer is Envoy's own, to a client that was too slow for it.
+        if let Way::Asking(_) | Way::Ready(_) = self.request {
             self.close(Open::Answered);
         }
         match self.open {
@@ -350,7 +358,10 @@ impl<P: Policy + 'static> Stream<P> {
             return Action::Continue;
         }
         if self.note_come(side, Come::and_trailers) {
-            return Action::Pause;
+            return match self.request {
+                Way::Ready(come) => self.goes_on_with(come, &Step::Continue),
+                Way::Asking(_) | Way::Sent | Way::Waiting | Way::Held { .. } | Way::Settled { .. } => Action::Pause,
+            };
         }
         if !self.exchange.wants(side, Part::Trailers) {
             return Action::Continue;
@@ -360,7 +371,7 @@ impl<P: Policy + 'static> Stream<P> {
             Side::Request => MapType::HttpRequestTrailers,
             Side::Response => MapType::HttpResponseTrailers,
         };
-        let mut trailers = match read(map, true) {
+        let mut trailers = match read(map, true, Spare::default()) {
             Ok(trailers) => trailers,
             Err(why) => return self.fail(format_args!("read {side:?} trailers: {why}")),
         };
@@ -389,6 +400,7 @@ impl<P: Policy + 'static> Stream<P> {
             Ends::Unsaid => true,
             Ends::Unknown => self.ends_unsaid(side),
         };
+        self.listed |= unsaid;
         if unsaid && self.plugin.heads.settle(self.id, &self.plugin.ticker) {
             *self.way(side) = Way::Settled { seen: size };
             return Action::Pause;
@@ -426,7 +438,7 @@ impl<P: Policy + 'static> Stream<P> {
                 length = all.len();
                 hostcalls::set_buffer(buffer(side), 0, size, &all)
             }),
-            Way::Sent | Way::Waiting | Way::Held { .. } | Way::Asking(_) => {
+            Way::Sent | Way::Waiting | Way::Held { .. } | Way::Asking(_) | Way::Ready(_) => {
                 hostcalls::set_buffer(buffer(side), 0, size, &out)
             }
         };
@@ -442,7 +454,10 @@ impl<P: Policy + 'static> Stream<P> {
         let _ = self.swallow(side, size);
         match (side, *self.way(side)) {
             (Side::Response, Way::Sent) => self.break_off(),
-            (Side::Response, Way::Waiting | Way::Held { .. } | Way::Settled { .. } | Way::Asking(_))
+            (
+                Side::Response,
+                Way::Waiting | Way::Held { .. } | Way::Settled { .. } | Way::Asking(_) | Way::Ready(_),
+            )
             | (Side::Request, _) => self.reply(reply),
         }
     }
@@ -451,7 +466,7 @@ impl<P: Policy + 'static> Stream<P> {
     fn seen(&mut self, side: Side) -> usize {
         match *self.way(side) {
             Way::Held { seen } | Way::Settled { seen } => seen,
-            Way::Sent | Way::Waiting | Way::Asking(_) => 0,
+            Way::Sent | Way::Waiting | Way::Asking(_) | Way::Ready(_) => 0,
         }
     }
 
@@ -465,7 +480,7 @@ impl<P: Policy + 'static> Stream<P> {
             Way::Waiting => *self.way(side) = Way::Sent,
             // The tick has let it go.
             Way::Settled { .. } if !settled => *self.way(side) = Way::Sent,
-            Way::Sent | Way::Held { .. } | Way::Settled { .. } | Way::Asking(_) => {}
+            Way::Sent | Way::Held { .. } | Way::Settled { .. } | Way::Asking(_) | Way::Ready(_) => {}
         }
         let held = *self.way(side) != Way::Sent;
         self.plugin.heads.body_came(self.id, side, held);
@@ -525,6 +540,9 @@ impl<P: Policy + 'static> Stream<P> {
 impl<P: Policy> Stream<P> {
     /// Takes the exchange off all lists.
     fn forget(&self) {
+        if !self.listed {
+            return;
+        }
         self.plugin.waiting.forget(self.id);
         self.plugin.withheld.forget(self.id);
         self.plugin.heads.unsettle(self.id);
@@ -548,9 +566,9 @@ fn buffer(side: Side) -> BufferType {
 }
 
 /// A head or trailers. The error says why there are none.
-fn read(map: MapType, ends: bool) -> Result<Head, String> {
+fn read(map: MapType, ends: bool, spare: Spare) -> Result<Head, String> {
     let pairs = header_map(map).map_err(|status| format!("{status:?}"))?;
-    Head::from_pairs(pairs, ends).ok_or_else(|| "not understood".to_owned())
+    Head::from_pairs_in(pairs, ends, spare).ok_or_else(|| "not understood".to_owned())
 }
 
 /// Writes what differs.

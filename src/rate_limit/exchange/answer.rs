@@ -27,7 +27,7 @@ impl Exchange {
         if !self.failures.is_empty() {
             self.count_failures(status(head), host);
         }
-        headers::set(head, &self.shared.config, &self.standings);
+        headers::set(head, &self.shared.config, self.standings.all());
     }
 
     /// Counts an answer with this status. What cannot be counted is lost: the answer is there already.

@@ -7,6 +7,7 @@ use super::answer::Failure;
 use super::report::Who;
 use super::{Exchange, Request};
 use crate::exchange::Step;
+use crate::few::Few;
 use crate::head::Head;
 use crate::host::Host;
 use crate::path::PathPattern;
@@ -29,48 +30,24 @@ pub(super) struct Asked<'a> {
     slot: Option<usize>,
 }
 
-/// The slots that a request is measured by. Mostly there is one, and nothing is set aside for more.
-enum Slots<'a> {
-    None,
-    One(Account<'a>),
-    More(Vec<Account<'a>>),
-}
-
-impl<'a> Slots<'a> {
-    fn all(&self) -> &[Account<'a>] {
-        match self {
-            Self::None => &[],
-            Self::One(account) => std::slice::from_ref(account),
-            Self::More(accounts) => accounts,
-        }
+/// Adds a charge to the slots that a request is measured by; where its slot is among them. `list` makes an empty list of charges.
+fn add<'a>(
+    slots: &mut Few<Account<'a>>,
+    table: &'a Counters,
+    place: Key,
+    charge: Charge,
+    list: impl FnOnce() -> Vec<Charge>,
+) -> usize {
+    let known = slots.all().iter().position(|slot| ptr::eq(slot.table, table) && slot.place == place);
+    let slot = known.unwrap_or(slots.all().len());
+    if let Some(account) = slots.all_mut().get_mut(slot) {
+        account.charges.push(charge);
+        return slot;
     }
-
-    /// Adds a charge; where its slot is. `rules`: how many may come.
-    fn add(&mut self, table: &'a Counters, place: Key, charge: Charge, rules: usize) -> usize {
-        let known = self.all().iter().position(|slot| ptr::eq(slot.table, table) && slot.place == place);
-        let slot = known.unwrap_or(self.all().len());
-        let account = match self {
-            Self::None => None,
-            Self::One(account) => (slot == 0).then_some(account),
-            Self::More(accounts) => accounts.get_mut(slot),
-        };
-        if let Some(account) = account {
-            account.charges.push(charge);
-            return slot;
-        }
-        let mut charges = Vec::with_capacity(rules);
-        charges.push(charge);
-        let account = Account { table, place, charges };
-        *self = match std::mem::replace(self, Self::None) {
-            Self::None => Self::One(account),
-            Self::One(first) => Self::More(vec![first, account]),
-            Self::More(mut accounts) => {
-                accounts.push(account);
-                Self::More(accounts)
-            }
-        };
-        slot
-    }
+    let mut charges = list();
+    charges.push(charge);
+    slots.push(Account { table, place, charges }, FEW_RULES);
+    slot
 }
 
 /// A policy with the caller's quota, or a penalty.
@@ -139,13 +116,14 @@ impl Exchange {
         let shared = Rc::clone(&self.shared);
         let mut caller = Caller::new(&shared.config, head, host, &request.method);
         let mut asked = select(&shared, phases, request, &mut caller, self.sharing.is_first());
+        let asked = asked.all_mut();
         if asked.is_empty() {
             return Step::Continue;
         }
-        let measured = self.measure_shared(&shared, &mut asked, &mut caller);
+        let measured = self.measure_shared(&shared, asked, &mut caller);
         // Most requests leave no line, and are not asked for what would stand in it.
         let speaks = match &measured {
-            Ok(Some(charged)) => charged.found.iter().any(says_something),
+            Ok(Some(charged)) => charged.found().any(says_something),
             Ok(None) => false,
             Err(_) => true,
         };
@@ -155,7 +133,7 @@ impl Exchange {
         let charged = match measured {
             Ok(Some(charged)) => charged,
             Ok(None) => return Step::Wait,
-            Err(reason) => return self.trouble(reason, &asked, head, host),
+            Err(reason) => return self.trouble(reason, asked, head, host),
         };
         for note in &charged.notes {
             let what = match note {
@@ -165,7 +143,7 @@ impl Exchange {
             };
             host.count(shared.counters.beside(what), 1);
         }
-        self.conclude(charged.verdict, found(&asked, &charged), head, host)
+        self.conclude(charged.verdict, found(asked, &charged), head, host)
     }
 
     /// Charges a request with all that it is measured by: see [`found`].
@@ -177,7 +155,12 @@ impl Exchange {
         (seed, now_ms): (&Seed, u64),
     ) -> Result<Charged, Reason> {
         self.failures.truncate(self.sharing.failures());
-        let (mut slots, rules) = (Slots::None, asked.len());
+        let (mut slots, rules) = (Few::<Account<'_>>::default(), asked.len());
+        let list = || {
+            let mut charges = shared.charges.take();
+            charges.reserve(rules);
+            charges
+        };
         for asked in &mut *asked {
             asked.slot = None;
             let Some(plan) = shared.config.plans.get(asked.rule.plan()) else { continue };
@@ -195,9 +178,16 @@ impl Exchange {
                 let pattern = asked.pattern.to_owned();
                 self.failures.push(Failure { penalty: asked.at, place, key: charge.key, pattern });
             }
-            asked.slot = Some(slots.add(&plan.table, place, charge, rules));
+            asked.slot = Some(add(&mut slots, &plan.table, place, charge, list));
         }
-        let charged = table::charge(caller.host, now_ms, slots.all())?;
+        let mut slot = shared.slot.take();
+        let charged = table::charge_by(caller.host, now_ms, slots.all(), &mut slot);
+        shared.slot.replace(slot);
+        if let Some(Account { charges, .. }) = slots.all_mut().first_mut() {
+            charges.clear();
+            shared.charges.replace(std::mem::take(charges));
+        }
+        let charged = charged?;
         self.sharing.measured();
         Ok(charged)
     }
@@ -266,7 +256,7 @@ impl Exchange {
                 && shared.config.headers.any()
             {
                 let (limit, told) = (measured.limit, Rc::clone(&measured.told));
-                self.standings.push(Standing { policy: asked.at, limit, told, balance });
+                self.standings.push(Standing { policy: asked.at, limit, told, balance }, FEW_RULES);
             }
         }
         match verdict {
@@ -305,7 +295,7 @@ pub(super) fn found<'f, 'a>(
 ) -> impl Iterator<Item = (&'f Asked<'a>, &'f Found)> {
     let slots = asked.iter().filter_map(|asked| asked.slot).max().map_or(0, |last| last + 1);
     let of = move |slot| asked.iter().filter(move |asked| asked.slot == Some(slot));
-    (0..slots).flat_map(of).zip(&charged.found)
+    (0..slots).flat_map(of).zip(charged.found())
 }
 
 /// For how many rules there is room from the start.
@@ -326,16 +316,19 @@ fn select<'a>(
     request: &Request<'_>,
     caller: &mut Caller<'_>,
     first: bool,
-) -> Vec<Asked<'a>> {
+) -> Few<Asked<'a>> {
     let Config { policies, penalties, options, .. } = &shared.config;
-    let mut asked = Vec::with_capacity(policies.len().saturating_add(penalties.len()).min(FEW_RULES));
+    let mut asked = Few::default();
+    let most = policies.len().saturating_add(penalties.len()).min(FEW_RULES);
     if phases.contains(&Phase::PreAuth) {
         for (at, penalty) in penalties.iter().enumerate() {
             let pattern = match &penalty.matches {
                 None => Some("*"),
                 Some(matches) => matches.takes_away(&request.method, request.path).map(PathPattern::as_str),
             };
-            asked.extend(pattern.map(|pattern| Asked { rule: Rule::Penalty(penalty), at, pattern, slot: None }));
+            if let Some(pattern) = pattern {
+                asked.push(Asked { rule: Rule::Penalty(penalty), at, pattern, slot: None }, most);
+            }
         }
     }
     for (at, policy) in policies.iter().enumerate() {
@@ -351,7 +344,7 @@ fn select<'a>(
             continue;
         }
         let measured = policy.measured(caller);
-        asked.push(Asked { rule: Rule::Policy(policy, measured), at, pattern: pattern.as_str(), slot: None });
+        asked.push(Asked { rule: Rule::Policy(policy, measured), at, pattern: pattern.as_str(), slot: None }, most);
     }
     asked
 }

@@ -64,7 +64,7 @@ impl Exchange {
             reply.headers.push(("retry-after".into(), headers::seconds(wait_ms).to_string()));
         }
         if reason == Reason::Quota {
-            let fields = headers::fields(&self.shared.config, &self.standings);
+            let fields = headers::fields(&self.shared.config, self.standings.all());
             reply.headers.extend(fields.into_iter().map(|(name, value)| (name.into(), value)));
         }
         Step::Reply(reply)

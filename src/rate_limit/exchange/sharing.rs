@@ -43,7 +43,7 @@ enum Step {
 enum Without {
     /// It has not answered, or nobody can wait for it.
     Answer,
-    /// Too many wait here.
+    /// Too many wait here, or want a call.
     Crowded,
 }
 
@@ -187,15 +187,21 @@ impl Exchange {
                 prospect @ (Prospect::Waits { .. } | Prospect::Hopeless | Prospect::Crowded) => prospect,
             };
             match prospect {
-                Prospect::Waits { round } if !is_over => self.sharing.rounds.push((asked.at, round)),
+                Prospect::Waits { round, .. } if !is_over => self.sharing.rounds.push((asked.at, round)),
+                Prospect::Waits { asked_ms, .. } if !service.had_time(asked_ms, now_ms) => {
+                    return Err(Without::Crowded);
+                }
                 Prospect::Crowded => return Err(Without::Crowded),
-                Prospect::Waits { .. } | Prospect::Over | Prospect::Hopeless => return Err(Without::Answer),
+                Prospect::Waits { .. } | Prospect::Over | Prospect::Hopeless => {
+                    return Err(Without::Answer);
+                }
             }
         }
-        if self.sharing.waiting.is_none() {
-            self.sharing.waiting = Some(service.wait(now_ms).ok_or(Without::Crowded)?);
+        let waiting = self.sharing.waiting.get_or_insert_with(|| service.wait(now_ms));
+        match empty.iter().all(|asked| service.has_place(waiting, asked.at)) {
+            true => Ok(()),
+            false => Err(Without::Crowded),
         }
-        Ok(())
     }
 
     /// Decides a policy without the service.
@@ -231,6 +237,7 @@ fn wish(shared: &Shared, asked: &Asked<'_>, caller: &mut Caller<'_>, seed: &Seed
     let plan = shared.config.plans.get(policy.plan)?;
     let place = caller.place(seed, plan, asked.pattern);
     Some(Wish {
+        policy: asked.at,
         supply: Supply { place, lease: leased.stem.at(seed, place), asking: leased.asking.at(seed, place) },
         plan: policy.plan,
         terms: leased.terms,

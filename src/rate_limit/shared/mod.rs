@@ -23,7 +23,8 @@
 //!
 //! # When the service fails
 //!
-//! A request waits at most `timeout_ms`. After so many failures in a row the [`Circuit`] of this VM is open: nobody waits, and
+//! A request waits at most `timeout_ms`. That of the [`MAX_PENDING`] calls none was left for it in the first half of that says nothing about
+//! the service: it is one too many, as if there had been no place to wait. After so many failures in a row the [`Circuit`] of this VM is open: nobody waits, and
 //! nobody asks, until a single call has been answered again. A service that answers, and has no limit for this descriptor, has not
 //! failed: `on_error` holds for that lease, which nobody asks for for a second.
 
@@ -72,32 +73,41 @@ pub(super) struct Service {
     owner: Cell<u64>,
     circuit: RefCell<Circuit>,
     wishes: RefCell<Wishes>,
-    /// Requests that wait.
-    waiting: Rc<Cell<usize>>,
+    /// For each policy, how many requests wait for a lease of it.
+    waiting: Rc<[Cell<usize>]>,
+    /// The most of them.
+    places: usize,
 }
 
 /// A request that waits; dropped when it does no more.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    count: Rc<Cell<usize>>,
+    all: Rc<[Cell<usize>]>,
+    /// The policies among whose requests it has a place.
+    policies: Vec<usize>,
     /// Since when.
-    pub(super) since_ms: u64,
+    since_ms: u64,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.count.set(self.count.get().saturating_sub(1));
+        for count in self.policies.iter().filter_map(|&policy| self.all.get(policy)) {
+            count.set(count.get().saturating_sub(1));
+        }
     }
 }
 
 impl Service {
-    pub(super) fn new(shared: &Shared) -> Self {
+    /// One for so many policies, `sharing` of which are shared: no policy takes the others' places.
+    pub(super) fn new(shared: &Shared, policies: usize, sharing: usize) -> Self {
+        let sharing = sharing.max(1);
         Self {
             shared: shared.clone(),
             owner: Cell::new(0),
             circuit: RefCell::new(Circuit::new(shared.circuit)),
-            wishes: RefCell::default(),
-            waiting: Rc::default(),
+            wishes: RefCell::new(Wishes::new(MAX_WISHES / sharing)),
+            waiting: (0..policies).map(|_| Cell::new(0)).collect(),
+            places: MAX_WAITING / sharing,
         }
     }
 
@@ -113,7 +123,7 @@ impl Service {
     pub(super) fn want(&self, now_ms: u64, wish: Wish) -> Prospect {
         match self.wishes.borrow_mut().want(now_ms, wish) {
             _ if !self.circuit.borrow().is_closed() => Prospect::Hopeless,
-            Some(round) => Prospect::Waits { round },
+            Some(round) => Prospect::Waits { round, asked_ms: None },
             None => Prospect::Crowded,
         }
     }
@@ -126,20 +136,31 @@ impl Service {
         self.wishes.borrow().prospect(wish.supply.lease, round)
     }
 
-    /// Lets a request wait. `None`: too many do.
-    pub(super) fn wait(&self, now_ms: u64) -> Option<Waiting> {
-        let waiting = self.waiting.get();
-        if waiting >= MAX_WAITING {
-            return None;
+    /// A request that waits, without a place yet.
+    pub(super) fn wait(&self, now_ms: u64) -> Waiting {
+        Waiting { all: Rc::clone(&self.waiting), policies: Vec::new(), since_ms: now_ms }
+    }
+
+    /// Whether a request has a place among those that wait for this policy's leases. Else too many do.
+    pub(super) fn has_place(&self, waiting: &mut Waiting, policy: usize) -> bool {
+        if waiting.policies.contains(&policy) {
+            return true;
         }
-        self.waiting.set(waiting.saturating_add(1));
-        Some(Waiting { count: Rc::clone(&self.waiting), since_ms: now_ms })
+        let Some(count) = self.waiting.get(policy).filter(|count| count.get() < self.places) else { return false };
+        count.set(count.get().saturating_add(1));
+        waiting.policies.push(policy);
+        true
     }
 
     /// Whether a request has waited long enough; also when the clock went back.
     pub(super) fn is_over(&self, waiting: &Waiting, now_ms: u64) -> bool {
         let waited_ms = now_ms.checked_sub(waiting.since_ms);
         waited_ms.is_none_or(|waited_ms| waited_ms >= u64::from(self.shared.timeout_ms))
+    }
+
+    /// Whether the service has had time for an answer that it was asked for then: half of what a request waits.
+    pub(super) fn had_time(&self, asked_ms: Option<u64>, now_ms: u64) -> bool {
+        asked_ms.is_some_and(|asked_ms| now_ms.saturating_sub(asked_ms) >= u64::from(self.shared.timeout_ms / 2))
     }
 
     /// Background work: asks for what is wanted.
@@ -251,7 +272,10 @@ impl Service {
             let hits = match ask {
                 Ok(Ask::For { hits }) => hits,
                 // Another worker's answer, or the next tick, will do.
-                Ok(Ask::Asked) | Err(table::Error::Contended) => continue,
+                Ok(Ask::Asked) | Err(table::Error::Contended) => {
+                    self.wishes.borrow_mut().is_asked(&wish, now_ms);
+                    continue;
+                }
                 Ok(Ask::Enough | Ask::Dry) => {
                     self.wishes.borrow_mut().remove(&wish);
                     continue;

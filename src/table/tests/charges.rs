@@ -45,7 +45,7 @@ fn spent(host: &mut MemoryHost, table: &Counters, number: u64, limit: u32, quota
     let look = Charge { acts: Acts::Watches, ..spends(number, quota(limit)) };
     let by = Measure::Quota { quota: quota(limit), cost: 0 };
     let charged = charge(host, NOW, &[account(table, &[Charge { by, ..look }])]).expect("charged");
-    match charged.found[0] {
+    match charged.found().next().copied().expect("found") {
         Found::Within(balance) => limit - balance.left,
         other => panic!("{other:?}"),
     }
@@ -60,12 +60,12 @@ fn what_is_refused_anywhere_is_spent_nowhere() {
         Found::Within(balance) | Found::Over(balance) => balance.left,
         other => panic!("{other:?}"),
     };
-    let lefts = |charged: &Charged| charged.found.iter().map(left).collect::<Vec<_>>();
+    let lefts = |charged: &Charged| charged.found().map(left).collect::<Vec<_>>();
     assert_eq!((first.verdict, lefts(&first)), (Verdict::Admitted, vec![9, 8, 0]));
     let before = host.slots.clone();
     let second = charge(&mut host, NOW, &accounts).expect("charged");
     assert_eq!((second.verdict, lefts(&second)), (Verdict::Refused, vec![9, 8, 0]));
-    assert!(matches!(second.found[2], Found::Over(_)));
+    assert!(matches!(second.found().nth(2).copied().expect("found"), Found::Over(_)));
     assert_eq!(host.slots, before, "and nothing is written");
     // In one slot, too.
     let one = [account(&a, &[spends(1, sliding(10)), spends(4, sliding(1))])];
@@ -82,7 +82,7 @@ fn who_only_watches_refuses_nobody() {
     let mut over = Vec::new();
     for _ in 0..5 {
         let charged = charge(&mut host, NOW, &accounts).expect("charged");
-        over.push((charged.verdict, matches!(charged.found[0], Found::Over(_))));
+        over.push((charged.verdict, matches!(charged.found().next().copied().expect("found"), Found::Over(_))));
     }
     let (yes, no) = (Verdict::Admitted, Verdict::Refused);
     assert_eq!(over, [(yes, false), (yes, true), (yes, true), (no, true), (no, true)]);
@@ -97,14 +97,17 @@ fn a_flood_counts_what_is_refused_and_blocks() {
     let accounts = [account(&a, &[flood, spends(1, sliding(2))])];
     let mut found = Vec::new();
     for ms in 0..8 {
-        found.push(charge(&mut host, NOW + ms, &accounts).expect("charged").found[0]);
+        found.push(charge(&mut host, NOW + ms, &accounts).expect("charged").found().next().copied().expect("found"));
     }
     let blocked = |wait_ms, begins| Found::Blocked { wait_ms, begins };
     assert_eq!(found[..5], [Found::Free; 5], "three of them are over the quota");
     assert_eq!(found[5..], [blocked(10_000, true), blocked(9_999, false), blocked(9_998, false)]);
     let later = charge(&mut host, NOW + 10_004, &accounts).expect("charged");
-    assert_eq!((later.verdict, later.found[0]), (Verdict::Refused, blocked(1, false)));
-    assert_eq!(charge(&mut host, NOW + 10_005, &accounts).expect("charged").found[0], Found::Free);
+    assert_eq!((later.verdict, later.found().next().copied().expect("found")), (Verdict::Refused, blocked(1, false)));
+    assert_eq!(
+        charge(&mut host, NOW + 10_005, &accounts).expect("charged").found().next().copied().expect("found"),
+        Found::Free
+    );
     assert_eq!(spent(&mut host, &a, 1, 2, sliding), 2);
 }
 
@@ -116,15 +119,18 @@ fn a_block_is_asked_for_and_not_made() {
     let accounts = [account(&a, &[block])];
     for _ in 0..3 {
         let charged = charge(&mut host, NOW, &accounts).expect("charged");
-        assert_eq!((charged.verdict, charged.found[0]), (Verdict::Admitted, Found::Free));
+        assert_eq!(
+            (charged.verdict, charged.found().next().copied().expect("found")),
+            (Verdict::Admitted, Found::Free)
+        );
         assert!(a.hit_at(&mut host, NOW, key(0), key(9), rule, 1).is_ok());
     }
     let charged = charge(&mut host, NOW + 1, &accounts).expect("charged");
     let found = Found::Blocked { wait_ms: 9_999, begins: false };
-    assert_eq!((charged.verdict, charged.found[0]), (Verdict::Refused, found));
+    assert_eq!((charged.verdict, charged.found().next().copied().expect("found")), (Verdict::Refused, found));
     let watched = [account(&a, &[Charge { acts: Acts::Watches, ..block }])];
     let charged = charge(&mut host, NOW + 1, &watched).expect("charged");
-    assert_eq!((charged.verdict, charged.found[0]), (Verdict::Admitted, found));
+    assert_eq!((charged.verdict, charged.found().next().copied().expect("found")), (Verdict::Admitted, found));
 }
 
 #[test]
@@ -413,7 +419,7 @@ fn a_flood_of_new_keys_evicts_no_steady_caller() {
             let place = usize::try_from(caller).expect("small");
             sent[place] += 1;
             let charged = one(&mut host, now_ms, key(caller));
-            let Found::Within(balance) = charged.found[0] else { panic!("{charged:?}") };
+            let Found::Within(balance) = charged.found().next().copied().expect("found") else { panic!("{charged:?}") };
             assert_eq!(1_000_000 - balance.left, sent[place], "caller {caller} after {n}");
         }
         if n % 10_000 == 9_999 {

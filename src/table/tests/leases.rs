@@ -35,8 +35,11 @@ fn answered(host: &mut dyn Host, now_ms: u64, terms: &Terms, owner: u64, hits: u
 fn spend(host: &mut dyn Host, now_ms: u64, cost: u32) -> Result<Found, Error> {
     let charges = vec![Charge { key: supply().lease, by: Measure::Leased { cost, limit: 1_000 }, acts: Acts::Refuses }];
     let charged = charge(host, now_ms, &[Account { table: &table(), place: supply().place, charges }])?;
-    assert_eq!(charged.verdict == Verdict::Admitted, matches!(charged.found[0], Found::Leased { .. }));
-    Ok(charged.found[0])
+    assert_eq!(
+        charged.verdict == Verdict::Admitted,
+        matches!(charged.found().next().copied().expect("found"), Found::Leased { .. })
+    );
+    Ok(charged.found().next().copied().expect("found"))
 }
 
 /// How many requests of cost 1 pass.

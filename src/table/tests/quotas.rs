@@ -36,7 +36,7 @@ impl Metered {
         let charges = vec![Charge { key: key(1), by, acts: Acts::Refuses }];
         let account = Account { table: &self.table, place: key(1), charges };
         let charged = charge(&mut self.host, now_ms, &[account]).expect("charged");
-        match charged.found[0] {
+        match charged.found().next().copied().expect("found") {
             Found::Within(balance) => (charged.verdict, balance),
             Found::Over(balance) => (charged.verdict, balance),
             other => panic!("{other:?}"),

@@ -34,7 +34,7 @@ pub fn fields(fields: &[(&str, &str)]) -> HeaderMap {
 }
 
 /// Sends bytes as the peer's windows allow. `false` when it wants no more.
-async fn send(stream: &mut SendStream<Bytes>, mut data: Bytes, end: bool) -> bool {
+pub async fn send(stream: &mut SendStream<Bytes>, mut data: Bytes, end: bool) -> bool {
     if data.is_empty() {
         return stream.send_data(data, end).is_ok();
     }

@@ -145,6 +145,43 @@ fn a_request_goes_on_with_a_piece_and_not_between_two() {
     assert_well(&gate);
 }
 
+#[test]
+fn a_slow_body_keeps_no_place_among_those_that_wait() {
+    let (upstream, keys) = (Upstream::start(), Upstream::start());
+    let gate = waiter(&upstream, &keys).start();
+    h2::run(async {
+        let mut connections = [h2::Connection::open(gate.address()).await, h2::Connection::open(gate.address()).await];
+        let mut slow = Vec::new();
+        for number in 0..MAX_WAITING {
+            let connection = &mut connections[number % 2];
+            let request = connection.request("POST", "/x").header("x-wait", "signal").body(()).unwrap();
+            let mut exchange = connection.send(request, false).await.unwrap();
+            h2::send(&mut exchange.request, "some".into(), false).await;
+            slow.push(exchange);
+        }
+        // Their answers come after all that was sent before them on their connection.
+        for connection in &mut connections {
+            let plain = connection.request("GET", "/x");
+            assert_eq!(connection.ask(plain).await.code(), 200);
+        }
+        let [connection, _] = &mut connections;
+        let waits = |connection: &h2::Connection| connection.request("GET", "/x").header("x-wait", "tick");
+        assert_eq!(connection.ask(waits(connection)).await.code(), 503, "all places are taken");
+        // What they wait for comes, and more of their bodies does not.
+        let give = connection.request("GET", "/give").header("x-wait", "give");
+        assert_eq!(connection.ask(give).await.code(), 404);
+        assert_eq!(connection.ask(waits(connection)).await.code(), 200, "they are decided");
+        for mut exchange in slow.drain(..20) {
+            h2::send(&mut exchange.request, " body".into(), true).await;
+            assert_eq!(exchange.response().await.code(), 200);
+            assert_eq!(upstream.last("/x").body, b"some body");
+            upstream.forget();
+        }
+    });
+    gate.until_active(0);
+    assert_well(&gate);
+}
+
 /// Sends a request that waits and, when it waits for that, another that gives the signal.
 fn wait_and_give(gate: &Gate, request: &Request, kind: &str) -> Response {
     let mut client = gate.connect();

@@ -2,7 +2,7 @@
 
 use lockgate::audit::Audit;
 use lockgate::exchange::{Exchange, Part, Policy, Side, Step};
-use lockgate::head::Head;
+use lockgate::head::{Head, Spare};
 use lockgate::host::Host;
 use lockgate::reply::{Reply, correlation_id};
 use proxy_wasm::hostcalls;
@@ -12,16 +12,21 @@ use super::{Stream, read, write};
 use crate::states::{Come, Open, Way};
 use crate::waiting::Patience;
 
+/// What a waiting request is asked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// A tick or the result of a call, outside its callbacks.
+    Tick,
+    /// More of it.
+    Piece,
+}
+
 impl<P: Policy + 'static> Stream<P> {
     /// Asks the exchange again that waits for background work, outside its own callbacks.
     pub(crate) fn ask_again(&mut self, patience: Patience, now_ms: u64) {
         let (Open::Yes, Way::Asking(come)) = (self.open, self.request) else {
             return self.plugin.waiting.forget(self.id);
         };
-        // A later piece would be lost: see `more_came`.
-        if patience == Patience::Left && come.is_cut() {
-            return;
-        }
         // Most of those that wait have nothing new to hear: their heads stay in the host.
         if patience == Patience::Left && !self.exchange.may_resume(Some(now_ms)) {
             return;
@@ -34,7 +39,7 @@ impl<P: Policy + 'static> Stream<P> {
         if matches!(hostcalls::get_property(vec!["response", "code_details"]), Ok(Some(_))) {
             return self.close(Open::Answered);
         }
-        let action = self.resumed(come, patience);
+        let action = self.resumed(come, patience, By::Tick);
         if self.keep(action) == Action::Continue
             && self.open == Open::Yes
             && let Err(status) = hostcalls::resume_http_request()
@@ -44,9 +49,9 @@ impl<P: Policy + 'static> Stream<P> {
     }
 
     /// What becomes of the request now. The head is still in the host: it was never let go.
-    fn resumed(&mut self, come: Come, patience: Patience) -> Action {
+    fn resumed(&mut self, come: Come, patience: Patience, by: By) -> Action {
         let map = MapType::HttpRequestHeaders;
-        let mut head = match read(map, come == Come::All) {
+        let mut head = match read(map, come == Come::All, Spare::default()) {
             Ok(head) if head.fields().next().is_some() => head,
             Ok(_) => return self.fail(format_args!("a waiting head is gone")),
             Err(why) => return self.fail(format_args!("read a waiting head: {why}")),
@@ -57,20 +62,27 @@ impl<P: Policy + 'static> Stream<P> {
             (Step::Wait, Patience::Left) => return Action::Pause,
             (Step::Wait, Patience::Gone) => return self.cannot_wait(&head, "waited_too_long"),
             (Step::Reply(reply), _) => return self.reply(reply),
-            (Step::Continue | Step::Hold, Patience::Gone) if come.is_cut() => {
-                return self.cannot_wait(&head, "waited_too_long");
-            }
             (Step::Continue | Step::Hold, _) => {}
         }
         if let Err(status) = write(map, &head) {
             return self.fail(format_args!("write a waiting head: {status:?}"));
         }
+        // It keeps no place on any list, however slow its client is.
         self.plugin.waiting.forget(self.id);
+        if by == By::Tick && come.is_cut() {
+            self.request = Way::Ready(come);
+            return Action::Pause;
+        }
+        self.goes_on_with(come, &step)
+    }
+
+    /// A request goes on with what has come of it.
+    pub(super) fn goes_on_with(&mut self, come: Come, step: &Step) -> Action {
         // What has come meanwhile is in the host's buffer, and no callback will show it again.
         match come {
             Come::All | Come::Head => {
                 self.request = Way::Sent;
-                self.head_goes_on(Side::Request, &step, come == Come::All)
+                self.head_goes_on(Side::Request, step, come == Come::All)
             }
             Come::Body { size, end } => {
                 self.request = Way::Held { seen: 0 };
@@ -88,13 +100,16 @@ impl<P: Policy + 'static> Stream<P> {
     /// More of the body has come of a request whose head waits for background work. If that is done the request goes on here and now.
     ///
     /// It must not go on between two pieces: an Envoy without the mend of its issue 46841 (1.36 to 1.39, 2026) then loses the next one.
-    /// So a request of which a piece has come and not the last goes on with the next piece, and not in a tick.
+    /// So a request of which a piece has come and not the last is decided in a tick as all others are, and goes on with the next piece.
     pub(super) fn more_came(&mut self, come: Come) -> Action {
+        if let Way::Ready(_) = self.request {
+            return self.goes_on_with(come, &Step::Continue);
+        }
         let now_ms = self.plugin.calls(&mut self.audit).now_ms();
         if !self.exchange.may_resume(now_ms) {
             return Action::Pause;
         }
-        self.resumed(come, Patience::Left)
+        self.resumed(come, Patience::Left, By::Piece)
     }
 
     /// The body that came while its head waited for background work.
@@ -134,6 +149,10 @@ impl<P: Policy + 'static> Stream<P> {
         match (side, self.request) {
             (Side::Request, Way::Asking(come)) => {
                 self.request = Way::Asking(more(come));
+                true
+            }
+            (Side::Request, Way::Ready(come)) => {
+                self.request = Way::Ready(more(come));
                 true
             }
             (Side::Request, Way::Sent | Way::Waiting | Way::Held { .. } | Way::Settled { .. })

@@ -189,6 +189,93 @@ fn too_many_that_wait_get_nobody_past_a_limit() {
     }
 }
 
+/// Two shared policies for two paths.
+fn two(service: &Rc<RefCell<Service>>, shared: &Value) -> Gateway {
+    let mut config = config(100, 60, shared);
+    let policy = |name: &str, path: &str| json!({"name": name, "match": {"paths": [path]}, "key": ["address"], "limit": 100, "window_s": 60});
+    config["policies"] = json!([policy("one", "/one"), policy("two", "/two")]);
+    Gateway::new(&config, 1, service)
+}
+
+fn send_from(gateway: &mut Gateway, n: usize) -> Option<u16> {
+    gateway.from(&format!("10.0.{}.{}:1", n / 250, n % 250)).send(0)
+}
+
+#[test]
+fn no_policy_takes_the_places_of_another() {
+    use super::super::{MAX_WAITING, MAX_WISHES};
+    for on_error in ["allow", "deny"] {
+        let service = Service::new(100, 60);
+        service.borrow_mut().takes_ms = 90;
+        let mut gateway = two(&service, &json!({"on_error": on_error}));
+        for n in 0..MAX_WAITING / 2 {
+            assert_eq!(send_from(gateway.to("/one"), n), None);
+        }
+        assert_eq!(send_from(gateway.to("/one"), 1_000), Some(503), "its places are taken");
+        assert_eq!(send_from(gateway.to("/two"), 1_000), None, "the other's are not");
+        // They go away; what they have wished for stays.
+        gateway.waiting.clear();
+        for n in MAX_WAITING / 2..MAX_WISHES / 2 - 1 {
+            assert_eq!(send_from(gateway.to("/one"), n), None);
+            if n % 100 == 0 {
+                gateway.waiting.clear();
+            }
+        }
+        gateway.waiting.clear();
+        assert_eq!(send_from(gateway.to("/one"), 2_000), Some(503), "its wishes are too many");
+        assert_eq!(send_from(gateway.to("/two"), 2_000), None, "the other's are not");
+    }
+}
+
+#[test]
+fn no_policy_takes_all_calls() {
+    use super::super::MAX_PENDING;
+    let service = Service::new(100, 60);
+    service.borrow_mut().takes_ms = 50;
+    let mut gateway = two(&service, &json!({"on_error": "deny", "timeout_ms": 5_000}));
+    for n in 0..250 {
+        send_from(gateway.to("/one"), n);
+    }
+    for n in 0..MAX_PENDING / 2 {
+        send_from(gateway.to("/two"), n);
+    }
+    gateway.step(0);
+    assert_eq!(gateway.process.calls.len(), MAX_PENDING);
+    gateway.step(50);
+    let two = |gateway: &Gateway| gateway.done.iter().filter(|(n, status, _)| *n >= 250 && *status == 200).count();
+    assert_eq!(two(&gateway), MAX_PENDING / 2, "half of the calls were for the few");
+    // What the others do not want is for the one that does.
+    assert_eq!(gateway.process.calls.len(), MAX_PENDING);
+    gateway.settle();
+    assert_eq!(gateway.admitted(), 250 + MAX_PENDING / 2);
+}
+
+#[test]
+fn who_found_no_call_is_one_too_many() {
+    use super::super::MAX_PENDING;
+    for (on_error, want) in [("local", 200), ("allow", 503), ("deny", 503)] {
+        let service = Service::new(100, 60);
+        service.borrow_mut().takes_ms = 10_000;
+        let shared = json!({"on_error": on_error, "timeout_ms": TIMEOUT_MS, "circuit": {"failures": 100}});
+        let mut gateway = Gateway::new(&config(5, 60, &shared), 1, &service);
+        for n in 0..MAX_PENDING + 8 {
+            assert_eq!(send_from(&mut gateway, n), None);
+        }
+        gateway.step(0);
+        gateway.step(TIMEOUT_MS - 1);
+        assert!(gateway.done.is_empty());
+        gateway.step(1);
+        // The service has not answered the others: that is for `on_error` to decide.
+        let without_call = gateway.done.iter().filter(|(_, status, _)| *status == want).count();
+        let asked = if on_error == "allow" { 200 } else { want };
+        let answered = gateway.done.iter().filter(|(_, status, _)| *status == asked).count();
+        let all = MAX_PENDING + 8;
+        let expected = if on_error == "allow" { (8, MAX_PENDING) } else { (all, all) };
+        assert_eq!((without_call, answered), expected, "{on_error}");
+        assert_eq!(gateway.counter("request.refused_busy"), if want == 503 { 8 } else { 0 }, "{on_error}");
+    }
+}
+
 #[test]
 fn there_is_nothing_to_do_without_a_service() {
     let mut config = config(5, 60, &json!({}));

@@ -225,6 +225,9 @@ struct Gateway {
     /// Requests that wait: a number, whose they are, since when.
     waiting: Vec<(usize, usize, Exchange, u64)>,
     sent: usize,
+    /// Where requests go and come from, and where those did that were sent.
+    route: (&'static str, String),
+    routes: Vec<(&'static str, String)>,
     /// What became of requests: number, status, how long they waited.
     done: Vec<(usize, u16, u64)>,
 }
@@ -234,13 +237,13 @@ impl Gateway {
         let memory = MemoryHost { now_ms: Some(NOW), ..MemoryHost::default() };
         let service = Rc::clone(service);
         let mut process = Process { memory, service, calls: VecDeque::new(), next: 0, worker: 0 };
-        process.memory.set_attribute(&["source", "address"], b"192.0.2.1:1234");
         let read = || Policy::from_json(config.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
         let workers: Vec<Policy> = (0..workers).map(|_| read()).collect();
         for policy in &workers {
             policy.start(&mut process);
         }
-        Self { process, workers, waiting: Vec::new(), sent: 0, done: Vec::new() }
+        let route = ("/api/x", "192.0.2.1:1234".to_owned());
+        Self { process, workers, waiting: Vec::new(), sent: 0, route, routes: Vec::new(), done: Vec::new() }
     }
 
     fn now_ms(&self) -> u64 {
@@ -248,8 +251,20 @@ impl Gateway {
     }
 
     fn from(&mut self, address: &str) -> &mut Self {
-        self.process.memory.set_attribute(&["source", "address"], address.as_bytes());
+        address.clone_into(&mut self.route.1);
         self
+    }
+
+    fn to(&mut self, path: &'static str) -> &mut Self {
+        self.route.0 = path;
+        self
+    }
+
+    /// The head of a request, whose callback it is.
+    fn head_of(&mut self, number: usize) -> Head {
+        let (path, address) = &self.routes[number];
+        self.process.memory.set_attribute(&["source", "address"], address.as_bytes());
+        head(path)
     }
 
     /// A request at a worker; its status, if it need not wait.
@@ -258,7 +273,8 @@ impl Gateway {
         let mut exchange = self.workers[worker].open();
         let number = self.sent;
         self.sent += 1;
-        let step = exchange.request_head(&mut head(), &mut self.process);
+        self.routes.push(self.route.clone());
+        let step = exchange.request_head(&mut self.head_of(number), &mut self.process);
         self.take(number, worker, exchange, self.now_ms(), step)
     }
 
@@ -291,7 +307,7 @@ impl Gateway {
         }
         for (number, worker, mut exchange, since_ms) in std::mem::take(&mut self.waiting) {
             self.process.worker = worker;
-            let step = exchange.resume(&mut head(), &mut self.process);
+            let step = exchange.resume(&mut self.head_of(number), &mut self.process);
             self.take(number, worker, exchange, since_ms, step);
         }
     }
@@ -330,9 +346,9 @@ impl Gateway {
     }
 }
 
-fn head() -> Head {
+fn head(path: &str) -> Head {
     let field = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
-    Head::new(vec![field(":method", "GET"), field(":path", "/api/x"), field("x-key", "secret-key")], true)
+    Head::new(vec![field(":method", "GET"), field(":path", path), field("x-key", "secret-key")], true)
 }
 
 fn config(limit: u32, window_s: u64, shared: &Value) -> Value {
