@@ -170,6 +170,10 @@ fn a_slow_body_keeps_no_place_among_those_that_wait() {
         // What they wait for comes, and more of their bodies does not.
         let give = connection.request("GET", "/give").header("x-wait", "give");
         assert_eq!(connection.ask(give).await.code(), 404);
+        let works = || gate.envoy.counter("wasmcustom.lockgate.waiter.works").unwrap_or(0);
+        let begin = works();
+        let asked = || (works() >= begin + 2).then_some(());
+        gate.envoy.process().wait_until("a tick", HANGS_AFTER, asked).unwrap();
         assert_eq!(connection.ask(waits(connection)).await.code(), 200, "they are decided");
         for mut exchange in slow.drain(..20) {
             h2::send(&mut exchange.request, " body".into(), true).await;
