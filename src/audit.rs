@@ -95,7 +95,7 @@ impl<Text: AsRef<str>> Audit<Text> {
 /// More than most lines take, in bytes.
 const LINE_BYTES: usize = 384;
 
-fn push_text(out: &mut Vec<u8>, before: &[u8], text: Option<&impl AsRef<str>>, after: &[u8]) {
+pub(crate) fn push_text(out: &mut Vec<u8>, before: &[u8], text: Option<&impl AsRef<str>>, after: &[u8]) {
     if let Some(text) = text {
         out.extend_from_slice(before);
         push_escaped(out, text.as_ref().as_bytes());
@@ -144,7 +144,7 @@ fn digit_of(value: u64) -> u8 {
 }
 
 /// RFC 8259, section 7: what must be escaped, and no more. What is not ASCII stays as it is.
-fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
     if !any(text, odd, is_odd) {
         return out.extend_from_slice(text);
     }

@@ -179,7 +179,9 @@ impl Head {
         if fields.capacity().max(changed.capacity()) > MAX_SPARE_FIELDS || added.capacity() > MAX_SPARE_BYTES {
             return Spare::default();
         }
-        (fields.clear(), changed.clear(), added.clear());
+        fields.clear();
+        changed.clear();
+        added.clear();
         Spare { fields, changed, added }
     }
 
@@ -405,6 +407,7 @@ impl Head {
         self.fields.push(field);
     }
 
+    #[inline(never)]
     fn put_lower(&mut self, name: &[u8]) -> Span {
         if any(name, Word::upper_case, |byte| byte.is_ascii_uppercase()) {
             self.texts.put(&name.to_ascii_lowercase())

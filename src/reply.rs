@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde_json::json;
-
-use crate::bytes::{Word, any};
+use crate::audit::{push_escaped, push_text};
+use crate::bytes::{MAX_DIGITS, Word, any, digits};
 use crate::head::{Head, Single};
 
 /// Longest correlation id that is repeated in an answer or audit line, in bytes.
@@ -27,20 +26,13 @@ impl Reply {
     /// A problem: status, fixed text, the correlation id. The reason stays inside.
     #[must_use]
     pub fn problem(status: u16, reason: &'static str, detail: Option<&str>, correlation_id: Option<&str>) -> Self {
-        let mut body = json!({"type": "about:blank", "title": title(status), "status": status});
-        if let (Some(members), Some(detail)) = (body.as_object_mut(), detail) {
-            members.insert("detail".to_owned(), detail.into());
-        }
-        if let (Some(members), Some(id)) = (body.as_object_mut(), correlation_id) {
-            members.insert("instance".to_owned(), id.into());
-        }
         Self {
             status,
             headers: vec![
                 ("content-type".into(), "application/problem+json".to_owned()),
                 ("cache-control".into(), "no-store".to_owned()),
             ],
-            body: body.to_string().into_bytes(),
+            body: problem_json("about:blank", title(status), status, detail, &[], correlation_id),
             reason,
         }
     }
@@ -50,6 +42,43 @@ impl Reply {
     pub fn empty(status: u16, reason: &'static str) -> Self {
         Self { status, headers: vec![("cache-control".into(), "no-store".to_owned())], body: Vec::new(), reason }
     }
+}
+
+/// A problem as JSON, its members in the order of their names. The names of violated policies are those of section 5 of
+/// draft-ietf-httpapi-ratelimit-headers-11; type and title are our own texts, which need no escapes.
+pub(crate) fn problem_json(
+    kind: &str,
+    title: &str,
+    status: u16,
+    detail: Option<&str>,
+    violated: &[&str],
+    correlation_id: Option<&str>,
+) -> Vec<u8> {
+    let mut out = vec![b'{'];
+    push_text(&mut out, b"\"detail\":\"", detail.as_ref(), b"\",");
+    push_text(&mut out, b"\"instance\":\"", correlation_id.as_ref(), b"\",");
+    let mut place = [0; MAX_DIGITS];
+    for text in [
+        &b"\"status\":"[..],
+        digits(u64::from(status), &mut place),
+        b",\"title\":\"",
+        title.as_bytes(),
+        b"\",\"type\":\"",
+        kind.as_bytes(),
+        b"\"",
+    ] {
+        out.extend_from_slice(text);
+    }
+    for (n, name) in violated.iter().enumerate() {
+        out.extend_from_slice(if n == 0 { b",\"violated-policies\":[\"" } else { b",\"" });
+        push_escaped(&mut out, name.as_bytes());
+        out.push(b'"');
+    }
+    if !violated.is_empty() {
+        out.push(b']');
+    }
+    out.push(b'}');
+    out
 }
 
 /// The correlation id: `x-request-id`, when it is one short text of visible ASCII.

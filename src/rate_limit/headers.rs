@@ -3,11 +3,10 @@
 
 use std::rc::Rc;
 
-use serde_json::json;
-
 use super::config::{Config, Headers, Others};
 use crate::bytes::{MAX_DIGITS, digits};
 use crate::head::Head;
+use crate::reply::problem_json;
 use crate::table::Balance;
 
 /// The field with the policies.
@@ -145,22 +144,17 @@ pub(super) enum Problem<'a> {
 impl Problem<'_> {
     /// The body.
     pub(super) fn body(&self, status: u16, correlation_id: Option<&str>) -> Vec<u8> {
-        let mut body = match self {
-            Self::QuotaExceeded(policies) => json!({
-                "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
-                "title": "Request cannot be satisfied as assigned quota has been exceeded",
-                "status": status,
-                "violated-policies": policies,
-            }),
-            Self::ReducedCapacity => json!({
-                "type": "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",
-                "title": "Request cannot be satisfied due to temporary server capacity constraints",
-                "status": status,
-            }),
+        let (kind, title, violated): (_, _, &[&str]) = match self {
+            Self::QuotaExceeded(policies) => {
+                ("quota-exceeded", "Request cannot be satisfied as assigned quota has been exceeded", policies)
+            }
+            Self::ReducedCapacity => (
+                "temporary-reduced-capacity",
+                "Request cannot be satisfied due to temporary server capacity constraints",
+                &[],
+            ),
         };
-        if let (Some(members), Some(id)) = (body.as_object_mut(), correlation_id) {
-            members.insert("instance".to_owned(), id.into());
-        }
-        body.to_string().into_bytes()
+        let kind = ["https://iana.org/assignments/http-problem-types#", kind].concat();
+        problem_json(&kind, title, status, None, violated, correlation_id)
     }
 }
