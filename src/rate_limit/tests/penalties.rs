@@ -125,8 +125,8 @@ fn penalties_share_the_slot_of_a_policy() {
     assert_eq!(slots.len(), 1);
     assert_eq!(
         (slots[0].1.stamp, slots[0].1.bytes.len()),
-        (2, 24 + 3 * 32),
-        "once for the request, once for the answer"
+        (3, 24 + 3 * 32),
+        "after the seed once for the request, once for the answer"
     );
 }
 

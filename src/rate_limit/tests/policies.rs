@@ -142,7 +142,7 @@ fn a_key_has_one_slot_whatever_the_policies() {
     let slots: Vec<_> = gate.host.slots.keys().filter(|name| !name.starts_with("seed")).cloned().collect();
     assert_eq!(slots.len(), 1, "{slots:?}");
     assert_eq!(gate.host.slots[&slots[0]].bytes.len(), 24 + 5 * 32);
-    assert_eq!(gate.host.slots[&slots[0]].stamp, 1, "written once");
+    assert_eq!(gate.host.slots[&slots[0]].stamp, 2, "written once, after the seed");
 }
 
 #[test]
