@@ -91,12 +91,6 @@ impl Word {
         Some([one, two, three, four])
     }
 
-    /// The high bit of each byte that is a capital letter, and of no other.
-    #[inline]
-    pub(crate) fn uppercase(self) -> u64 {
-        self.below(b'Z' + 1) & !self.below(b'A')
-    }
-
     /// The high bit of each byte that is not ASCII.
     #[inline]
     pub(crate) fn beyond_ascii(self) -> u64 {

@@ -357,7 +357,7 @@ impl Head {
     }
 
     fn put_lower(&mut self, name: &[u8]) -> Span {
-        if any(name, Word::uppercase, |byte| byte.is_ascii_uppercase()) {
+        if name.iter().any(u8::is_ascii_uppercase) {
             self.texts.put(&name.to_ascii_lowercase())
         } else {
             self.texts.put(name)
@@ -622,7 +622,6 @@ mod tests {
     fn eight_bytes_are_as_unfit_as_one() {
         assert_alike(unfit, is_unfit);
         assert_alike(Word::beyond_ascii, |byte| !byte.is_ascii());
-        assert_alike(Word::uppercase, |byte| byte.is_ascii_uppercase());
     }
 
     #[test]
