@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::config::{Forward, Handover, ServiceKey};
 use super::error::Reason;
+use crate::audit::push_text;
 use crate::claims::Value;
 use crate::head::Head;
 use crate::identity::Identity;
@@ -119,12 +120,11 @@ impl ServiceKey {
             roles: &identity.roles,
             permissions: &identity.permissions,
         };
-        let mut header = serde_json::json!({"alg": self.key.algorithm().name(), "typ": "JWT"});
-        if let (Some(members), Some(kid)) = (header.as_object_mut(), &self.kid) {
-            members.insert("kid".to_owned(), kid.as_str().into());
-        }
+        let mut header = b"{".to_vec();
+        self.name_key(&mut header);
+        header.extend_from_slice(b",\"typ\":\"JWT\"}");
         let claims = serde_json::to_vec(&claims).ok()?;
-        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+        let mut token = URL_SAFE_NO_PAD.encode(header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = self.key.sign(token.as_bytes());
@@ -135,15 +135,20 @@ impl ServiceKey {
 
     /// The JWK set with the public key.
     pub(super) fn public_set(&self) -> Option<Vec<u8>> {
-        let mut jwk = serde_json::Map::new();
+        let mut set = b"{\"keys\":[{".to_vec();
+        self.name_key(&mut set);
         for (name, value) in self.key.public_jwk_members()? {
-            jwk.insert(name.to_owned(), value.into());
+            set.extend_from_slice(b",\"");
+            set.extend_from_slice(name.as_bytes());
+            push_text(&mut set, b"\":\"", Some(&value), b"\"");
         }
-        jwk.insert("alg".to_owned(), self.key.algorithm().name().into());
-        jwk.insert("use".to_owned(), "sig".into());
-        if let Some(kid) = &self.kid {
-            jwk.insert("kid".to_owned(), kid.as_str().into());
-        }
-        Some(serde_json::json!({"keys": [jwk]}).to_string().into_bytes())
+        set.extend_from_slice(b",\"use\":\"sig\"}]}");
+        Some(set)
+    }
+
+    /// Its algorithm and its name, as the members of a JSON object that both have.
+    fn name_key(&self, out: &mut Vec<u8>) {
+        push_text(out, b"\"alg\":\"", Some(&self.key.algorithm().name()), b"\"");
+        push_text(out, b",\"kid\":\"", self.kid.as_ref(), b"\"");
     }
 }
