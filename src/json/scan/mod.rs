@@ -21,13 +21,13 @@ pub(crate) struct TextRun {
 }
 
 /// Reads a string's plain part from `at` on: to a quotation mark, backslash or control character.
-#[inline]
+#[inline(always)]
 pub(crate) fn text_run(bytes: &[u8], at: usize) -> TextRun {
     run_until(bytes, at, b'\\')
 }
 
 /// Reads on from `at` to a quotation mark, a control character or `stop`.
-#[inline]
+#[inline(always)]
 pub(crate) fn run_until(bytes: &[u8], at: usize, stop: u8) -> TextRun {
     let (found, at, high) = fast::run_until(bytes, at, stop);
     match found {
@@ -37,7 +37,7 @@ pub(crate) fn run_until(bytes: &[u8], at: usize, stop: u8) -> TextRun {
 }
 
 /// Whether these bytes are printable ASCII and neither a quotation mark nor `stop`: for pieces that are too short for more.
-#[inline]
+#[inline(always)]
 pub(crate) fn is_plain(piece: &[u8], stop: u8) -> bool {
     piece.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != stop)
 }

@@ -229,7 +229,7 @@ pub(super) fn digits_ends(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 }
 
 /// The end of the plain part, or how far the search came; and whether it saw a byte that is not ASCII.
-#[inline]
+#[inline(always)]
 pub(super) fn run_until(bytes: &[u8], mut at: usize, stop: u8) -> (Option<usize>, usize, bool) {
     let mut high = 0;
     while let Some(block) = load(bytes, at) {
