@@ -2,6 +2,33 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "tests")]
 
+/// What a host has besides slots, for one that has nothing else.
+macro_rules! nothing_but_slots {
+    () => {
+        fn now_ms(&mut self) -> Option<u64> {
+            None
+        }
+
+        fn attribute(&mut self, _path: &[&str]) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn leave(&mut self, _name: &str, _value: &[u8]) {}
+
+        fn count(&mut self, _counter: usize, _by: u64) {}
+
+        fn audit(&mut self, _audit: &crate::audit::Audit) {}
+
+        fn call(&mut self, _call: &crate::host::Call<'_>) -> Option<crate::host::CallId> {
+            None
+        }
+
+        fn verify(&mut self, _check: &crate::host::Check<'_>) -> Option<bool> {
+            None
+        }
+    };
+}
+
 mod bounds;
 mod chance;
 mod charges;

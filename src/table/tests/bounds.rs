@@ -1,8 +1,7 @@
 //! Each bound holds.
 
 use super::{MANY, NOW, key, neighbours};
-use crate::audit::Audit;
-use crate::host::{Call, CallId, Check, Host, Slot, Written};
+use crate::host::{Host, Slot, Written};
 use crate::replay::MemoryHost;
 use crate::table::bucket::MAX_BUCKET_BYTES;
 use crate::table::{
@@ -28,21 +27,7 @@ impl Host for Busy {
         self.stamps.push(stamp);
         Written::Changed
     }
-    fn now_ms(&mut self) -> Option<u64> {
-        None
-    }
-    fn attribute(&mut self, _: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
-    fn leave(&mut self, _: &str, _: &[u8]) {}
-    fn count(&mut self, _: usize, _: u64) {}
-    fn audit(&mut self, _: &Audit) {}
-    fn call(&mut self, _: &Call<'_>) -> Option<CallId> {
-        None
-    }
-    fn verify(&mut self, _: &Check<'_>) -> Option<bool> {
-        None
-    }
+    nothing_but_slots!();
 }
 
 #[test]

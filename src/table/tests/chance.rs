@@ -123,21 +123,7 @@ fn threads_lose_no_hit() {
         fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> crate::host::Written {
             self.0.lock().expect("alive").set_slot(key, bytes, stamp)
         }
-        fn now_ms(&mut self) -> Option<u64> {
-            None
-        }
-        fn attribute(&mut self, _: &[&str]) -> Option<Vec<u8>> {
-            None
-        }
-        fn leave(&mut self, _: &str, _: &[u8]) {}
-        fn count(&mut self, _: usize, _: u64) {}
-        fn audit(&mut self, _: &crate::audit::Audit) {}
-        fn call(&mut self, _: &crate::host::Call<'_>) -> Option<crate::host::CallId> {
-            None
-        }
-        fn verify(&mut self, _: &crate::host::Check<'_>) -> Option<bool> {
-            None
-        }
+        nothing_but_slots!();
     }
 
     let (shared, table) = (Shared(Arc::default()), Counters::new("t", 16).expect("good"));

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::explore::{Deaths, Explored, Script, explore};
 use super::quotas::Dice;
 use super::{NOW, key};
-use crate::audit::Audit;
-use crate::host::{Call, CallId, Check, Host, Slot, Written};
+use crate::host::{Host, Slot, Written};
 use crate::replay::MemoryHost;
 use crate::table::{
     Account, Acts, Charge, Charged, Counters, Error, Found, Key, MAX_GIVE_BACK_TRIES, MAX_GROUP, MAX_TRIES, Measure,
@@ -273,21 +272,7 @@ impl Host for Together {
     fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written {
         self.inner.lock().expect("no worker panics").set_slot(key, bytes, stamp)
     }
-    fn now_ms(&mut self) -> Option<u64> {
-        None
-    }
-    fn attribute(&mut self, _: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
-    fn leave(&mut self, _: &str, _: &[u8]) {}
-    fn count(&mut self, _: usize, _: u64) {}
-    fn audit(&mut self, _: &Audit) {}
-    fn call(&mut self, _: &Call<'_>) -> Option<CallId> {
-        None
-    }
-    fn verify(&mut self, _: &Check<'_>) -> Option<bool> {
-        None
-    }
+    nothing_but_slots!();
 }
 
 // Wasm has no threads.
@@ -354,21 +339,7 @@ impl Host for Busy {
         self.left -= 1;
         self.inner.set_slot(key, bytes, stamp)
     }
-    fn now_ms(&mut self) -> Option<u64> {
-        None
-    }
-    fn attribute(&mut self, _: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
-    fn leave(&mut self, _: &str, _: &[u8]) {}
-    fn count(&mut self, _: usize, _: u64) {}
-    fn audit(&mut self, _: &Audit) {}
-    fn call(&mut self, _: &Call<'_>) -> Option<CallId> {
-        None
-    }
-    fn verify(&mut self, _: &Check<'_>) -> Option<bool> {
-        None
-    }
+    nothing_but_slots!();
 }
 
 #[test]

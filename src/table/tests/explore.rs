@@ -7,8 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::audit::Audit;
-use crate::host::{Call, CallId, Check, Host, Slot, Written};
+use crate::host::{Host, Slot, Written};
 use crate::replay::MemoryHost;
 
 /// What a worker does.
@@ -198,27 +197,7 @@ impl Host for Played<'_> {
         }
     }
 
-    fn now_ms(&mut self) -> Option<u64> {
-        None
-    }
-
-    fn attribute(&mut self, _path: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn leave(&mut self, _name: &str, _value: &[u8]) {}
-
-    fn count(&mut self, _counter: usize, _by: u64) {}
-
-    fn audit(&mut self, _audit: &Audit) {}
-
-    fn call(&mut self, _call: &Call<'_>) -> Option<CallId> {
-        None
-    }
-
-    fn verify(&mut self, _check: &Check<'_>) -> Option<bool> {
-        None
-    }
+    nothing_but_slots!();
 }
 
 /// The explorer itself: a worker that writes what it read plus one, with and without a look at the stamp.

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::explore::{Deaths, explore};
 use super::{MANY, NOW, hits, key, overwrite};
-use crate::audit::Audit;
-use crate::host::{Call, CallId, Check, Host, Slot, Written};
+use crate::host::{Host, Slot, Written};
 use crate::replay::MemoryHost;
 use crate::table::{
     Account, Acts, Charge, Claim, Claims, Counters, Longest, MAX_RECALLED, MAX_RECALLED_BYTES, MAX_REST, Measure,
@@ -53,27 +52,7 @@ impl Host for Recalling<'_> {
         written
     }
 
-    fn now_ms(&mut self) -> Option<u64> {
-        None
-    }
-
-    fn attribute(&mut self, _path: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn leave(&mut self, _name: &str, _value: &[u8]) {}
-
-    fn count(&mut self, _counter: usize, _by: u64) {}
-
-    fn audit(&mut self, _audit: &Audit) {}
-
-    fn call(&mut self, _call: &Call<'_>) -> Option<CallId> {
-        None
-    }
-
-    fn verify(&mut self, _check: &Check<'_>) -> Option<bool> {
-        None
-    }
+    nothing_but_slots!();
 }
 
 #[test]
