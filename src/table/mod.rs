@@ -26,7 +26,7 @@
 //!
 //! The host ignores the stamp where a slot was never written, and takes 0 for "whatever is there". Two workers that both find
 //! nothing and write with 0 both win, and the second wipes out what the first one stored. So nothing here ever writes with
-//! 0: a missing slot is written with [`CREATE`], a stamp that no slot has, which the host takes where there is nothing and
+//! 0 (but the slot of [`Recall`] that holds nothing): a missing slot is written with [`CREATE`], a stamp that no slot has, which the host takes where there is nothing and
 //! refuses where there is something. The loser reads again.
 //!
 //! # Slots that are not read

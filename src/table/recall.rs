@@ -12,7 +12,8 @@
 //!
 //! The counter is seen at a slot with nothing in it, the witness, which is written and read (nothing is handed over, which is
 //! cheap). Before anything is remembered, the worker makes sure that the host counts so: the witness's stamp has to have grown by
-//! just what the worker has written. A host with a counter for each slot, where a guess could be right by chance, fails that.
+//! just what the worker has written. On a host with a counter for each slot, where a guess could be right by chance, it grows by one, unless
+//! other workers write the witness just as often meanwhile.
 //!
 //! This serves a proxy with one worker, and little traffic on several. Where others keep writing, guesses would be wrong: after
 //! each wrong one the worker goes without for twice as many slots, up to [`MAX_REST`].

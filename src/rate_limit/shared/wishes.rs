@@ -119,12 +119,15 @@ impl Wishes {
             entry.wish.need = entry.wish.need.saturating_add(wish.need);
             return Some(entry.round);
         }
-        let same = |entry: &&Entry| entry.wish.policy == wish.policy;
+        let same = |entry: &Entry| entry.wish.policy == wish.policy;
         if self.all.len() >= self.share
-            && self.all.values().filter(same).count() >= self.share
+            && self.all.values().filter(|entry| same(entry)).count() >= self.share
             && !self.all.contains_key(&wish.supply.lease)
         {
-            return None;
+            // What is only remembered makes room for what waits.
+            let over = |entry: &Entry| matches!(entry.state, State::Failed { .. } | State::Unanswerable { .. });
+            let (&lease, _) = self.all.iter().find(|(_, entry)| same(entry) && over(entry))?;
+            self.all.remove(&lease);
         }
         self.rounds = self.rounds.wrapping_add(1);
         let (state, round) = (State::Wanted { since_ms: now_ms, asked_ms: None }, self.rounds);
@@ -157,17 +160,26 @@ impl Wishes {
         let taken = |most: &usize| shares.iter().map(|share| share.wanted.min(most.saturating_sub(share.calls))).sum();
         let most = (1..MAX_PENDING).find(|most| free <= taken(most)).unwrap_or(MAX_PENDING);
         let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
-        let turn = self.all.range((after, Bound::Unbounded)).chain(self.all.iter());
         let mut wanted: Vec<Wish> = Vec::new();
-        for (_, Entry { wish, state, .. }) in turn.take(self.all.len()) {
-            let Some(share) = shares.iter_mut().find(|share| share.policy == wish.policy) else { continue };
-            if free > 0 && share.calls < most && matches!(state, State::Wanted { .. }) {
-                share.calls = share.calls.saturating_add(1);
-                free = free.saturating_sub(1);
-                wanted.push(wish.clone());
+        // There may not be enough for all to have so many: first everybody has one less.
+        for most in [most.saturating_sub(1), most] {
+            let turn = self.all.range((after, Bound::Unbounded)).chain(self.all.iter());
+            for (_, Entry { wish, state, .. }) in turn.take(self.all.len()) {
+                let Some(share) = shares.iter_mut().find(|share| share.policy == wish.policy) else { continue };
+                if free > 0
+                    && share.calls < most
+                    && matches!(state, State::Wanted { .. })
+                    && !wanted.iter().any(|taken| taken.supply.lease == wish.supply.lease)
+                {
+                    share.calls = share.calls.saturating_add(1);
+                    free = free.saturating_sub(1);
+                    wanted.push(wish.clone());
+                }
             }
         }
-        self.last = wanted.last().map(|wish| wish.supply.lease);
+        if let Some(last) = wanted.last() {
+            self.last = Some(last.supply.lease);
+        }
         wanted
     }
 

@@ -71,8 +71,9 @@ impl<'a> Set<'a> {
         callers: &'a Callers,
         counter: Option<&Counter>,
         workers: u32,
+        variants: &[Variant],
     ) -> Result<Self, Error> {
-        let entries = Entry::all(&plan.variants, &plan.caches);
+        let entries = Entry::all(variants, &plan.caches);
         let listeners: Vec<_> =
             entries.iter().map(|entry| entry.listener(&place.modules, &callers.issuer)).collect::<Result<_, _>>()?;
         let envoy = envoy::find(place.workspace, &say)?;
@@ -132,7 +133,7 @@ pub(super) fn measure(
     workers: u32,
 ) -> Result<(String, Vec<Row>), Error> {
     say(&format!("starting Envoy with {} and a listener for each variant", plural(workers)));
-    let set = Set::start(place, plan, callers, None, workers)?;
+    let set = Set::start(place, plan, callers, None, workers, &plan.variants)?;
     let smallest = plan.works.iter().copied().find(|work| *work != Work::Hook);
     if let Some(smallest) = smallest {
         for &entry in set.entries.iter().filter(|entry| entry.variant.does(smallest)) {
@@ -220,8 +221,34 @@ pub(super) fn count(
     counter: &Counter,
     rows: &mut [Row],
 ) -> Result<(), Error> {
+    let slow = matches!(counter, Counter::Callgrind(_));
+    let variants = if slow { groups(&plan.variants) } else { vec![plan.variants.clone()] };
+    variants.iter().try_for_each(|variants| count_group(place, plan, callers, counter, variants, rows))
+}
+
+/// Variants for one Envoy each, with no filter in all of them.
+fn groups(variants: &[Variant]) -> Vec<Vec<Variant>> {
+    let mut groups: Vec<Vec<Variant>> = Vec::new();
+    for &variant in variants.iter().filter(|variant| **variant != Variant::None) {
+        let wasm = |group: &Vec<Variant>| group.iter().filter(|variant| variant.is_wasm()).count();
+        match groups.last_mut() {
+            Some(group) if !variant.is_wasm() || wasm(group) < MAX_COUNTED_MODULES => group.push(variant),
+            _ => groups.push(vec![Variant::None, variant]),
+        }
+    }
+    groups
+}
+
+fn count_group(
+    place: &Place<'_>,
+    plan: &Plan,
+    callers: &Callers,
+    counter: &Counter,
+    variants: &[Variant],
+    rows: &mut [Row],
+) -> Result<(), Error> {
     say(&format!("counting instructions with {}: starting Envoy", counter.name()));
-    let set = Set::start(place, plan, callers, Some(counter), 1)?;
+    let set = Set::start(place, plan, callers, Some(counter), 1, variants)?;
     let first = plan.works.first().copied();
     let slow = matches!(counter, Counter::Callgrind(_));
     for &work in plan.works.iter().filter(|work| !(slow && work.is_very_long())) {
@@ -241,7 +268,8 @@ pub(super) fn count(
             let plain = *plain.get_or_insert(all);
             let counted = Instructions { all, added: all - plain, drift };
             for row in rows.iter_mut().filter(|row| row.work == work && row.entry == entry && row.workers == 1) {
-                row.instructions = Some(counted);
+                // No filter is counted with each group.
+                row.instructions.get_or_insert(counted);
             }
         }
     }
@@ -253,6 +281,8 @@ pub(super) fn plural(workers: u32) -> String {
     format!("{workers} worker{}", if workers == 1 { "" } else { "s" })
 }
 
+/// Valgrind has no address space for more modules in one process: V8 sets ten gigabytes aside for each of their memories.
+const MAX_COUNTED_MODULES: usize = 4;
 const WARM_UP: u32 = 1500;
 const WARM_UP_NATIVE: u32 = 100;
 /// Enough for filters that gather the largest body; the same for all, so that only the filters differ.

@@ -191,9 +191,14 @@ fn too_many_that_wait_get_nobody_past_a_limit() {
 
 /// Two shared policies for two paths.
 fn two(service: &Rc<RefCell<Service>>, shared: &Value) -> Gateway {
+    policies(&["one", "two"], service, shared)
+}
+
+/// Shared policies, each for the path with its name.
+fn policies(names: &[&str], service: &Rc<RefCell<Service>>, shared: &Value) -> Gateway {
     let mut config = config(100, 60, shared);
-    let policy = |name: &str, path: &str| json!({"name": name, "match": {"paths": [path]}, "key": ["address"], "limit": 100, "window_s": 60});
-    config["policies"] = json!([policy("one", "/one"), policy("two", "/two")]);
+    let policy = |name: &&str| json!({"name": name, "match": {"paths": [format!("/{name}")]}, "key": ["address"], "limit": 100, "window_s": 60});
+    config["policies"] = names.iter().map(policy).collect();
     Gateway::new(&config, 1, service)
 }
 
@@ -248,6 +253,44 @@ fn no_policy_takes_all_calls() {
     assert_eq!(gateway.process.calls.len(), MAX_PENDING);
     gateway.settle();
     assert_eq!(gateway.admitted(), 250 + MAX_PENDING / 2);
+}
+
+/// Two that flood leave the third its call, wherever its key stands among theirs.
+#[test]
+fn two_policies_do_not_take_all_calls_of_a_third() {
+    use super::super::MAX_PENDING;
+    for n in 0..8 {
+        let service = Service::new(100, 60);
+        service.borrow_mut().takes_ms = 50;
+        let mut gateway =
+            policies(&["one", "two", "three"], &service, &json!({"on_error": "deny", "timeout_ms": 5_000}));
+        for n in 0..200 {
+            send_from(gateway.to("/one"), n);
+            send_from(gateway.to("/two"), n);
+        }
+        send_from(gateway.to("/three"), n);
+        gateway.step(0);
+        assert_eq!(gateway.process.calls.len(), MAX_PENDING);
+        gateway.step(50);
+        assert!(gateway.done.iter().any(|(n, status, _)| (*n, *status) == (400, 200)), "{n}: asked for with the first");
+    }
+}
+
+/// What is only remembered takes nobody's place: here, that the service knows no limit for these.
+#[test]
+fn what_is_over_makes_room_for_what_waits() {
+    use super::super::{MAX_PENDING, MAX_WISHES};
+    let service = Service::new(100, 60);
+    service.borrow_mut().mood = Mood::Lax;
+    let mut gateway = two(&service, &json!({"on_error": "allow", "timeout_ms": 500}));
+    for n in 0..MAX_WISHES {
+        assert_ne!(send_from(gateway.to("/one"), n), Some(503), "{n}");
+        if n % MAX_PENDING == 0 {
+            gateway.settle();
+        }
+    }
+    gateway.settle();
+    assert!(gateway.done.iter().all(|(_, status, _)| *status == 200));
 }
 
 #[test]
