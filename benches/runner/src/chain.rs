@@ -216,7 +216,8 @@ const SECONDS: u64 = 60;
 const PANELS: usize = 4;
 
 const GOALS: &str = "\
-Ratios are of what each adds in user-space instructions over the same Envoy without a filter. Cold RS256 and ES256: [jwt_auth.md](jwt_auth.md).";
+Ratios are of what each adds in user-space instructions over the same Envoy without a filter. Cold RS256 and ES256: [jwt_auth.md](jwt_auth.md).
+Where the cost of what is missed sits: [chain_profile.md](chain_profile.md).";
 
 const HOW: &str = "\
 One Envoy with a listener for each variant, otherwise set up alike (64 MiB connection buffers, so that what gathers bodies can). Every
