@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use crate::wire::HANGS_AFTER;
 use crate::{Client, Request, Response, Upstream, h2};
 
+/// How long a connection to the portal may take: a worker that hashes a hundred megabytes on a busy machine looks at none meanwhile.
+const CONNECT_WITHIN: &str = "20s";
+
 /// How a gate is set up. Configurations are JSON, which is YAML, too.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -441,7 +444,7 @@ impl Setup {
         json!({
             "name": "portal",
             "type": "STATIC",
-            "connect_timeout": "2s",
+            "connect_timeout": CONNECT_WITHIN,
             "per_connection_buffer_limit_bytes": self.portal_buffer_bytes,
             "typed_extension_protocol_options": {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options,
