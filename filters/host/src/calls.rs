@@ -289,7 +289,7 @@ impl Host for Calls<'_> {
 
     fn set_slot(&mut self, key: &str, bytes: &[u8], stamp: u32) -> Written {
         let written = self.shared.named(key, |name| abi::set_slot(name, bytes, stamp));
-        // Of whatever fails to be kept here, the next recall says that others have written.
+        // A write that were not counted here would make later guesses too low, and those are refused.
         let mut recall = self.shared.recall.try_borrow_mut();
         match (written, &mut recall) {
             (Ok(()), Ok(recall)) => recall.wrote(key, bytes),
